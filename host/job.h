@@ -1,0 +1,88 @@
+// One run over many files: what the command line hands to the verbs, and what comes back.
+#ifndef ORRERY_HOST_JOB_H
+#define ORRERY_HOST_JOB_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include "host/format.h"
+#include "host/keyring.h"
+#include "kernels/backend.h"
+
+typedef enum orr_verb { ORR_VERB_ENCRYPT, ORR_VERB_DECRYPT, ORR_VERB_VERIFY, ORR_VERB_REWRAP, ORR_VERB_REENCRYPT } orr_verb;
+
+typedef enum orr_outcome {
+    ORR_OUT_DONE,    // written (or verified, or rewrapped)
+    ORR_OUT_PRESENT, // already finished by an earlier run
+    ORR_OUT_PLANNED, // --dry-run: would be done
+    ORR_OUT_SKIPPED, // symlink, special file, not an Orrery file inside a directory, outside --subset or --shard
+    ORR_OUT_FAILED
+} orr_outcome;
+
+typedef struct orr_job orr_job;
+
+// One file's end. Called from worker threads, one at a time (the job serialises). Strings live during the call only.
+typedef struct orr_file_event {
+    orr_outcome outcome;
+    const char *source; // path as found
+    const char *target; // path written, or NULL
+    uint64_t bytes;     // plaintext bytes
+    orr_status status;  // ORR_OK unless failed
+    const char *reason; // why failed or skipped, else NULL
+    int pixels_sealed;  // verify: 0 for the paper profile ("pixels not authenticated")
+} orr_file_event;
+
+typedef struct orr_inputs {
+    char **paths; // IN... of the command line: the last component is kept
+    size_t count;
+    char **listed; // from --files-from: the relative path is kept
+    size_t listed_count;
+} orr_inputs;
+
+typedef struct orr_job_options {
+    orr_verb verb;
+    orr_inputs inputs;
+    const char *output; // OUT, or NULL (verify, rewrap)
+    orr_profile profile;
+    uint32_t rule, k2;
+    unsigned jobs;     // worker threads; 0: one per core
+    uint64_t mem;      // ceiling in bytes of all buffers; 0: default
+    unsigned chunk_tiles; // tiles in a batch; 0: default. Never changes an output byte.
+    int opaque_names;
+    int check_cpu; // --check cpu: decrypt the finished file on the CPU before the rename
+    int sha256;
+    int dry_run;
+    int salvage;
+    unsigned subset_n, subset_of; // --subset n/t; 0 = all
+    double subset_share;          // --subset x%; 0 = all
+    unsigned shard_i, shard_n;    // --shard i/n; 0 = all
+    const orr_keyring *keyring;
+    uint8_t to_key[ORR_KEY_ID_BYTES]; // --to; the active key when has_to is 0
+    int has_to;
+    orr_backend *backend;
+} orr_job_options;
+
+typedef struct orr_job_hooks {
+    void *context;
+    void (*file)(void *context, const orr_file_event *event);
+    void (*warning)(void *context, const char *text);
+} orr_job_hooks;
+
+// Progress, readable at any time by another thread.
+typedef struct orr_progress {
+    _Atomic uint64_t total_bytes, total_files; // grow while the tree is counted
+    atomic_int counted;                        // total_* are final
+    _Atomic uint64_t done_bytes, done_files, failed_files, present_files, skipped_files;
+} orr_progress;
+
+typedef struct orr_summary {
+    uint64_t files, done, present, planned, skipped, failed, bytes;
+    orr_status status; // the exit status by the rules of the README
+} orr_summary;
+
+// Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are removed, status ORR_STOPPED.
+// ORR_USAGE and the like for a job that cannot start at all; failures of single files go to hooks.file and the summary.
+orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks, orr_progress *progress,
+                       const volatile sig_atomic_t *stop, orr_summary *summary, orr_error *error);
+
+#endif

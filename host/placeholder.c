@@ -1,0 +1,1 @@
+typedef int orr_nothing;
