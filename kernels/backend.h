@@ -46,6 +46,7 @@ typedef struct orr_backend_properties {
     unsigned threads; // CPU threads it uses itself
     size_t memory;    // bytes it may use, 0 when unknown
     unsigned depth;   // batches worth keeping in flight
+    int separate_output; // wants out != in: a batch may fail half way and its input must survive
 } orr_backend_properties;
 
 typedef struct orr_backend orr_backend;

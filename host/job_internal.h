@@ -1,0 +1,132 @@
+// What the files job*.c share. A job walks its inputs; each regular file becomes an orr_job_file; the verb opens it and either cuts it
+// into segments for the streaming engine or handles it whole on one worker.
+#ifndef ORRERY_HOST_JOB_INTERNAL_H
+#define ORRERY_HOST_JOB_INTERNAL_H
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include "host/job.h"
+#include "host/journal.h"
+#include "host/output.h"
+#include "host/resume.h"
+#include "host/stream.h"
+#include "host/walk.h"
+
+typedef struct orr_job_file orr_job_file;
+
+// One side of a file in the archive profile: its keys and layout.
+typedef struct orr_side {
+    orr_file_secret secret;
+    orr_file_keys keys;
+    orr_geometry geometry;
+    orr_cipher cipher;
+} orr_side;
+
+struct orr_job_file {
+    orr_job *job;
+    char *source;   // to show
+    char *relative; // of the source below its input
+    char *target;   // below the output root; NULL for verify and rewrap
+    int fd;         // of the source
+    struct stat st;
+    pthread_mutex_t lock; // guards error, output, sha
+    pthread_cond_t turn;  // sha256: the next segment in order may go
+    atomic_uint refs;     // pieces in flight, plus one while the planner holds the file
+    orr_error error;      // first failure; status ORR_OK while all is well
+    orr_outcome outcome;
+    const char *reason;    // for skipped files
+    atomic_int failed;     // error is set
+    uint64_t bytes;        // plaintext
+    uint64_t segments, next_segment;
+    int (*whole)(orr_job_file *file); // when set: run once on a worker in place of segments; returns 1 when it reported by itself
+    orr_container *container; // decrypting side
+    orr_side *from, *to;      // what is read, what is written
+    orr_header header;        // of the new file
+    uint8_t header_bytes[ORR_HEADER_BYTES];
+    orr_slot slot;
+    orr_metadata *metadata;
+    uint8_t (*digests)[ORR_DIGEST_BYTES]; // of each segment
+    orr_output output;
+    int output_begun;
+    EVP_MD_CTX *sha;
+    uint64_t sha_next;
+};
+
+typedef struct orr_verb_ops {
+    // Looks at an opened file: sets up segments or `whole`, or sets outcome to PRESENT, PLANNED or SKIPPED. A failure is returned.
+    orr_status (*open)(orr_job_file *file, orr_error *error);
+    void (*front)(orr_job_file *file, orr_piece *piece, orr_worker *worker);
+    void (*back)(orr_job_file *file, orr_piece *piece, orr_worker *worker);
+    // All segments are through and none failed: complete and commit the output.
+    orr_status (*finish)(orr_job_file *file, orr_error *error);
+    orr_tile_op op;
+} orr_verb_ops;
+
+extern const orr_verb_ops orr_encrypt_ops, orr_decrypt_ops, orr_reencrypt_ops, orr_rewrap_ops;
+
+struct orr_job {
+    const orr_job_options *options;
+    const orr_job_hooks *hooks;
+    orr_progress *progress;
+    const volatile sig_atomic_t *stop;
+    const orr_verb_ops *ops;
+    orr_output_root root;
+    orr_walk *walk;
+    orr_journal *journal;
+    orr_resume_map *resume; // opaque names: which sources are finished; else NULL
+    orr_job_file *current;  // being cut into segments
+    pthread_mutex_t lock;   // guards summary, hooks, journal, seen statuses
+    orr_summary summary;
+    orr_status last_status; // of the last failed file
+    unsigned seen;          // bit n: a file failed with status n
+    int single;             // one input, a regular file: its own exit status counts
+    atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
+    uint64_t paper_memory;  // limit for one image of the paper profile
+};
+
+// Marks a file failed; the first failure stays. Full disks and failed devices end the job.
+void orr_file_fail(orr_job_file *file, const orr_error *error);
+void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void orr_job_warn(orr_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int orr_job_stopping(const orr_job *job);
+
+// ---- job_common.c: pieces that several verbs are made of
+// The master key new files are wrapped under: --to, or the active one.
+orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error);
+// Reads, unlocks and authenticates the head of file->fd into file->container, file->from and file->metadata. A damaged spare wrap slot is a warning, or
+// (strict) ORR_AUTH.
+orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *error);
+// Draws ID and secret for a new archive-profile file with file->metadata set (all but digest): header, slot, file->to.
+orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *error);
+// Starts the output on first use. Any worker.
+orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error);
+// Seals the tiles of piece->out in place with file->to, and writes the segment. Shared by encrypt and reencrypt.
+orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+// Reads a segment of file->from into piece->in and opens it in place; its digest goes to file->digests.
+orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+// Writes the head, checks on the CPU if asked, sets the mode, commits.
+orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
+// Digest of the whole file from its segments' digests.
+void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]);
+// Is the encrypted file at `relative` a finished result of this source (path, size, mtime, key set, profile)? *present: 0 no file, 1 finished;
+// ORR_EXISTS when there is something else.
+orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected, orr_profile profile, int *present,
+                               orr_error *error);
+// NAME.orr.tif for a source; hex of the ID with opaque names; the name of OUT when that is a file. malloc'ed or NULL.
+char *orr_target_name(const orr_job *job, const char *relative, const uint8_t file_id[32]);
+
+// ---- job_paper.c: the paper profile, whole files on one worker
+int orr_paper_encrypt_whole(orr_job_file *file);
+int orr_paper_decrypt_whole(orr_job_file *file);
+int orr_paper_reencrypt_whole(orr_job_file *file);
+
+// ---- salvage.c: after ORR_AUTH with --salvage. Writes NAME.salvaged and its JSON; the file stays failed.
+void orr_salvage(orr_job_file *file);
+
+// Decrypts a finished archive-profile container tile by tile on the CPU and compares all digests (--check cpu).
+orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret, const orr_file_keys *keys,
+                               const orr_cipher *cipher, uint64_t length, const uint8_t file_digest[16], const char *shown,
+                               orr_error *error);
+
+#endif

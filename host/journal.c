@@ -1,0 +1,80 @@
+#include "host/journal.h"
+
+#include <cjson/cJSON.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/text.h"
+
+struct orr_journal {
+    int directory;
+    FILE *file;
+};
+
+static void write_line(orr_journal *journal, cJSON *line) {
+    char *text = line ? cJSON_PrintUnformatted(line) : NULL;
+    // A journal that cannot be written is no reason to stop: it is a hint.
+    if (text) {
+        fprintf(journal->file, "%s\n", text);
+        fflush(journal->file);
+    }
+    free(text);
+    cJSON_Delete(line);
+}
+
+static cJSON *new_line(const char *event) {
+    cJSON *line = cJSON_CreateObject();
+    char when[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    cJSON_AddStringToObject(line, "event", event);
+    cJSON_AddStringToObject(line, "time", when);
+    return line;
+}
+
+orr_journal *orr_journal_open(int directory, const char *verb) {
+    orr_journal *journal = calloc(1, sizeof *journal);
+    if (!journal) return NULL;
+    journal->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+    int fd = openat(directory, ORR_JOURNAL_NAME, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    journal->file = fd >= 0 ? fdopen(fd, "a") : NULL;
+    if (!journal->file) {
+        if (fd >= 0) close(fd);
+        if (journal->directory >= 0) close(journal->directory);
+        free(journal);
+        return NULL;
+    }
+    cJSON *line = new_line("start");
+    cJSON_AddStringToObject(line, "verb", verb);
+    write_line(journal, line);
+    return journal;
+}
+
+void orr_journal_file(orr_journal *journal, const char *target, uint64_t bytes, orr_status status) {
+    if (!journal) return;
+    cJSON *line = new_line("file");
+    orr_json_add_bytes(line, "target", target);
+    cJSON_AddNumberToObject(line, "bytes", (double)bytes);
+    cJSON_AddStringToObject(line, "status", orr_status_name(status));
+    write_line(journal, line);
+}
+
+void orr_journal_close(orr_journal *journal, orr_status status) {
+    if (!journal) return;
+    if (status == ORR_OK) {
+        unlinkat(journal->directory, ORR_JOURNAL_NAME, 0);
+    } else {
+        cJSON *line = new_line("end");
+        cJSON_AddStringToObject(line, "status", orr_status_name(status));
+        write_line(journal, line);
+    }
+    fclose(journal->file);
+    if (journal->directory >= 0) close(journal->directory);
+    free(journal);
+}

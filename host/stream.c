@@ -1,0 +1,340 @@
+#include "host/stream.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PIECES 256 // in one chunk: bounds the files in flight
+
+typedef enum chunk_state { CHUNK_FREE, CHUNK_FILLING, CHUNK_QUEUED, CHUNK_CIPHERING, CHUNK_DRAINING } chunk_state;
+
+typedef struct chunk {
+    chunk_state state;
+    uint8_t *in, *out;
+    size_t used; // bytes
+    unsigned tiles;
+    orr_piece pieces[MAX_PIECES];
+    unsigned piece_count;
+    unsigned reading; // pieces in front()
+    int closed;       // no more pieces will come
+    unsigned drained; // pieces handed to back()
+    unsigned finished; // pieces through back()
+    orr_cipher cipher, new_cipher;
+    int has_cipher;
+    orr_tile_op op;
+    orr_tile_task *tasks;
+    orr_batch batch;
+    struct chunk *next; // in a queue
+} chunk;
+
+typedef struct queue {
+    chunk *first, *last;
+} queue;
+
+typedef struct engine {
+    const orr_stream_config *config;
+    const orr_stream_ops *ops;
+    void *context;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    chunk *chunks;
+    chunk *filling;
+    queue to_cipher, to_drain;
+    int planning, planned; // a worker is in next(); next() has returned 0
+    orr_piece stashed;     // planned, but for another chunk than the one being filled
+    int has_stashed;
+    unsigned busy; // chunks not free
+    int separate;  // in and out differ
+} engine;
+
+static void push(queue *q, chunk *c) {
+    c->next = NULL;
+    if (q->last)
+        q->last->next = c;
+    else
+        q->first = c;
+    q->last = c;
+}
+
+static chunk *pop(queue *q) {
+    chunk *c = q->first;
+    if (c) {
+        q->first = c->next;
+        if (!q->first) q->last = NULL;
+    }
+    return c;
+}
+
+static size_t chunk_bytes(const engine *e) { return (size_t)e->config->chunk_tiles * ORR_TILE_BYTES; }
+
+static chunk *free_chunk(engine *e) {
+    for (unsigned i = 0; i < e->config->chunks; i++)
+        if (e->chunks[i].state == CHUNK_FREE) return &e->chunks[i];
+    return NULL;
+}
+
+static int same_cipher(const orr_cipher *a, const orr_cipher *b) {
+    return !a == !b && (!a || (a->rule.number == b->rule.number && a->k2 == b->k2));
+}
+
+static int fits(const engine *e, const chunk *c, const orr_piece *p) {
+    if (c->piece_count == MAX_PIECES) return 0;
+    if (p->tiles == 0) return 1;
+    if (c->tiles + p->tiles > e->config->chunk_tiles || c->used + p->bytes > chunk_bytes(e)) return 0;
+    return !c->has_cipher || (same_cipher(&c->cipher, p->cipher) &&
+                              (!p->new_cipher || same_cipher(&c->new_cipher, p->new_cipher)));
+}
+
+// Called with the lock: no piece will be added; when none is being read the chunk moves on.
+static void advance(engine *e, chunk *c) {
+    if (c->state != CHUNK_FILLING || !c->closed || c->reading) return;
+    c->state = CHUNK_QUEUED;
+    push(c->tiles ? &e->to_cipher : &e->to_drain, c);
+    if (!c->tiles) c->state = CHUNK_DRAINING;
+    pthread_cond_broadcast(&e->changed);
+}
+
+static void close_filling(engine *e) {
+    chunk *c = e->filling;
+    if (!c) return;
+    e->filling = NULL;
+    c->closed = 1;
+    advance(e, c);
+}
+
+// Called with the lock: puts a planned piece into the chunk being filled. Returns the piece's home, or NULL when it has to wait
+// for a free chunk (it is stashed then).
+static orr_piece *place(engine *e, const orr_piece *planned) {
+    if (e->filling && !fits(e, e->filling, planned)) close_filling(e);
+    if (!e->filling) {
+        chunk *c = free_chunk(e);
+        if (!c) {
+            if (planned != &e->stashed) e->stashed = *planned;
+            e->has_stashed = 1;
+            return NULL;
+        }
+        c->state = CHUNK_FILLING;
+        c->used = c->tiles = c->piece_count = c->reading = c->drained = c->finished = 0;
+        c->closed = c->has_cipher = 0;
+        e->filling = c;
+        e->busy++;
+    }
+    chunk *c = e->filling;
+    orr_piece *p = &c->pieces[c->piece_count++];
+    *p = *planned;
+    e->has_stashed = 0;
+    if (p->tiles) {
+        if (!c->has_cipher) {
+            c->cipher = *p->cipher;
+            if (p->new_cipher) c->new_cipher = *p->new_cipher;
+            c->op = p->op;
+            c->has_cipher = 1;
+        }
+        p->in = c->in + c->used;
+        p->out = c->out + c->used;
+        p->tasks = c->tasks + c->tiles;
+        size_t offset = c->used;
+        for (uint32_t i = 0; i < p->tiles; i++, offset += ORR_TILE_BYTES) p->tasks[i].offset = offset;
+        c->used += (p->bytes + 63) & ~(size_t)63;
+        c->tiles += p->tiles;
+    }
+    c->reading++;
+    return p;
+}
+
+// Called with the lock; may release it while planning. Returns a piece to run front() on, or NULL.
+static orr_piece *plan(engine *e, chunk **home) {
+    orr_piece planned, *p;
+    if (e->planning || (e->planned && !e->has_stashed)) return NULL;
+    if (!e->filling && !free_chunk(e)) return NULL;
+    if (e->has_stashed) {
+        p = place(e, &e->stashed);
+    } else {
+        memset(&planned, 0, sizeof planned);
+        e->planning = 1;
+        pthread_mutex_unlock(&e->lock);
+        int more = e->ops->next(e->context, &planned);
+        pthread_mutex_lock(&e->lock);
+        e->planning = 0;
+        pthread_cond_broadcast(&e->changed);
+        if (!more) {
+            e->planned = 1;
+            close_filling(e);
+            return NULL;
+        }
+        p = place(e, &planned);
+    }
+    *home = e->filling;
+    return p;
+}
+
+// Called with the lock: the next piece for back(), or NULL.
+static orr_piece *drain(engine *e, chunk **home) {
+    chunk *c = e->to_drain.first;
+    if (!c) return NULL;
+    orr_piece *p = &c->pieces[c->drained++];
+    if (c->drained == c->piece_count) pop(&e->to_drain);
+    *home = c;
+    return p;
+}
+
+static void retire(engine *e, chunk *c) {
+    if (++c->finished < c->piece_count) return;
+    orr_wipe(c->tasks, c->tiles * sizeof *c->tasks);
+    c->state = CHUNK_FREE;
+    e->busy--;
+    pthread_cond_broadcast(&e->changed);
+}
+
+static void *work(void *argument) {
+    engine *e = argument;
+    orr_worker worker = {orr_gcm_new((const uint8_t[32]){0})};
+    pthread_mutex_lock(&e->lock);
+    for (;;) {
+        chunk *c = NULL;
+        orr_piece *p = drain(e, &c);
+        if (p) {
+            pthread_mutex_unlock(&e->lock);
+            e->ops->back(e->context, p, &worker);
+            pthread_mutex_lock(&e->lock);
+            retire(e, c);
+            continue;
+        }
+        p = plan(e, &c);
+        if (p) {
+            pthread_mutex_unlock(&e->lock);
+            e->ops->front(e->context, p, &worker);
+            pthread_mutex_lock(&e->lock);
+            c->reading--;
+            advance(e, c);
+            continue;
+        }
+        if (e->to_drain.first || (!e->planning && !e->planned && (e->filling || free_chunk(e)))) continue;
+        if (e->planned && !e->has_stashed && !e->busy) break;
+        pthread_cond_wait(&e->changed, &e->lock);
+    }
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    orr_gcm_free(worker.gcm);
+    return NULL;
+}
+
+static void start_batch(engine *e, chunk *c, orr_status *status, orr_error *error) {
+    c->batch = (orr_batch){.op = c->op,
+                           .cipher = &c->cipher,
+                           .new_cipher = &c->new_cipher,
+                           .in = c->in,
+                           .out = c->out,
+                           .bytes = chunk_bytes(e),
+                           .tasks = c->tasks,
+                           .count = c->tiles};
+    *status = e->config->backend->api->submit(e->config->backend, &c->batch, error);
+}
+
+// The one thread that talks to the backend: keeps `depth` batches in flight, oldest first.
+static void *cipher(void *argument) {
+    engine *e = argument;
+    orr_backend *backend = e->config->backend;
+    orr_backend_properties properties;
+    queue in_flight = {0};
+    unsigned flying = 0;
+    backend->api->properties(backend, &properties);
+    unsigned depth = properties.depth ? properties.depth : 1;
+    pthread_mutex_lock(&e->lock);
+    for (;;) {
+        orr_status status = ORR_OK;
+        orr_error error = {0};
+        chunk *c = flying < depth ? pop(&e->to_cipher) : NULL;
+        if (c) {
+            c->state = CHUNK_CIPHERING;
+            pthread_mutex_unlock(&e->lock);
+            start_batch(e, c, &status, &error);
+            pthread_mutex_lock(&e->lock);
+            if (status == ORR_OK) {
+                push(&in_flight, c);
+                flying++;
+                continue;
+            }
+        } else if ((c = pop(&in_flight))) {
+            flying--;
+            pthread_mutex_unlock(&e->lock);
+            status = backend->api->wait(backend, &c->batch, &error);
+            pthread_mutex_lock(&e->lock);
+        } else {
+            if (e->planned && !e->has_stashed && !e->busy) break;
+            pthread_cond_wait(&e->changed, &e->lock);
+            continue;
+        }
+        for (unsigned i = 0; i < c->piece_count; i++) {
+            c->pieces[i].backend_status = status;
+            c->pieces[i].backend_error = error;
+        }
+        c->state = CHUNK_DRAINING;
+        push(&e->to_drain, c);
+        pthread_cond_broadcast(&e->changed);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+static orr_status allocate(engine *e, orr_error *error) {
+    orr_backend *backend = e->config->backend;
+    e->chunks = calloc(e->config->chunks, sizeof *e->chunks);
+    if (!e->chunks) return orr_fail(error, ORR_INTERNAL, "out of memory for the chunk ring");
+    for (unsigned i = 0; i < e->config->chunks; i++) {
+        chunk *c = &e->chunks[i];
+        c->in = backend->api->alloc(backend, chunk_bytes(e));
+        c->out = e->separate ? backend->api->alloc(backend, chunk_bytes(e)) : c->in;
+        c->tasks = calloc(e->config->chunk_tiles, sizeof *c->tasks);
+        if (!c->in || !c->out || !c->tasks)
+            return orr_fail(error, ORR_INTERNAL, "out of memory for %u chunks of %zu bytes: lower --mem",
+                            e->config->chunks, chunk_bytes(e));
+    }
+    return ORR_OK;
+}
+
+static void release(engine *e) {
+    orr_backend *backend = e->config->backend;
+    for (unsigned i = 0; e->chunks && i < e->config->chunks; i++) {
+        chunk *c = &e->chunks[i];
+        if (c->in) backend->api->free(backend, c->in, chunk_bytes(e));
+        if (e->separate && c->out) backend->api->free(backend, c->out, chunk_bytes(e));
+        if (c->tasks) orr_wipe(c->tasks, e->config->chunk_tiles * sizeof *c->tasks);
+        free(c->tasks);
+        orr_wipe(c->pieces, sizeof c->pieces);
+    }
+    free(e->chunks);
+    orr_wipe(&e->stashed, sizeof e->stashed);
+}
+
+orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops *ops, void *context,
+                          orr_error *error) {
+    engine e = {.config = config, .ops = ops, .context = context};
+    orr_backend_properties properties;
+    config->backend->api->properties(config->backend, &properties);
+    e.separate = properties.separate_output;
+    pthread_t *threads = calloc(config->workers + 1, sizeof *threads);
+    unsigned started = 0;
+    pthread_mutex_init(&e.lock, NULL);
+    pthread_cond_init(&e.changed, NULL);
+    orr_status status = threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
+    if (status == ORR_OK && pthread_create(&threads[0], NULL, cipher, &e) != 0) {
+        status = orr_fail(error, ORR_INTERNAL, "cannot start a thread");
+    } else if (status == ORR_OK) {
+        // With fewer workers than asked for the job only runs slower; with none it cannot run.
+        while (started < config->workers && pthread_create(&threads[started + 1], NULL, work, &e) == 0) started++;
+        if (!started) {
+            status = orr_fail(error, ORR_INTERNAL, "cannot start a worker thread");
+            pthread_mutex_lock(&e.lock);
+            e.planned = 1;
+            pthread_cond_broadcast(&e.changed);
+            pthread_mutex_unlock(&e.lock);
+        }
+        for (unsigned i = 0; i <= started; i++) pthread_join(threads[i], NULL);
+    }
+    release(&e);
+    free(threads);
+    pthread_cond_destroy(&e.changed);
+    pthread_mutex_destroy(&e.lock);
+    return status;
+}
