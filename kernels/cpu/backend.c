@@ -1,0 +1,254 @@
+// The CPU backend: a pool of threads that take the tiles of queued batches.
+//
+// Batches are worked on in the order of submit(); a thread that finds no tile left in one goes on
+// to the next, so that batches overlap at their ends.
+#define _GNU_SOURCE // sched_getaffinity
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "kernels/cpu/cpu.h"
+
+#define MAX_THREADS 1024
+#define PAGE 4096
+
+// A batch in flight: the ticket of orr_batch.
+typedef struct job {
+    orr_batch *batch;
+    atomic_size_t next; // first task nobody has taken
+    unsigned workers;   // threads inside it; guarded by the mutex, as are the next two
+    int done;
+    struct job *link;
+} job;
+
+typedef struct cpu_backend cpu_backend;
+
+typedef struct cpu_worker {
+    cpu_backend *cpu;
+    orr_cpu_scratch *scratch;
+    pthread_t thread;
+} cpu_worker;
+
+struct cpu_backend {
+    orr_backend base;
+    orr_simd simd;
+    const orr_cpu_level *level;
+    unsigned threads; // running ones
+    cpu_worker *worker;
+    pthread_mutex_t mutex;
+    pthread_cond_t work, finished;
+    job *first, *last; // jobs with tasks left to take
+    int closing;
+};
+
+// ---- workers ------------------------------------------------------------------------------------
+
+static void run_task(const orr_cpu_level *level, const orr_batch *batch, const orr_tile_task *task,
+                     orr_cpu_scratch *scratch) {
+    const uint8_t *in = batch->in + task->offset;
+    uint8_t *out = batch->out + task->offset;
+    switch (batch->op) {
+    case ORR_TILE_ENCRYPT:
+        level->encrypt(batch->cipher, &task->key, task->rows, in, out, scratch);
+        break;
+    case ORR_TILE_DECRYPT:
+        level->decrypt(batch->cipher, &task->key, task->rows, in, out, scratch);
+        break;
+    case ORR_TILE_REENCRYPT:
+        level->decrypt(batch->cipher, &task->key, task->rows, in, scratch->plain, scratch);
+        level->encrypt(batch->new_cipher, &task->new_key, task->rows, scratch->plain, out, scratch);
+        break;
+    }
+}
+
+static void *work(void *argument) {
+    cpu_worker *self = argument;
+    cpu_backend *cpu = self->cpu;
+    pthread_mutex_lock(&cpu->mutex);
+    for (;;) {
+        while (!cpu->first && !cpu->closing) pthread_cond_wait(&cpu->work, &cpu->mutex);
+        job *item = cpu->first;
+        if (!item) break;
+        item->workers++;
+        pthread_mutex_unlock(&cpu->mutex);
+
+        const orr_batch *batch = item->batch;
+        size_t n;
+        while ((n = atomic_fetch_add(&item->next, 1)) < batch->count)
+            run_task(cpu->level, batch, &batch->tasks[n], self->scratch);
+        OPENSSL_cleanse(self->scratch, sizeof *self->scratch);
+
+        pthread_mutex_lock(&cpu->mutex);
+        if (cpu->first == item) { // no task left: nobody else may start on it
+            cpu->first = item->link;
+            if (!cpu->first) cpu->last = NULL;
+        }
+        if (--item->workers == 0) { // the last one out; wait() may free the job from here on
+            item->done = 1;
+            pthread_cond_broadcast(&cpu->finished);
+        }
+    }
+    pthread_mutex_unlock(&cpu->mutex);
+    return NULL;
+}
+
+// ---- the backend's functions --------------------------------------------------------------------
+
+static void cpu_properties(const orr_backend *backend, orr_backend_properties *properties) {
+    const cpu_backend *cpu = (const cpu_backend *)backend;
+    memset(properties, 0, sizeof *properties);
+    snprintf(properties->name, sizeof properties->name, "cpu %s, %u thread%s",
+             orr_simd_name(cpu->simd), cpu->threads, cpu->threads == 1 ? "" : "s");
+    properties->threads = cpu->threads;
+    properties->depth = 2;
+}
+
+static void *cpu_alloc(orr_backend *backend, size_t bytes) {
+    void *memory = NULL;
+    (void)backend;
+    if (posix_memalign(&memory, PAGE, bytes ? bytes : 1)) return NULL;
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+static void cpu_free(orr_backend *backend, void *memory, size_t bytes) {
+    (void)backend;
+    if (memory) OPENSSL_cleanse(memory, bytes);
+    free(memory);
+}
+
+// A bad batch would make a worker write outside its buffers: a bug of the caller, caught here.
+static orr_status check_batch(const orr_batch *batch, orr_error *error) {
+    int reencrypt = batch->op == ORR_TILE_REENCRYPT;
+    if (!batch->cipher || (reencrypt && !batch->new_cipher))
+        return orr_fail(error, ORR_INTERNAL, "batch without a cipher");
+    if (batch->op != ORR_TILE_ENCRYPT && batch->op != ORR_TILE_DECRYPT && !reencrypt)
+        return orr_fail(error, ORR_INTERNAL, "batch with unknown operation %d", (int)batch->op);
+    for (size_t n = 0; n < batch->count; n++) {
+        const orr_tile_task *task = &batch->tasks[n];
+        size_t bytes = (size_t)ORR_TILE_ROW_BYTES * task->rows;
+        if (task->rows < 1 || task->rows > ORR_TILE_ROWS || task->offset % 16 ||
+            task->offset > batch->bytes || bytes > batch->bytes - task->offset)
+            return orr_fail(error, ORR_INTERNAL,
+                            "task %zu (offset %zu, %u rows) does not fit a batch of %zu bytes", n,
+                            task->offset, task->rows, batch->bytes);
+    }
+    return ORR_OK;
+}
+
+static orr_status cpu_submit(orr_backend *backend, orr_batch *batch, orr_error *error) {
+    cpu_backend *cpu = (cpu_backend *)backend;
+    orr_status status = check_batch(batch, error);
+    if (status != ORR_OK) return status;
+    job *item = calloc(1, sizeof *item);
+    if (!item) return orr_fail(error, ORR_INTERNAL, "out of memory for a batch of tiles");
+    item->batch = batch;
+    atomic_init(&item->next, 0);
+    batch->ticket = item;
+    pthread_mutex_lock(&cpu->mutex);
+    if (cpu->last) {
+        cpu->last->link = item;
+    } else {
+        cpu->first = item;
+    }
+    cpu->last = item;
+    pthread_cond_broadcast(&cpu->work);
+    pthread_mutex_unlock(&cpu->mutex);
+    return ORR_OK;
+}
+
+static orr_status cpu_wait(orr_backend *backend, orr_batch *batch, orr_error *error) {
+    cpu_backend *cpu = (cpu_backend *)backend;
+    job *item = batch->ticket;
+    if (!item) return orr_fail(error, ORR_INTERNAL, "wait for a batch that was not submitted");
+    pthread_mutex_lock(&cpu->mutex);
+    while (!item->done) pthread_cond_wait(&cpu->finished, &cpu->mutex);
+    pthread_mutex_unlock(&cpu->mutex);
+    batch->ticket = NULL;
+    free(item);
+    return ORR_OK;
+}
+
+// Batches still in flight are finished first, but their tickets are the caller's to wait for.
+static void cpu_close(orr_backend *backend) {
+    cpu_backend *cpu = (cpu_backend *)backend;
+    if (!cpu) return;
+    pthread_mutex_lock(&cpu->mutex);
+    cpu->closing = 1;
+    pthread_cond_broadcast(&cpu->work);
+    pthread_mutex_unlock(&cpu->mutex);
+    for (unsigned n = 0; n < cpu->threads; n++) {
+        pthread_join(cpu->worker[n].thread, NULL);
+        free(cpu->worker[n].scratch);
+    }
+    pthread_cond_destroy(&cpu->finished);
+    pthread_cond_destroy(&cpu->work);
+    pthread_mutex_destroy(&cpu->mutex);
+    free(cpu->worker);
+    free(cpu);
+}
+
+static const orr_backend_api cpu_api = {
+    .abi = ORR_BACKEND_ABI,
+    .name = "cpu",
+    .properties = cpu_properties,
+    .alloc = cpu_alloc,
+    .free = cpu_free,
+    .submit = cpu_submit,
+    .wait = cpu_wait,
+    .close = cpu_close,
+};
+
+// Cores this process may run on, at least one.
+static unsigned usable_cores(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 1) return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **backend,
+                                orr_error *error) {
+    *backend = NULL;
+    if (threads == 0) threads = usable_cores();
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
+    cpu_backend *cpu = calloc(1, sizeof *cpu);
+    cpu_worker *worker = calloc(threads, sizeof *worker);
+    if (!cpu || !worker) {
+        free(cpu);
+        free(worker);
+        return orr_fail(error, ORR_INTERNAL, "out of memory for the CPU backend");
+    }
+    cpu->base.api = &cpu_api;
+    cpu->simd = orr_cpu_simd(level);
+    cpu->level = orr_cpu_level_of(level);
+    cpu->worker = worker;
+    pthread_mutex_init(&cpu->mutex, NULL);
+    pthread_cond_init(&cpu->work, NULL);
+    pthread_cond_init(&cpu->finished, NULL);
+    while (cpu->threads < threads) {
+        cpu_worker *self = &worker[cpu->threads];
+        void *scratch = NULL;
+        self->cpu = cpu;
+        if (posix_memalign(&scratch, 64, sizeof *self->scratch)) break;
+        self->scratch = scratch;
+        if (pthread_create(&self->thread, NULL, work, self)) {
+            free(scratch);
+            break;
+        }
+        cpu->threads++;
+    }
+    if (cpu->threads < threads) {
+        unsigned started = cpu->threads;
+        cpu_close(&cpu->base);
+        return orr_fail(error, ORR_INTERNAL,
+                        "only %u of %u CPU threads could be started: ask for fewer with --jobs",
+                        started, threads);
+    }
+    *backend = &cpu->base;
+    return ORR_OK;
+}

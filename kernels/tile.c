@@ -1,0 +1,286 @@
+// The tile cipher in portable C (docs/FORMAT.md, "Archive profile"): the definition in code.
+//
+// Layout: byte n = 128 rows k + 128 i + j is channel k, row i, column j. A symbol is the same bit
+// of channels 0, 1, 2; scan order is bit column by bit column (most significant bit of a byte
+// first), inside a bit column row by row. Loops take eight columns at a time as one 64-bit word;
+// words are loaded in native order, so only the carry between bit columns has to look at the order
+// of bytes.
+#include "kernels/tile.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "kernels/bitslice.h"
+
+#define ROW_WORDS (ORR_TILE_COLUMNS / 8)
+#define GRID_ROWS 16
+#define GRID_COLUMNS 32
+
+// ---- symbols ------------------------------------------------------------------------------------
+
+// A substitution as the loops use it: coefficients widened to words.
+typedef struct wide_anf {
+    uint64_t m[3][7];
+} wide_anf;
+
+static void widen(wide_anf *wide, const orr_anf *anf) {
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 7; j++) wide->m[i][j] = (uint64_t)anf->c[i][j] << 32 | anf->c[i][j];
+}
+
+static orr_slice_64 load_symbols(const uint8_t *at, size_t channel) {
+    orr_slice_64 v;
+    memcpy(&v.a, at, 8);
+    memcpy(&v.b, at + channel, 8);
+    memcpy(&v.c, at + 2 * channel, 8);
+    return v;
+}
+
+static void store_symbols(uint8_t *at, size_t channel, orr_slice_64 v) {
+    memcpy(at, &v.a, 8);
+    memcpy(at + channel, &v.b, 8);
+    memcpy(at + 2 * channel, &v.c, 8);
+}
+
+static orr_slice_64 add_planets(orr_slice_64 x, orr_slice_64 y) {
+    x.a ^= y.a;
+    x.b ^= y.b;
+    x.c ^= y.c;
+    return x;
+}
+
+// Applies one substitution to every symbol of a tile in place.
+static void substitute_tile(const orr_anf *anf, uint32_t rows, uint8_t *tile) {
+    wide_anf wide;
+    size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
+    widen(&wide, anf);
+    for (size_t n = 0; n < channel; n += 8)
+        store_symbols(tile + n, channel,
+                      orr_substitute_64(load_symbols(tile + n, channel), wide.m));
+}
+
+// ---- VPD encoding -------------------------------------------------------------------------------
+
+// Replaces one channel's XOR of each bit column by the XOR of all bit columns before it.
+static void exclusive_scan(uint64_t words[ROW_WORDS]) {
+    uint64_t carry = 0; // all ones when the columns before this byte XOR to 1
+    uint8_t *byte = (uint8_t *)words;
+    for (int j = 0; j < ORR_TILE_COLUMNS; j++) {
+        uint32_t x = byte[j];
+        x ^= x >> 1;
+        x ^= x >> 2;
+        x ^= x >> 4;
+        byte[j] = (uint8_t)((x >> 1) ^ carry);
+        carry ^= 0 - (uint64_t)(x & 1);
+    }
+}
+
+void orr_tile_vpd(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
+    size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
+    wide_anf planet, symbol;
+    orr_slice_64 state[ROW_WORDS];
+    uint64_t column[3][ROW_WORDS] = {{0}};
+    widen(&planet, &rule->planet_anf);
+    widen(&symbol, &rule->symbol_anf);
+    for (uint32_t i = 0; i < rows; i++) {
+        for (int w = 0; w < ROW_WORDS; w++) {
+            orr_slice_64 p = load_symbols(tile + ORR_TILE_COLUMNS * i + 8 * w, channel);
+            p = orr_substitute_64(p, planet.m);
+            column[0][w] ^= p.a;
+            column[1][w] ^= p.b;
+            column[2][w] ^= p.c;
+        }
+    }
+    for (int k = 0; k < 3; k++) exclusive_scan(column[k]);
+    for (int w = 0; w < ROW_WORDS; w++)
+        state[w] = (orr_slice_64){column[0][w], column[1][w], column[2][w]};
+    for (uint32_t i = 0; i < rows; i++) {
+        for (int w = 0; w < ROW_WORDS; w++) {
+            uint8_t *at = tile + ORR_TILE_COLUMNS * i + 8 * w;
+            orr_slice_64 p = orr_substitute_64(load_symbols(at, channel), planet.m);
+            state[w] = add_planets(state[w], p);
+            store_symbols(at, channel, orr_substitute_64(state[w], symbol.m));
+        }
+    }
+    OPENSSL_cleanse(state, sizeof state);
+    OPENSSL_cleanse(column, sizeof column);
+}
+
+void orr_tile_vpd_inverse(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
+    size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
+    wide_anf planet, symbol;
+    orr_slice_64 before[ROW_WORDS];
+    widen(&planet, &rule->planet_anf);
+    widen(&symbol, &rule->symbol_anf);
+    // The symbol before row 0 of a bit column is the last row of the bit column before it.
+    uint8_t last[ORR_TILE_ROW_BYTES];
+    for (int k = 0; k < 3; k++)
+        memcpy(last + ORR_TILE_COLUMNS * k,
+               tile + channel * k + (size_t)ORR_TILE_COLUMNS * (rows - 1), ORR_TILE_COLUMNS);
+    for (int w = 0; w < ROW_WORDS; w++)
+        store_symbols(last + 8 * w, ORR_TILE_COLUMNS,
+                      orr_substitute_64(load_symbols(last + 8 * w, ORR_TILE_COLUMNS), planet.m));
+    for (int k = 0; k < 3; k++) {
+        uint8_t *byte = last + ORR_TILE_COLUMNS * k, carry = 0;
+        for (int j = 0; j < ORR_TILE_COLUMNS; j++) {
+            uint8_t x = byte[j];
+            byte[j] = (uint8_t)(x >> 1 | carry << 7);
+            carry = x & 1;
+        }
+    }
+    for (int w = 0; w < ROW_WORDS; w++) before[w] = load_symbols(last + 8 * w, ORR_TILE_COLUMNS);
+    for (uint32_t i = 0; i < rows; i++) {
+        for (int w = 0; w < ROW_WORDS; w++) {
+            uint8_t *at = tile + ORR_TILE_COLUMNS * i + 8 * w;
+            orr_slice_64 p = orr_substitute_64(load_symbols(at, channel), planet.m);
+            store_symbols(at, channel, orr_substitute_64(add_planets(p, before[w]), symbol.m));
+            before[w] = p;
+        }
+    }
+    OPENSSL_cleanse(before, sizeof before);
+    OPENSSL_cleanse(last, sizeof last);
+}
+
+// ---- key sequences ------------------------------------------------------------------------------
+
+void orr_tile_keystream(uint64_t state, int zigzag, uint32_t rows, uint32_t k2, uint8_t *out) {
+    size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
+    uint64_t u[GRID_COLUMNS];
+    for (uint32_t g = 0; g < GRID_ROWS && 8 * g < rows; g++) {
+        for (uint32_t t = 0; t < GRID_COLUMNS; t++) {
+            uint32_t lane =
+                zigzag ? orr_zigzag(GRID_ROWS, GRID_COLUMNS, g, t) : GRID_COLUMNS * g + t;
+            u[t] = orr_lane_start(state, lane, k2);
+        }
+        for (uint32_t i = 8 * g; i < 8 * g + 8 && i < rows; i++) {
+            for (uint32_t k = 0; k < 3; k++) {
+                uint8_t *at = out + channel * k + (size_t)ORR_TILE_COLUMNS * i;
+                for (uint32_t t = 0; t < GRID_COLUMNS; t++, at += 4) {
+                    u[t] = orr_map_step(u[t], k2);
+                    uint32_t word = orr_map_word(u[t]);
+                    at[0] = (uint8_t)word;
+                    at[1] = (uint8_t)(word >> 8);
+                    at[2] = (uint8_t)(word >> 16);
+                    at[3] = (uint8_t)(word >> 24);
+                }
+            }
+        }
+    }
+    OPENSSL_cleanse(u, sizeof u);
+}
+
+void orr_tile_ranks(uint64_t state, uint32_t count, uint32_t k2, uint8_t *ranks) {
+    uint32_t key[128] = {0};
+    for (uint32_t lane = 0; lane < 32; lane++) {
+        uint64_t u = orr_lane_start(state, lane, k2);
+        for (uint32_t e = lane; e < count; e += 32) {
+            u = orr_map_step(u, k2);
+            key[e] = orr_index_key(u, 127, e);
+        }
+    }
+    for (uint32_t e = 0; e < count; e++) {
+        uint32_t smaller = 0;
+        for (uint32_t f = 0; f < count; f++) smaller += key[f] < key[e];
+        ranks[e] = (uint8_t)smaller;
+    }
+    OPENSSL_cleanse(key, sizeof key);
+}
+
+void orr_tile_channel_ranks(uint64_t state, uint32_t k2, uint8_t ranks[3]) {
+    uint32_t key[3];
+    uint64_t u = orr_lane_start(state, 0, k2);
+    for (uint32_t e = 0; e < 3; e++) {
+        u = orr_map_step(u, k2);
+        key[e] = orr_index_key(u, 3, e);
+    }
+    for (int e = 0; e < 3; e++)
+        ranks[e] = (uint8_t)((key[0] < key[e]) + (key[1] < key[e]) + (key[2] < key[e]));
+    OPENSSL_cleanse(key, sizeof key);
+}
+
+// ---- the cipher ---------------------------------------------------------------------------------
+
+// Everything secret that one tile needs besides its key; wiped at the end.
+typedef struct workspace {
+    uint8_t k4[ORR_TILE_BYTES], k8[ORR_TILE_BYTES], a[ORR_TILE_BYTES], b[ORR_TILE_BYTES];
+    uint8_t row[2][128], column[2][128], channel[2][3]; // ranks of both rounds
+} workspace;
+
+static void expand_key(workspace *work, const orr_tile_key *key, uint32_t rows, uint32_t k2) {
+    orr_tile_keystream(key->state[3], 1, rows, k2, work->k4);
+    orr_tile_keystream(key->state[7], 0, rows, k2, work->k8);
+    for (int round = 0; round < 2; round++) {
+        orr_tile_ranks(key->state[4 * round], rows, k2, work->row[round]);
+        orr_tile_ranks(key->state[4 * round + 1], ORR_TILE_COLUMNS, k2, work->column[round]);
+        orr_tile_channel_ranks(key->state[4 * round + 2], k2, work->channel[round]);
+    }
+}
+
+static void xor_bytes(uint8_t *data, const uint8_t *key, size_t bytes) {
+    for (size_t n = 0; n < bytes; n++) data[n] ^= key[n];
+}
+
+// out(i, j, k) = in(row rank[i], column rank[j], channel rank[k]), or back.
+static void intershuffle(const workspace *work, int round, uint32_t rows, int inverse,
+                         const uint8_t *in, uint8_t *out) {
+    const uint8_t *column = work->column[round];
+    for (uint32_t k = 0; k < 3; k++) {
+        for (uint32_t i = 0; i < rows; i++) {
+            size_t here = ORR_TILE_COLUMNS * ((size_t)rows * k + i);
+            size_t there =
+                ORR_TILE_COLUMNS * ((size_t)rows * work->channel[round][k] + work->row[round][i]);
+            if (inverse) {
+                for (int j = 0; j < ORR_TILE_COLUMNS; j++) out[there + column[j]] = in[here + j];
+            } else {
+                for (int j = 0; j < ORR_TILE_COLUMNS; j++) out[here + j] = in[there + column[j]];
+            }
+        }
+    }
+}
+
+orr_status orr_cipher_init(orr_cipher *cipher, uint32_t rule, uint32_t k2, orr_error *error) {
+    orr_status status = orr_rule_init(&cipher->rule, rule, error);
+    if (status != ORR_OK) return status;
+    if (k2 % 2 == 0)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "map constant %u is even: K2 must be an odd 32-bit number", k2);
+    cipher->k2 = k2;
+    return ORR_OK;
+}
+
+void orr_tile_encrypt_portable(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                               const uint8_t *in, uint8_t *out) {
+    workspace work;
+    size_t bytes = (size_t)ORR_TILE_ROW_BYTES * rows;
+    expand_key(&work, key, rows, cipher->k2);
+    memcpy(work.a, in, bytes);
+    for (int round = 0; round < 2; round++) {
+        orr_tile_vpd(&cipher->rule, rows, work.a);
+        intershuffle(&work, round, rows, 0, work.a, work.b);
+        xor_bytes(work.b, work.k4, bytes);
+        memcpy(work.a, work.b, bytes);
+    }
+    substitute_tile(&cipher->rule.rank_anf, rows, work.a);
+    xor_bytes(work.a, work.k8, bytes);
+    memcpy(out, work.a, bytes);
+    OPENSSL_cleanse(&work, sizeof work);
+}
+
+void orr_tile_decrypt_portable(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                               const uint8_t *in, uint8_t *out) {
+    workspace work;
+    size_t bytes = (size_t)ORR_TILE_ROW_BYTES * rows;
+    expand_key(&work, key, rows, cipher->k2);
+    memcpy(work.a, in, bytes);
+    xor_bytes(work.a, work.k8, bytes);
+    substitute_tile(&cipher->rule.unrank_anf, rows, work.a);
+    for (int round = 1; round >= 0; round--) {
+        xor_bytes(work.a, work.k4, bytes);
+        intershuffle(&work, round, rows, 1, work.a, work.b);
+        memcpy(work.a, work.b, bytes);
+        orr_tile_vpd_inverse(&cipher->rule, rows, work.a);
+    }
+    memcpy(out, work.a, bytes);
+    OPENSSL_cleanse(&work, sizeof work);
+}
