@@ -82,6 +82,7 @@ static orr_status hkdf(int mode, const char *extra_name, const void *extra, size
                        const void *key, size_t key_bytes, void *out, size_t bytes) {
     algorithms();
     char digest[] = "SHA512";
+    if (extra_bytes == 0) extra = ""; // OpenSSL refuses a null pointer even for no bytes
     // OSSL_PARAM has no const: the strings are only read.
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
