@@ -211,7 +211,8 @@ static int make_big(const phantom_options *options, const char *directory, uint6
     uint8_t *drawn = malloc(PATTERNS * tile_bytes), *tile = malloc(tile_bytes);
     int result = tiff && drawn && tile ? 0 : -1;
     phantom_noise noise = {orr_mix64(options->seed + 5)};
-    for (uint32_t n = 0; n < PATTERNS && result == 0; n++)
+    uint32_t patterns = tiles < PATTERNS ? (uint32_t)tiles : PATTERNS;
+    for (uint32_t n = 0; n < patterns && result == 0; n++)
         draw_tissue(drawn + n * tile_bytes, options->seed + 9, n * SIDE, 0, SIDE, SIDE, 1);
     if (result == 0) {
         tiff_tags(tiff, across * SIDE, down * SIDE, 3, 8, COMPRESSION_NONE,
@@ -220,7 +221,7 @@ static int make_big(const phantom_options *options, const char *directory, uint6
         TIFFSetField(tiff, TIFFTAG_TILELENGTH, SIDE);
     }
     for (uint64_t n = 0; n < (uint64_t)across * down && result == 0; n++) {
-        refresh(tile, drawn + noise_next(&noise) % PATTERNS * tile_bytes, tile_bytes,
+        refresh(tile, drawn + noise_next(&noise) % patterns * tile_bytes, tile_bytes,
                 0x0303030303030303u, &noise);
         if (TIFFWriteEncodedTile(tiff, (uint32_t)n, tile, (tmsize_t)tile_bytes) < 0) result = -1;
     }

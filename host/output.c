@@ -62,7 +62,7 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
         char *slash = strrchr(root->path, '/');
         root->only = strdup(slash ? slash + 1 : path);
         if (!slash)
-            strcpy(root->path, "."); // path is at least one byte long
+            memcpy(root->path, ".", 2); // path is at least one byte long
         else if (slash == root->path)
             slash[1] = 0;
         else
@@ -146,7 +146,7 @@ static char *partial_name(const char *name) {
         uint8_t hash[64];
         orr_sha512(name, strlen(name), NULL, 0, hash);
         for (int i = 0; i < 16; i++) snprintf(partial + 2 * i, 3, "%02x", hash[i]);
-        strcat(partial, ORR_PARTIAL_SUFFIX);
+        memcpy(partial + 32, ORR_PARTIAL_SUFFIX, sizeof ORR_PARTIAL_SUFFIX);
     }
     return partial;
 }

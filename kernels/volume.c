@@ -45,8 +45,8 @@ orr_status orr_map_constant(double mu, uint32_t *k2, orr_error *error) {
 }
 
 // One key byte: floor(|y| 10^15) mod 256.
-static uint8_t key_byte(int64_t y) {
-    return (uint8_t)(y < 0 ? -y : y);
+static uint8_t key_byte(uint64_t u) {
+    return (uint8_t)orr_cos15_magnitude(u);
 }
 
 typedef struct ranked {
@@ -97,7 +97,7 @@ static void zigzag_bytes(uint64_t part, orr_volume_shape shape, uint32_t k2, uin
         for (uint64_t n = 0; n <= last - first; n++) {
             uint64_t i = d % 2 ? first + n : last - n;
             u = orr_map_step(u, k2);
-            out[i * columns + (d - i)] = key_byte(orr_cos15(u));
+            out[i * columns + (d - i)] = key_byte(u);
         }
     }
 }
@@ -107,7 +107,7 @@ static void xor_sequence(uint64_t part, uint32_t k2, uint8_t *data, size_t bytes
     uint64_t u = orr_arccos15(part);
     for (size_t n = 0; n < bytes; n++) {
         u = orr_map_step(u, k2);
-        data[n] ^= key_byte(orr_cos15(u));
+        data[n] ^= key_byte(u);
     }
 }
 

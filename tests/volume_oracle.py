@@ -17,11 +17,13 @@ FROM_SUN = ["Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus", 
 
 
 def cos63(w):
-    z = w * w >> 61
+    if w == 2**62:
+        return 0
+    z = w * w >> 60
     c = COSINE[11]
     for coefficient in COSINE[10:0:-1]:
-        c = coefficient - (c * z >> 63)
-    return max(0, COSINE[0] - (c * z >> 63))
+        c = coefficient - (c * z >> 64)
+    return max(0, COSINE[0] - (c * z >> 64))
 
 
 def cos15(u):

@@ -35,11 +35,11 @@ std::vector<uint64_t> cosine_coefficients() {
 // cos of a first-quadrant angle, units of 2^-63
 uint64_t cosine(uint64_t w) {
     static const std::vector<uint64_t> coefficient = cosine_coefficients();
-    uint64_t z = uint64_t((Wide(w) * w) / (Wide(1) << 61));
+    if (w == uint64_t(1) << 62) return 0;
+    Wide z = Wide(w) * w / (Wide(1) << 60);
     uint64_t sum = coefficient[11];
-    for (int k = 10; k >= 1; k--)
-        sum = coefficient[k] - uint64_t((Wide(sum) * z) / (Wide(1) << 63));
-    uint64_t last = uint64_t((Wide(sum) * z) / (Wide(1) << 63));
+    for (int k = 10; k >= 1; k--) sum = coefficient[k] - uint64_t((sum * z) >> 64);
+    uint64_t last = uint64_t((sum * z) >> 64);
     return coefficient[0] > last ? coefficient[0] - last : 0;
 }
 

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# House rules that a compiler does not check. Prints each violation; fails when there is one.
+set -uo pipefail
+cd "${SOURCE:-$(dirname "${BASH_SOURCE[0]}")/..}" || exit 1
+if ! git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+    echo "skipped: not a git checkout"
+    exit 77
+fi
+
+broken=$(mktemp)
+trap 'rm -f "$broken"' EXIT
+rule() { # TITLE, then the violations on stdin; runs at the end of a pipe, so it counts in a file
+    local found
+    found=$(cat)
+    [ -z "$found" ] && return
+    printf '%s:\n%s\n\n' "$1" "$found" | head -40
+    echo "$1" >>"$broken"
+}
+
+git ls-files '*.c' '*.h' '*.cc' '*.py' '*.sh' 'scripts/*' | while read -r file; do
+    [ -f "$file" ] || continue
+    lines=$(wc -l <"$file")
+    [ "$lines" -le 600 ] || echo "$file has $lines lines"
+done | rule "files are at most 600 lines long"
+
+git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|system|popen|tmpnam|tempnam|strtok|alloca|atoi|rand)[[:space:]]*\(' \
+    -- 'kernels/*.[ch]' 'host/*.[ch]' 'bench/*.[ch]' | rule "functions that are not to be used"
+
+git grep -nE '\b(exit|_exit|abort)[[:space:]]*\(' -- 'kernels/*.[ch]' 'host/*.[ch]' ':!host/cli' |
+    rule "only main() ends the program"
+
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- kernels | grep -v '"kernels/' |
+    rule "kernels/ includes nothing from above it"
+git grep -nE '#[[:space:]]*include[[:space:]]+"host/cli/' -- host bench ':!host/cli' |
+    rule "only host/cli/ and tests see the command line"
+
+# Marks of unfinished work and what belongs to one machine. The brackets keep this file out of its own net.
+git grep -nIwE 'TO[D]O|FIX[M]E|XX[X]|not (yet )?imple[m]ented|place[h]older|for n[o]w' -- ':!docs/third-party' |
+    rule "words that mark unfinished work"
+git grep -nIE '(^|[^.[:alnum:]_-])/(home|root|work|farm|opt|mnt)/[[:alnum:]]' -- ':!LICENSE' |
+    rule "paths of one machine"
+git grep -nI 'DESIG[N]\.md' | rule "documents that are not in the tree"
+
+# secrets may not reach a log through printf-like calls, or the environment
+git grep -nE '\b(setenv|putenv)[[:space:]]*\(' -- kernels host | rule "nothing is put into the environment"
+
+for script in $(git ls-files 'scripts/*' '.ci/*' '*.sh'); do
+    head -1 "$script" | grep -q '^#!' || continue
+    [ -x "$script" ] || [[ $script == tests/* ]] || echo "$script"
+done | rule "scripts without their run bit"
+if command -v shellcheck >/dev/null; then
+    git ls-files 'scripts/*' '.ci/*' '*.sh' | while read -r script; do
+        [ -f "$script" ] || continue
+        head -1 "$script" | grep -q 'bash' && shellcheck --severity=warning --format=gcc "$script"
+    done | rule "shellcheck"
+fi
+
+# The README's table of exit statuses, kernels/status.h and the names of kernels/status.c say the same.
+enum=$(sed -nE 's/^ +(ORR_[A-Z_]+) = ([0-9]+),?.*/\2 \1/p' kernels/status.h | while read -r number name; do
+    printf '%s %s\n' "$number" "$(sed -nE "s/.*case $name: return \"([a-z-]+)\";.*/\1/p" kernels/status.c)"
+done)
+table=$(sed -nE 's/^\| ([0-9]+) \| ([a-z-]+) \| .*/\1 \2/p' README.md)
+[ -n "$enum" ] || echo "no enum found in kernels/status.h" | rule "exit statuses"
+diff <(echo "$enum") <(echo "$table") | rule "exit statuses: kernels/status.h (<) and README.md (>) differ"
+
+if [ -s "$broken" ]; then
+    echo "$(wc -l <"$broken") of the rules broken"
+    exit 1
+fi
+echo "all rules kept"
