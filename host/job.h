@@ -29,6 +29,7 @@ typedef struct orr_file_event {
     uint64_t bytes;     // plaintext bytes
     orr_status status;  // ORR_OK unless failed
     const char *reason; // why failed or skipped, else NULL
+    const char *sha256; // hex of the source's SHA-256 when the file records it, else NULL
     int pixels_sealed;  // verify: 0 for the paper profile ("pixels not authenticated")
 } orr_file_event;
 

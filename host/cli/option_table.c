@@ -1,0 +1,247 @@
+// Every option of every command.
+#include <string.h>
+#include "host/cli/options.h"
+#include "host/text.h"
+
+#define ON(command) (1u << ORR_COMMAND_##command)
+#define CIPHER_JOBS (ON(ENCRYPT) | ON(DECRYPT) | ON(VERIFY) | ON(REENCRYPT))
+#define ALL_JOBS (CIPHER_JOBS | ON(REWRAP))
+#define KEYRING_CHANGES (ON(KEYRING_ADD) | ON(KEYRING_SET_STATE) | ON(KEYRING_PASSWD))
+#define KEYRING_READERS (KEYRING_CHANGES | ON(KEYRING_LIST))
+#define ALL_KEYRING (KEYRING_READERS | ON(KEYRING_NEW))
+
+#define FLAG(field)                                                                        \
+    static orr_status set_##field(orr_arguments *a, const char *value, orr_error *error) { \
+        (void)value, (void)error;                                                          \
+        a->field = 1;                                                                      \
+        return ORR_OK;                                                                     \
+    }
+#define TEXT(field, what)                                                                  \
+    static orr_status set_##field(orr_arguments *a, const char *value, orr_error *error) { \
+        if (!*value) return orr_fail(error, ORR_USAGE, "%s must not be empty", what);      \
+        a->field = value;                                                                  \
+        return ORR_OK;                                                                     \
+    }
+FLAG(help)
+FLAG(json)
+FLAG(quiet)
+FLAG(verbose)
+FLAG(dry_run)
+FLAG(salvage)
+FLAG(sha256)
+FLAG(yes)
+FLAG(no_passphrase)
+TEXT(keyring, "--keyring")
+TEXT(output, "--output")
+TEXT(passphrase_file, "--passphrase-file")
+TEXT(new_passphrase_file, "--new-passphrase-file")
+TEXT(files_from, "--files-from")
+TEXT(files_from0, "--files-from0")
+
+static orr_status set_label(orr_arguments *a, const char *value, orr_error *error) {
+    size_t length = strlen(value);
+    if (length == 0 || length >= ORR_LABEL_BYTES || !orr_utf8_valid(value)) {
+        return orr_fail(error, ORR_USAGE, "--label takes 1 to %d bytes of UTF-8 text",
+                        ORR_LABEL_BYTES - 1);
+    }
+    a->label = value;
+    return ORR_OK;
+}
+
+static orr_status set_to(orr_arguments *a, const char *value, orr_error *error) {
+    size_t digits = strlen(value);
+    if (digits < 4 || digits > 2 * ORR_KEY_ID_BYTES ||
+        strspn(value, "0123456789abcdefABCDEF") != digits) {
+        return orr_fail(error, ORR_USAGE,
+                        "--to takes a key ID, or 4 or more of its first hexadecimal digits");
+    }
+    a->to = value;
+    return ORR_OK;
+}
+
+static orr_status set_decoy(orr_arguments *a, const char *value, orr_error *error) {
+    if (!*value) return orr_fail(error, ORR_USAGE, "--decoy must not be empty");
+    a->decoys[a->decoy_count++] = (char *)value; // room for argc of them
+    return ORR_OK;
+}
+
+static orr_status set_passphrase_fd(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t fd = 0;
+    orr_status status = orr_value_count(value, "--passphrase-fd", 0, 65535, &fd, error);
+    a->passphrase_fd = (int)fd;
+    return status;
+}
+
+static orr_status set_new_passphrase_fd(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t fd = 0;
+    orr_status status = orr_value_count(value, "--new-passphrase-fd", 0, 65535, &fd, error);
+    a->new_passphrase_fd = (int)fd;
+    return status;
+}
+
+static orr_status set_profile(orr_arguments *a, const char *value, orr_error *error) {
+    if (strcmp(value, "archive") == 0) {
+        a->profile = ORR_PROFILE_ARCHIVE;
+    } else if (strcmp(value, "paper") == 0) {
+        a->profile = ORR_PROFILE_PAPER;
+    } else {
+        return orr_fail(error, ORR_USAGE, "--profile takes archive or paper, not \"%s\"", value);
+    }
+    return ORR_OK;
+}
+
+static orr_status set_rule(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t rule = 0;
+    orr_status status = orr_value_count(value, "--rule", 1, ORR_RULE_COUNT, &rule, error);
+    a->rule = (uint32_t)rule;
+    return status;
+}
+
+static orr_status set_mu(orr_arguments *a, const char *value, orr_error *error) {
+    return orr_value_real(value, "--mu", &a->mu, error);
+}
+
+static orr_status set_device(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t number = 0;
+    if (strcmp(value, "auto") == 0) {
+        a->device = ORR_DEVICE_AUTO;
+    } else if (strcmp(value, "cpu") == 0) {
+        a->device = ORR_DEVICE_CPU;
+    } else if (strcmp(value, "cuda") == 0) {
+        a->device = ORR_DEVICE_CUDA;
+    } else if (strncmp(value, "cuda:", 5) == 0 &&
+               orr_value_count(value + 5, "--device cuda:N", 0, 255, &number, NULL) == ORR_OK) {
+        a->device = ORR_DEVICE_CUDA;
+        a->device_number = (unsigned)number;
+    } else {
+        return orr_fail(error, ORR_USAGE, "--device takes auto, cpu, cuda or cuda:N, not \"%s\"",
+                        value);
+    }
+    return ORR_OK;
+}
+
+static orr_status set_jobs(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t jobs = 0;
+    orr_status status = orr_value_count(value, "--jobs", 1, ORR_CLI_MAX_JOBS, &jobs, error);
+    a->jobs = (unsigned)jobs;
+    return status;
+}
+
+static orr_status set_mem(orr_arguments *a, const char *value, orr_error *error) {
+    orr_status status = orr_value_size(value, "--mem", &a->mem, error);
+    if (status == ORR_OK && a->mem < ORR_CLI_MIN_MEM) {
+        status = orr_fail(error, ORR_USAGE, "--mem must be at least 64M, not \"%s\"", value);
+    }
+    return status;
+}
+
+static orr_status set_names(orr_arguments *a, const char *value, orr_error *error) {
+    a->opaque_names = strcmp(value, "opaque") == 0;
+    if (!a->opaque_names && strcmp(value, "keep") != 0) {
+        return orr_fail(error, ORR_USAGE, "--names takes keep or opaque, not \"%s\"", value);
+    }
+    return ORR_OK;
+}
+
+static orr_status set_check(orr_arguments *a, const char *value, orr_error *error) {
+    if (strcmp(value, "cpu") != 0)
+        return orr_fail(error, ORR_USAGE, "--check takes cpu, not \"%s\"", value);
+    a->check_cpu = 1;
+    return ORR_OK;
+}
+
+static orr_status set_subset(orr_arguments *a, const char *value, orr_error *error) {
+    size_t length = strlen(value);
+    char number[32];
+    if (length < 2 || value[length - 1] != '%') {
+        if (orr_value_fraction(value, "--subset", &a->subset_n, &a->subset_of, NULL) == ORR_OK)
+            return ORR_OK;
+    } else if (length < sizeof number) {
+        memcpy(number, value, length - 1);
+        number[length - 1] = 0;
+        double percent = 0;
+        if (orr_value_real(number, "--subset", &percent, NULL) == ORR_OK && percent > 0 &&
+            percent <= 100) {
+            a->subset_share = percent;
+            return ORR_OK;
+        }
+    }
+    return orr_fail(error, ORR_USAGE,
+                    "--subset takes a part as in 3/7, or a percentage as in 5%%, not \"%s\"",
+                    value);
+}
+
+static orr_status set_shard(orr_arguments *a, const char *value, orr_error *error) {
+    return orr_value_fraction(value, "--shard", &a->shard_i, &a->shard_n, error);
+}
+
+static orr_status set_seed(orr_arguments *a, const char *value, orr_error *error) {
+    return orr_value_hex(value, "--seed", a->seed, sizeof a->seed, error);
+}
+
+static orr_status set_bytes(orr_arguments *a, const char *value, orr_error *error) {
+    return orr_value_size(value, "--bytes", &a->bytes, error);
+}
+
+const orr_option orr_options[] = {
+    {'k', "keyring", "FILE", "the keyring file", ALL_JOBS | KEYRING_READERS, set_keyring, 0},
+    {'o', "output", "OUT", "where to write: a directory, or for one input file a file",
+     ON(ENCRYPT) | ON(DECRYPT) | ON(REENCRYPT), set_output, 0},
+    {'o', "output", "KEYRING", "the new keyring file; never overwrites", ON(KEYRING_NEW),
+     set_output, 0},
+    {0, "decoy", "IMAGE...", "decoy images (PNG, JPEG, TIFF): their channel sums go into the keys",
+     ON(KEYRING_NEW), set_decoy, 1},
+    {0, "label", "TEXT", "a name for the new master key [master]",
+     ON(KEYRING_NEW) | ON(KEYRING_ADD), set_label, 0},
+    {0, "to", "KEYID", "the master key to wrap under [the active one]", ON(REWRAP) | ON(REENCRYPT),
+     set_to, 0},
+    {0, "profile", "NAME", "archive, or paper: the published scheme, pixels not sealed [archive]",
+     ON(ENCRYPT), set_profile, 0},
+    {0, "rule", "N", "VPD rule, 1 to 40320 [37241]", ON(ENCRYPT) | ON(REENCRYPT), set_rule, 0},
+    {0, "mu", "X", "parameter of the 1-DEC map, paper profile only [0.0519999999988]", ON(ENCRYPT),
+     set_mu, 0},
+    {0, "names", "HOW", "keep, or opaque: output names that tell nothing [keep]",
+     ON(ENCRYPT) | ON(REENCRYPT), set_names, 0},
+    {0, "sha256", NULL, "also record the SHA-256 of each file inside the seal", ON(ENCRYPT),
+     set_sha256, 0},
+    {0, "check", "cpu", "decrypt each finished file on the CPU before it gets its name",
+     ON(ENCRYPT) | ON(REENCRYPT), set_check, 0},
+    {0, "salvage", NULL, "of damaged files, write what verifies to NAME.salvaged", ON(DECRYPT),
+     set_salvage, 0},
+    {0, "subset", "PART", "only a part of the files: 3/7 is the third of seven, 5% a random share",
+     ON(VERIFY), set_subset, 0},
+    {0, "shard", "I/N", "only the I-th of N shares of the files, the same on every machine",
+     ALL_JOBS, set_shard, 0},
+    {0, "files-from", "FILE", "read more inputs from FILE, one a line (-: standard input)",
+     ALL_JOBS | ON(INSPECT), set_files_from, 0},
+    {0, "files-from0", "FILE", "the same, each ended by a zero byte", ALL_JOBS | ON(INSPECT),
+     set_files_from0, 0},
+    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS, set_device, 0},
+    {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]", ALL_JOBS, set_jobs, 0},
+    {0, "mem", "SIZE", "ceiling for all buffers, at least 64M; K, M, G, T are powers of 1024",
+     CIPHER_JOBS, set_mem, 0},
+    {0, "passphrase-file", "FILE", "the passphrase is the first line of FILE",
+     ALL_JOBS | ALL_KEYRING, set_passphrase_file, 0},
+    {0, "passphrase-fd", "N", "the passphrase is the first line read from descriptor N",
+     ALL_JOBS | ALL_KEYRING, set_passphrase_fd, 0},
+    {0, "new-passphrase-file", "FILE", "the new passphrase is the first line of FILE",
+     ON(KEYRING_PASSWD), set_new_passphrase_file, 0},
+    {0, "new-passphrase-fd", "N", "the new passphrase is the first line read from descriptor N",
+     ON(KEYRING_PASSWD), set_new_passphrase_fd, 0},
+    {0, "no-passphrase", NULL, "no passphrase: who reads the file has the keys (automation)",
+     ON(KEYRING_NEW) | ON(KEYRING_PASSWD), set_no_passphrase, 0},
+    {0, "yes", NULL, "do not ask before destroying a key", ON(KEYRING_SET_STATE), set_yes, 0},
+    {0, "seed", "HEX", "up to 64 bytes, zeros appended [zeros]", ON(KEYSTREAM), set_seed, 0},
+    {0, "bytes", "N", "how many, K, M, G, T allowed [until the reader stops]", ON(KEYSTREAM),
+     set_bytes, 0},
+    {0, "dry-run", NULL, "say what would be done and write nothing",
+     ON(ENCRYPT) | ON(DECRYPT) | ON(REWRAP) | ON(REENCRYPT) | ON(KEYRING_NEW) | KEYRING_CHANGES,
+     set_dry_run, 0},
+    {0, "json", NULL, "one JSON object a line on standard output (docs/CLI.md)",
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES), set_json, 0},
+    {'q', "quiet", NULL, "only errors", ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES),
+     set_quiet, 0},
+    {'v', "verbose", NULL, "a line for each file", ALL_JOBS, set_verbose, 0},
+    {'h', "help", NULL, "this text", ~0u, set_help, 1},
+};
+const size_t orr_option_count = sizeof orr_options / sizeof *orr_options;

@@ -1,0 +1,34 @@
+#include "host/cli/stop.h"
+
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "kernels/status.h"
+
+volatile sig_atomic_t orr_stop_requested;
+
+static void on_stop(int number) {
+    (void)number;
+    if (orr_stop_requested) _exit(ORR_STOPPED);
+    orr_stop_requested = 1;
+}
+
+void orr_stop_install(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction before, action = {.sa_handler = on_stop}; // no SA_RESTART: waits end
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+        sigemptyset(&action.sa_mask);
+        sigaction(numbers[i], &action, NULL);
+    }
+    signal(SIGPIPE,
+           SIG_IGN); // a closed pipe is an error of one write, not the end of a night's run
+}
+
+void orr_harden_process(void) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+#ifndef __SANITIZE_ADDRESS__ // its leak checker must be able to trace the process
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
