@@ -9,19 +9,27 @@
 #include "host/keyring.h"
 #include "kernels/backend.h"
 
-typedef enum orr_verb { ORR_VERB_ENCRYPT, ORR_VERB_DECRYPT, ORR_VERB_VERIFY, ORR_VERB_REWRAP, ORR_VERB_REENCRYPT } orr_verb;
+typedef enum orr_verb {
+    ORR_VERB_ENCRYPT,
+    ORR_VERB_DECRYPT,
+    ORR_VERB_VERIFY,
+    ORR_VERB_REWRAP,
+    ORR_VERB_REENCRYPT
+} orr_verb;
 
 typedef enum orr_outcome {
     ORR_OUT_DONE,    // written (or verified, or rewrapped)
     ORR_OUT_PRESENT, // already finished by an earlier run
     ORR_OUT_PLANNED, // --dry-run: would be done
-    ORR_OUT_SKIPPED, // symlink, special file, not an Orrery file inside a directory, outside --subset or --shard
+    ORR_OUT_SKIPPED, // symlink, special file, not an Orrery file inside a directory, outside
+                     // --subset or --shard
     ORR_OUT_FAILED
 } orr_outcome;
 
 typedef struct orr_job orr_job;
 
-// One file's end. Called from worker threads, one at a time (the job serialises). Strings live during the call only.
+// One file's end. Called from worker threads, one at a time (the job serialises). Strings live
+// during the call only.
 typedef struct orr_file_event {
     orr_outcome outcome;
     const char *source; // path as found
@@ -46,8 +54,8 @@ typedef struct orr_job_options {
     const char *output; // OUT, or NULL (verify, rewrap)
     orr_profile profile;
     uint32_t rule, k2;
-    unsigned jobs;     // worker threads; 0: one per core
-    uint64_t mem;      // ceiling in bytes of all buffers; 0: default
+    unsigned jobs;        // worker threads; 0: one per core
+    uint64_t mem;         // ceiling in bytes of all buffers; 0: default
     unsigned chunk_tiles; // tiles in a batch; 0: default. Never changes an output byte.
     int opaque_names;
     int check_cpu; // --check cpu: decrypt the finished file on the CPU before the rename
@@ -81,9 +89,11 @@ typedef struct orr_summary {
     orr_status status; // the exit status by the rules of the README
 } orr_summary;
 
-// Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are removed, status ORR_STOPPED.
-// ORR_USAGE and the like for a job that cannot start at all; failures of single files go to hooks.file and the summary.
-orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks, orr_progress *progress,
-                       const volatile sig_atomic_t *stop, orr_summary *summary, orr_error *error);
+// Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are
+// removed, status ORR_STOPPED. ORR_USAGE and the like for a job that cannot start at all; failures
+// of single files go to hooks.file and the summary.
+orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
+                       orr_progress *progress, const volatile sig_atomic_t *stop,
+                       orr_summary *summary, orr_error *error);
 
 #endif

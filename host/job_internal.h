@@ -1,5 +1,6 @@
-// What the files job*.c share. A job walks its inputs; each regular file becomes an orr_job_file; the verb opens it and either cuts it
-// into segments for the streaming engine or handles it whole on one worker.
+// What the files job*.c share. A job walks its inputs; each regular file becomes an orr_job_file;
+// the verb opens it and either cuts it into segments for the streaming engine or handles it whole
+// on one worker.
 #ifndef ORRERY_HOST_JOB_INTERNAL_H
 #define ORRERY_HOST_JOB_INTERNAL_H
 
@@ -34,14 +35,14 @@ struct orr_job_file {
     atomic_uint refs;     // pieces in flight, plus one while the planner holds the file
     orr_error error;      // first failure; status ORR_OK while all is well
     orr_outcome outcome;
-    const char *reason;    // for skipped files
-    atomic_int failed;     // error is set
-    uint64_t bytes;        // plaintext
+    const char *reason; // for skipped files
+    atomic_int failed;  // error is set
+    uint64_t bytes;     // plaintext
     uint64_t segments, next_segment;
-    int (*whole)(orr_job_file *file); // when set: run once on a worker in place of segments; returns 1 when it reported by itself
-    orr_container *container; // decrypting side
-    orr_side *from, *to;      // what is read, what is written
-    orr_header header;        // of the new file
+    void (*whole)(orr_job_file *file); // when set: run once on a worker in place of segments
+    orr_container *container;          // decrypting side
+    orr_side *from, *to;               // what is read, what is written
+    orr_header header;                 // of the new file
     uint8_t header_bytes[ORR_HEADER_BYTES];
     orr_slot slot;
     orr_metadata *metadata;
@@ -53,7 +54,8 @@ struct orr_job_file {
 };
 
 typedef struct orr_verb_ops {
-    // Looks at an opened file: sets up segments or `whole`, or sets outcome to PRESENT, PLANNED or SKIPPED. A failure is returned.
+    // Looks at an opened file: sets up segments or `whole`, or sets outcome to PRESENT, PLANNED or
+    // SKIPPED. A failure is returned.
     orr_status (*open)(orr_job_file *file, orr_error *error);
     void (*front)(orr_job_file *file, orr_piece *piece, orr_worker *worker);
     void (*back)(orr_job_file *file, orr_piece *piece, orr_worker *worker);
@@ -94,39 +96,52 @@ int orr_job_stopping(const orr_job *job);
 // ---- job_common.c: pieces that several verbs are made of
 // The master key new files are wrapped under: --to, or the active one.
 orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error);
-// Reads, unlocks and authenticates the head of file->fd into file->container, file->from and file->metadata. A damaged spare wrap slot is a warning, or
-// (strict) ORR_AUTH.
+// Reads, unlocks and authenticates the head of file->fd into file->container, file->from and
+// file->metadata. A damaged spare wrap slot is a warning, or (strict) ORR_AUTH.
 orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *error);
-// Draws ID and secret for a new archive-profile file with file->metadata set (all but digest): header, slot, file->to.
+// Draws ID and secret for a new archive-profile file with file->metadata set (all but digest):
+// header, slot, file->to.
 orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *error);
 // Starts the output on first use. Any worker.
 orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error);
-// Seals the tiles of piece->out in place with file->to, and writes the segment. Shared by encrypt and reencrypt.
-orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
-// Reads a segment of file->from into piece->in and opens it in place; its digest goes to file->digests.
-orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+// Seals the tiles of piece->out in place with file->to, and writes the segment. Shared by encrypt
+// and reencrypt.
+orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                                  orr_error *error);
+// Reads a segment of file->from into piece->in and opens it in place; its digest goes to
+// file->digests.
+orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                                 orr_error *error);
 // Writes the head, checks on the CPU if asked, sets the mode, commits.
 orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
+// Restores mode and mtime of a decrypted output and commits it.
+orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error);
+// The permission bits that creating a file normally gives (0666 less the umask): outputs are made
+// 0600 and opened up when whole.
+mode_t orr_default_mode(void);
 // Digest of the whole file from its segments' digests.
 void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]);
-// Is the encrypted file at `relative` a finished result of this source (path, size, mtime, key set, profile)? *present: 0 no file, 1 finished;
-// ORR_EXISTS when there is something else.
-orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected, orr_profile profile, int *present,
-                               orr_error *error);
-// NAME.orr.tif for a source; hex of the ID with opaque names; the name of OUT when that is a file. malloc'ed or NULL.
+// Is the encrypted file at `relative` a finished result of this source (path, size, mtime, key set,
+// profile)? *present: 0 no file, 1 finished; ORR_EXISTS when there is something else.
+orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
+                               orr_profile profile, int *present, orr_error *error);
+// NAME.orr.tif for a source; hex of the ID with opaque names; the name of OUT when that is a file.
+// malloc'ed or NULL.
 char *orr_target_name(const orr_job *job, const char *relative, const uint8_t file_id[32]);
 
 // ---- job_paper.c: the paper profile, whole files on one worker
-int orr_paper_encrypt_whole(orr_job_file *file);
-int orr_paper_decrypt_whole(orr_job_file *file);
-int orr_paper_reencrypt_whole(orr_job_file *file);
+void orr_paper_encrypt_whole(orr_job_file *file);
+void orr_paper_decrypt_whole(orr_job_file *file);
+void orr_paper_reencrypt_whole(orr_job_file *file);
 
-// ---- salvage.c: after ORR_AUTH with --salvage. Writes NAME.salvaged and its JSON; the file stays failed.
+// ---- salvage.c: after ORR_AUTH with --salvage. Writes NAME.salvaged and its JSON; the file stays
+// failed.
 void orr_salvage(orr_job_file *file);
 
-// Decrypts a finished archive-profile container tile by tile on the CPU and compares all digests (--check cpu).
-orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret, const orr_file_keys *keys,
-                               const orr_cipher *cipher, uint64_t length, const uint8_t file_digest[16], const char *shown,
-                               orr_error *error);
+// Decrypts a finished archive-profile container tile by tile on the CPU and compares all digests
+// (--check cpu).
+orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
+                               const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
+                               const uint8_t file_digest[16], const char *shown, orr_error *error);
 
 #endif

@@ -42,7 +42,8 @@ orr_journal *orr_journal_open(int directory, const char *verb) {
     orr_journal *journal = calloc(1, sizeof *journal);
     if (!journal) return NULL;
     journal->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
-    int fd = openat(directory, ORR_JOURNAL_NAME, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = openat(directory, ORR_JOURNAL_NAME,
+                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     journal->file = fd >= 0 ? fdopen(fd, "a") : NULL;
     if (!journal->file) {
         if (fd >= 0) close(fd);

@@ -17,9 +17,10 @@
 
 static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
     int number = errno;
-    const char *next = number == ENOSPC || number == EDQUOT
-                           ? ": free some space and run the same command again"
-                           : number == EACCES || number == EPERM || number == EROFS ? ": check permissions" : "";
+    const char *next =
+        number == ENOSPC || number == EDQUOT ? ": free some space and run the same command again"
+        : number == EACCES || number == EPERM || number == EROFS ? ": check permissions"
+                                                                 : "";
     return orr_fail(error, ORR_IO, "%s: cannot %s: %s%s", shown, doing, strerror(number), next);
 }
 
@@ -48,14 +49,16 @@ static int names_a_file(const char *path) {
     return dot && dot != name && dot[1];
 }
 
-orr_status orr_output_root_open(orr_output_root *root, const char *path, int single, int dry_run, orr_error *error) {
+orr_status orr_output_root_open(orr_output_root *root, const char *path, int single, int dry_run,
+                                orr_error *error) {
     struct stat st;
     orr_status status = ORR_INTERNAL;
     memset(root, 0, sizeof *root);
     root->fd = -1;
     root->path = strdup(path);
     if (!root->path || !*path) {
-        status = orr_fail(error, root->path ? ORR_USAGE : ORR_INTERNAL, "no output directory given");
+        status =
+            orr_fail(error, root->path ? ORR_USAGE : ORR_INTERNAL, "no output directory given");
         goto failed;
     }
     if (single && names_a_file(path)) {
@@ -82,8 +85,10 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     root->dev = st.st_dev;
     root->ino = st.st_ino;
     // A single output file takes no lock: its directory may be anything, /tmp included.
-    if (!dry_run && !root->only && flock(root->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        status = orr_fail(error, ORR_IO, "%s: another orrery job is writing here: wait until it ends", root->path);
+    if (!dry_run && !root->only && flock(root->fd, LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK) {
+        status = orr_fail(error, ORR_IO,
+                          "%s: another orrery job is writing here: wait until it ends", root->path);
         goto failed;
     }
     return ORR_OK;
@@ -100,13 +105,15 @@ void orr_output_root_close(orr_output_root *root) {
     root->fd = -1;
 }
 
-orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create, int *directory,
-                                const char **name, orr_error *error) {
+orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
+                                int *directory, const char **name, orr_error *error) {
     char component[NAME_MAX + 1];
     int fd = root->fd < 0 ? -1 : fcntl(root->fd, F_DUPFD_CLOEXEC, 0);
     *directory = -1;
     *name = strrchr(relative, '/') ? strrchr(relative, '/') + 1 : relative;
-    if (fd < 0) return root->fd < 0 && !create ? ORR_OK : io_error(error, root->path, "open this directory");
+    if (fd < 0)
+        return root->fd < 0 && !create ? ORR_OK
+                                       : io_error(error, root->path, "open this directory");
     for (const char *p = relative; p < *name;) {
         size_t n = strcspn(p, "/");
         if (n > NAME_MAX) {
@@ -128,15 +135,17 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         errno = number;
         if (fd < 0 && !create && number == ENOENT) return ORR_OK;
         if (fd < 0 && (number == ELOOP || number == ENOTDIR))
-            return orr_fail(error, ORR_IO, "%s/%s: \"%s\" is not a directory (a symlink is not followed)", root->path,
-                            relative, component);
+            return orr_fail(error, ORR_IO,
+                            "%s/%s: \"%s\" is not a directory (a symlink is not followed)",
+                            root->path, relative, component);
         if (fd < 0) return io_error(error, relative, "open its directory");
     }
     *directory = fd;
     return ORR_OK;
 }
 
-// A name for the file while it is incomplete; a hash stands in for a name that leaves no room for the suffix.
+// A name for the file while it is incomplete; a hash stands in for a name that leaves no room for
+// the suffix.
 static char *partial_name(const char *name) {
     char *partial = malloc(NAME_MAX + 1);
     if (!partial) return NULL;
@@ -151,8 +160,8 @@ static char *partial_name(const char *name) {
     return partial;
 }
 
-orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative, uint64_t bytes,
-                            orr_error *error) {
+orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
+                            uint64_t bytes, orr_error *error) {
     const char *name;
     memset(output, 0, sizeof *output);
     output->fd = output->directory = -1;
@@ -168,7 +177,8 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
     }
     snprintf(output->shown, room, "%s/%s", root->path, relative);
     if (strlen(name) > NAME_MAX) {
-        status = orr_fail(error, ORR_IO, "%.100s...: this name would be longer than %d bytes: use --names opaque",
+        status = orr_fail(error, ORR_IO,
+                          "%.100s...: this name would be longer than %d bytes: use --names opaque",
                           output->shown, NAME_MAX);
         goto failed;
     }
@@ -176,12 +186,14 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
         status = io_error(error, output->shown, "remove a stale partial file");
         goto failed;
     }
-    output->fd = openat(output->directory, output->partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    output->fd = openat(output->directory, output->partial,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (output->fd < 0) {
         status = io_error(error, output->shown, "create this file");
         goto failed;
     }
-    if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+    if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
         status = io_error(error, output->shown, "reserve its space");
         goto failed;
     }
@@ -195,19 +207,24 @@ orr_status orr_output_commit(orr_output *output, orr_error *error) {
     orr_status status = ORR_OK;
     if (fsync(output->fd) != 0) {
         status = io_error(error, output->shown, "flush this file");
-    } else if (syscall(SYS_renameat2, output->directory, output->partial, output->directory, output->name,
-                       1u /* RENAME_NOREPLACE */) != 0) {
+    } else if (syscall(SYS_renameat2, output->directory, output->partial, output->directory,
+                       output->name, 1u /* RENAME_NOREPLACE */) != 0) {
         // File systems without that flag: a hard link never replaces either.
         if (errno == EINVAL || errno == ENOSYS) {
             if (linkat(output->directory, output->partial, output->directory, output->name, 0) == 0)
                 unlinkat(output->directory, output->partial, 0);
             else
-                status = errno == EEXIST ? ORR_EXISTS : io_error(error, output->shown, "rename the finished file");
+                status = errno == EEXIST
+                             ? ORR_EXISTS
+                             : io_error(error, output->shown, "rename the finished file");
         } else {
-            status = errno == EEXIST ? ORR_EXISTS : io_error(error, output->shown, "rename the finished file");
+            status = errno == EEXIST ? ORR_EXISTS
+                                     : io_error(error, output->shown, "rename the finished file");
         }
         if (status == ORR_EXISTS)
-            orr_fail(error, ORR_EXISTS, "%s: appeared while it was being written: nothing was replaced", output->shown);
+            orr_fail(error, ORR_EXISTS,
+                     "%s: appeared while it was being written: nothing was replaced",
+                     output->shown);
     }
     if (status == ORR_OK && fsync(output->directory) != 0 && errno != EINVAL)
         status = io_error(error, output->shown, "flush its directory");
@@ -233,27 +250,16 @@ void orr_output_abort(orr_output *output) {
     output->fd = output->directory = -1;
 }
 
-orr_status orr_read_full(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown, orr_error *error) {
+orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
+                           orr_error *error) {
     uint8_t *p = buffer;
     while (bytes) {
         ssize_t n = pread(fd, p, bytes, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return io_error(error, shown, "read this file");
-        if (n == 0) return orr_fail(error, ORR_IO, "%s: ends early: it was changed while being read", shown);
-        p += n;
-        offset += (uint64_t)n;
-        bytes -= (size_t)n;
-    }
-    return ORR_OK;
-}
-
-orr_status orr_write_full(int fd, const void *buffer, size_t bytes, uint64_t offset, const char *shown,
-                          orr_error *error) {
-    const uint8_t *p = buffer;
-    while (bytes) {
-        ssize_t n = pwrite(fd, p, bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return io_error(error, shown, "write this file");
+        if (n == 0)
+            return orr_fail(error, ORR_IO, "%s: ends early: it was changed while being read",
+                            shown);
         p += n;
         offset += (uint64_t)n;
         bytes -= (size_t)n;

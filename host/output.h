@@ -1,4 +1,5 @@
-// Files that appear whole or not at all: written under a temporary name, flushed, then renamed without replacing anything.
+// Files that appear whole or not at all: written under a temporary name, flushed, then renamed
+// without replacing anything.
 #ifndef ORRERY_HOST_OUTPUT_H
 #define ORRERY_HOST_OUTPUT_H
 
@@ -10,42 +11,48 @@
 
 // The directory all outputs of a job go to, or the one file that is its output.
 typedef struct orr_output_root {
-    int fd;         // of the directory
-    char *path;     // for messages; owned
-    char *only;     // name of the single output file in that directory, or NULL; owned
+    int fd;     // of the directory
+    char *path; // for messages; owned
+    char *only; // name of the single output file in that directory, or NULL; owned
     dev_t dev;
     ino_t ino;
 } orr_output_root;
 
-// Opens (and creates, with its parents, unless `dry_run`) the directory OUT. With `single` a path that is not a directory, does not end
-// in "/" and whose last component has an extension names the output file itself. Takes an exclusive lock on the directory, so that two jobs never write into
+// Opens (and creates, with its parents, unless `dry_run`) the directory OUT. With `single` a path
+// that is not a directory, does not end in "/" and whose last component has an extension names the
+// output file itself. Takes an exclusive lock on the directory, so that two jobs never write into
 // one OUT: ORR_IO when it is held. With `dry_run` and no directory yet, fd is -1.
-orr_status orr_output_root_open(orr_output_root *root, const char *path, int single, int dry_run, orr_error *error);
+orr_status orr_output_root_open(orr_output_root *root, const char *path, int single, int dry_run,
+                                orr_error *error);
 void orr_output_root_close(orr_output_root *root);
 
 // One output while it is being written.
 typedef struct orr_output {
     int fd;
-    int directory; // open descriptor of its directory
+    int directory;        // open descriptor of its directory
     char *name, *partial; // last components; owned
     char *shown;          // whole path for messages; owned
 } orr_output;
 
-// Opens the directory of `relative` below the root, creating missing directories, never through a symlink. *name is the last component
-// (points into `relative`). With `create` 0 a missing directory gives *directory = -1 and ORR_OK. The caller closes *directory.
-orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create, int *directory,
-                                const char **name, orr_error *error);
-// Creates the partial file (0600, read and write) of `relative`, replacing a partial left by a killed run, and reserves `bytes` when that is known (0: not).
-orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative, uint64_t bytes,
-                            orr_error *error);
+// Opens the directory of `relative` below the root, creating missing directories, never through a
+// symlink. *name is the last component (points into `relative`). With `create` 0 a missing
+// directory gives *directory = -1 and ORR_OK. The caller closes *directory.
+orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
+                                int *directory, const char **name, orr_error *error);
+// Creates the partial file (0600, read and write) of `relative`, replacing a partial left by a
+// killed run, and reserves `bytes` when that is known (0: not).
+orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
+                            uint64_t bytes, orr_error *error);
 // fsync, rename to the final name without replacing (ORR_EXISTS), fsync of the directory, close.
 orr_status orr_output_commit(orr_output *output, orr_error *error);
-// Closes and removes the partial file. Does nothing on an output that was never begun (all zero) or is committed.
+// Closes and removes the partial file. Does nothing on an output that was never begun (all zero) or
+// is committed.
 void orr_output_abort(orr_output *output);
 
-// Reads or writes exactly `bytes` at `offset`, through signals and short counts. Reading returns ORR_AUTH_SHORT-like failure as ORR_IO with
-// "ends early". Errors name `shown`.
-orr_status orr_read_full(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown, orr_error *error);
-orr_status orr_write_full(int fd, const void *buffer, size_t bytes, uint64_t offset, const char *shown, orr_error *error);
+// Reads exactly `bytes` of a source file at `offset`, through signals and short counts. ORR_IO; a
+// source that ends early was changed while being read. (Containers are read with orr_pread_all, for
+// which an early end is truncation.)
+orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
+                           orr_error *error);
 
 #endif

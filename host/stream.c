@@ -6,7 +6,13 @@
 
 #define MAX_PIECES 256 // in one chunk: bounds the files in flight
 
-typedef enum chunk_state { CHUNK_FREE, CHUNK_FILLING, CHUNK_QUEUED, CHUNK_CIPHERING, CHUNK_DRAINING } chunk_state;
+typedef enum chunk_state {
+    CHUNK_FREE,
+    CHUNK_FILLING,
+    CHUNK_QUEUED,
+    CHUNK_CIPHERING,
+    CHUNK_DRAINING
+} chunk_state;
 
 typedef struct chunk {
     chunk_state state;
@@ -15,9 +21,9 @@ typedef struct chunk {
     unsigned tiles;
     orr_piece pieces[MAX_PIECES];
     unsigned piece_count;
-    unsigned reading; // pieces in front()
-    int closed;       // no more pieces will come
-    unsigned drained; // pieces handed to back()
+    unsigned reading;  // pieces in front()
+    int closed;        // no more pieces will come
+    unsigned drained;  // pieces handed to back()
     unsigned finished; // pieces through back()
     orr_cipher cipher, new_cipher;
     int has_cipher;
@@ -65,7 +71,9 @@ static chunk *pop(queue *q) {
     return c;
 }
 
-static size_t chunk_bytes(const engine *e) { return (size_t)e->config->chunk_tiles * ORR_TILE_BYTES; }
+static size_t chunk_bytes(const engine *e) {
+    return (size_t)e->config->chunk_tiles * ORR_TILE_BYTES;
+}
 
 static chunk *free_chunk(engine *e) {
     for (unsigned i = 0; i < e->config->chunks; i++)
@@ -80,7 +88,8 @@ static int same_cipher(const orr_cipher *a, const orr_cipher *b) {
 static int fits(const engine *e, const chunk *c, const orr_piece *p) {
     if (c->piece_count == MAX_PIECES) return 0;
     if (p->tiles == 0) return 1;
-    if (c->tiles + p->tiles > e->config->chunk_tiles || c->used + p->bytes > chunk_bytes(e)) return 0;
+    if (c->tiles + p->tiles > e->config->chunk_tiles || c->used + p->bytes > chunk_bytes(e))
+        return 0;
     return !c->has_cipher || (same_cipher(&c->cipher, p->cipher) &&
                               (!p->new_cipher || same_cipher(&c->new_cipher, p->new_cipher)));
 }
@@ -102,8 +111,8 @@ static void close_filling(engine *e) {
     advance(e, c);
 }
 
-// Called with the lock: puts a planned piece into the chunk being filled. Returns the piece's home, or NULL when it has to wait
-// for a free chunk (it is stashed then).
+// Called with the lock: puts a planned piece into the chunk being filled. Returns the piece's home,
+// or NULL when it has to wait for a free chunk (it is stashed then).
 static orr_piece *place(engine *e, const orr_piece *planned) {
     if (e->filling && !fits(e, e->filling, planned)) close_filling(e);
     if (!e->filling) {
@@ -134,7 +143,8 @@ static orr_piece *place(engine *e, const orr_piece *planned) {
         p->out = c->out + c->used;
         p->tasks = c->tasks + c->tiles;
         size_t offset = c->used;
-        for (uint32_t i = 0; i < p->tiles; i++, offset += ORR_TILE_BYTES) p->tasks[i].offset = offset;
+        for (uint32_t i = 0; i < p->tiles; i++, offset += ORR_TILE_BYTES)
+            p->tasks[i].offset = offset;
         c->used += (p->bytes + 63) & ~(size_t)63;
         c->tiles += p->tiles;
     }
@@ -209,7 +219,8 @@ static void *work(void *argument) {
             advance(e, c);
             continue;
         }
-        if (e->to_drain.first || (!e->planning && !e->planned && (e->filling || free_chunk(e)))) continue;
+        if (e->to_drain.first || (!e->planning && !e->planned && (e->filling || free_chunk(e))))
+            continue;
         if (e->planned && !e->has_stashed && !e->busy) break;
         pthread_cond_wait(&e->changed, &e->lock);
     }
@@ -287,7 +298,8 @@ static orr_status allocate(engine *e, orr_error *error) {
         c->out = e->separate ? backend->api->alloc(backend, chunk_bytes(e)) : c->in;
         c->tasks = calloc(e->config->chunk_tiles, sizeof *c->tasks);
         if (!c->in || !c->out || !c->tasks)
-            return orr_fail(error, ORR_INTERNAL, "out of memory for %u chunks of %zu bytes: lower --mem",
+            return orr_fail(error, ORR_INTERNAL,
+                            "out of memory for %u chunks of %zu bytes: lower --mem",
                             e->config->chunks, chunk_bytes(e));
     }
     return ORR_OK;
@@ -317,12 +329,15 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
     unsigned started = 0;
     pthread_mutex_init(&e.lock, NULL);
     pthread_cond_init(&e.changed, NULL);
-    orr_status status = threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
+    orr_status status =
+        threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
     if (status == ORR_OK && pthread_create(&threads[0], NULL, cipher, &e) != 0) {
         status = orr_fail(error, ORR_INTERNAL, "cannot start a thread");
     } else if (status == ORR_OK) {
         // With fewer workers than asked for the job only runs slower; with none it cannot run.
-        while (started < config->workers && pthread_create(&threads[started + 1], NULL, work, &e) == 0) started++;
+        while (started < config->workers &&
+               pthread_create(&threads[started + 1], NULL, work, &e) == 0)
+            started++;
         if (!started) {
             status = orr_fail(error, ORR_INTERNAL, "cannot start a worker thread");
             pthread_mutex_lock(&e.lock);

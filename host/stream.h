@@ -1,10 +1,12 @@
 // The streaming engine: a bounded ring of chunks between the disk and a backend.
 //
-//   next (plan) -> front (read, digest | read, open) -> backend (cipher) -> back (seal, write | check, write)
+//   next (plan) -> front (read, digest | read, open) -> backend (cipher) -> back (seal, write |
+//   check, write)
 //
-// Work comes in pieces: a run of up to 128 tiles of one file, or a whole small job with no tiles. Pieces of several files share
-// a chunk, a large file spans many. Workers prefer `back` to `front`, so that the ring drains before it fills; memory is
-// chunks x chunk size, whatever the archive's size. Nothing here knows files or formats.
+// Work comes in pieces: a run of up to 128 tiles of one file, or a whole small job with no tiles.
+// Pieces of several files share a chunk, a large file spans many. Workers prefer `back` to `front`,
+// so that the ring drains before it fills; memory is chunks x chunk size, whatever the archive's
+// size. Nothing here knows files or formats.
 #ifndef ORRERY_HOST_STREAM_H
 #define ORRERY_HOST_STREAM_H
 
@@ -19,7 +21,8 @@ typedef struct orr_piece {
     uint32_t tiles;   // 0: no cipher work
     size_t bytes;     // tile bytes: 384 times the rows of all tiles
     orr_tile_op op;   // the same for all pieces of a job
-    const orr_cipher *cipher, *new_cipher; // live as long as the file; new_cipher for re-encryption only
+    const orr_cipher *cipher,
+        *new_cipher; // live as long as the file; new_cipher for re-encryption only
     // Set by the engine before front():
     uint8_t *in, *out;    // `bytes` bytes each, tiles one after the other; may be the same memory
     orr_tile_task *tasks; // `tiles` of them; front() fills rows and keys, the engine wipes them
@@ -34,9 +37,11 @@ typedef struct orr_worker {
 } orr_worker;
 
 typedef struct orr_stream_ops {
-    // Fills *piece (file .. new_cipher) and returns 1, or 0 when there is no more work. Called by one thread at a time.
+    // Fills *piece (file .. new_cipher) and returns 1, or 0 when there is no more work. Called by
+    // one thread at a time.
     int (*next)(void *context, orr_piece *piece);
-    // Both are called exactly once for each piece, back() after front(), on any worker, several at once.
+    // Both are called exactly once for each piece, back() after front(), on any worker, several at
+    // once.
     void (*front)(void *context, orr_piece *piece, orr_worker *worker);
     void (*back)(void *context, orr_piece *piece, orr_worker *worker);
 } orr_stream_ops;
@@ -48,7 +53,9 @@ typedef struct orr_stream_config {
     unsigned chunks;      // >= 2
 } orr_stream_config;
 
-// Runs until next() has returned 0 and every piece is through back(). ORR_INTERNAL when threads or buffers cannot be had.
-orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops *ops, void *context, orr_error *error);
+// Runs until next() has returned 0 and every piece is through back(). ORR_INTERNAL when threads or
+// buffers cannot be had.
+orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops *ops, void *context,
+                          orr_error *error);
 
 #endif

@@ -9,7 +9,8 @@
 int orr_utf8_valid(const char *text);
 // Copies `text` with every invalid byte replaced by U+FFFD. malloc'ed, NULL when memory runs out.
 char *orr_utf8_repair(const char *text);
-// Adds "key": text to an object; when the bytes are not UTF-8 the repaired text, and "key_bytes_hex" with the exact bytes.
+// Adds "key": text to an object; when the bytes are not UTF-8 the repaired text, and
+// "key_bytes_hex" with the exact bytes.
 void orr_json_add_bytes(cJSON *object, const char *key, const char *text);
 // Lower-case hex of `bytes` bytes into out (2 * bytes + 1).
 void orr_hex(const void *in, size_t bytes, char *out);

@@ -90,7 +90,8 @@ static int frame_read(frame *f) {
     return result;
 }
 
-orr_walk *orr_walk_open(const orr_inputs *inputs, dev_t output_dev, ino_t output_ino, int open_files) {
+orr_walk *orr_walk_open(const orr_inputs *inputs, dev_t output_dev, ino_t output_ino,
+                        int open_files) {
     orr_walk *walk = calloc(1, sizeof *walk);
     if (!walk) return NULL;
     walk->inputs = inputs;
@@ -120,8 +121,8 @@ void orr_walk_item_free(orr_walk_item *item) {
 
 static void fail_item(orr_walk_item *item, int error_number, const char *doing) {
     item->kind = ORR_WALK_ERROR;
-    orr_fail(&item->error, ORR_IO, "%s: cannot %s: %s", item->source ? item->source : "input", doing,
-             strerror(error_number));
+    orr_fail(&item->error, ORR_IO, "%s: cannot %s: %s", item->source ? item->source : "input",
+             doing, strerror(error_number));
 }
 
 // Makes item->fd the top frame. On failure the item becomes an error item.
@@ -144,9 +145,11 @@ static void descend(orr_walk *walk, orr_walk_item *item) {
     walk->top = f;
 }
 
-// Opens `name` below `directory` and classifies it. Symlinks are followed only for inputs the user named. What is not a
-// regular file or directory is never opened: opening a device or a FIFO can have effects.
-static void classify(orr_walk *walk, int directory, const char *name, int follow, orr_walk_item *item) {
+// Opens `name` below `directory` and classifies it. Symlinks are followed only for inputs the user
+// named. What is not a regular file or directory is never opened: opening a device or a FIFO can
+// have effects.
+static void classify(orr_walk *walk, int directory, const char *name, int follow,
+                     orr_walk_item *item) {
     int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
     if (fstatat(directory, name, &item->st, follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
         fail_item(item, errno, "look at this");
@@ -179,7 +182,8 @@ static void classify(orr_walk *walk, int directory, const char *name, int follow
     }
 }
 
-// The part of an input's path that is kept below the output: its last component, or "" for ".", ".." and "/".
+// The part of an input's path that is kept below the output: its last component, or "" for ".",
+// ".." and "/".
 static char *kept_name(const char *path) {
     size_t end = strlen(path);
     while (end && path[end - 1] == '/') end--;
@@ -191,7 +195,8 @@ static char *kept_name(const char *path) {
     return strndup(path + start, end - start);
 }
 
-// A listed path with "." components, doubled and leading slashes removed; NULL with errno EINVAL for "..".
+// A listed path with "." components, doubled and leading slashes removed; NULL with errno EINVAL
+// for "..".
 static char *kept_path(const char *path) {
     char *kept = malloc(strlen(path) + 1);
     size_t used = 0;
@@ -224,7 +229,8 @@ static int next_input(orr_walk *walk, orr_walk_item *item) {
     item->source = strdup(path);
     item->relative = listed ? kept_path(path) : kept_name(path);
     if (!item->source || !item->relative) {
-        fail_item(item, errno ? errno : ENOMEM, listed ? "use a listed path with \"..\" in it" : "use this input");
+        fail_item(item, errno ? errno : ENOMEM,
+                  listed ? "use a listed path with \"..\" in it" : "use this input");
         return 1;
     }
     classify(walk, AT_FDCWD, path, 1, item);
@@ -248,8 +254,8 @@ int orr_walk_next(orr_walk *walk, orr_walk_item *item) {
         fail_item(item, ENOMEM, "hold this name");
     } else if (strlen(item->relative) > ORR_MAX_PATH) {
         item->kind = ORR_WALK_ERROR;
-        orr_fail(&item->error, ORR_UNSUPPORTED, "%.200s...: the path is longer than %d bytes", item->source,
-                 ORR_MAX_PATH);
+        orr_fail(&item->error, ORR_UNSUPPORTED, "%.200s...: the path is longer than %d bytes",
+                 item->source, ORR_MAX_PATH);
     } else {
         classify(walk, f->fd, name, 0, item);
     }

@@ -1,0 +1,470 @@
+#include "host/job_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#define DEFAULT_MEMORY (256ull << 20)
+#define FIXED_MEMORY (48ull << 20) // program, libraries, stacks, heads being written
+
+static const char *verb_name(orr_verb verb) {
+    static const char *const names[] = {"encrypt", "decrypt", "verify", "rewrap", "reencrypt"};
+    return names[verb];
+}
+
+int orr_job_stopping(const orr_job *job) {
+    return *job->stop || atomic_load(&job->fatal);
+}
+
+void orr_job_warn(orr_job *job, const char *format, ...) {
+    char text[640];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&job->lock);
+    if (job->hooks->warning) job->hooks->warning(job->hooks->context, text);
+    pthread_mutex_unlock(&job->lock);
+}
+
+// ---- events
+
+static void count_event(orr_job *job, const orr_file_event *event) {
+    orr_summary *s = &job->summary;
+    orr_progress *p = job->progress;
+    s->files++;
+    switch (event->outcome) {
+    case ORR_OUT_DONE:
+        s->done++;
+        s->bytes += event->bytes;
+        atomic_fetch_add(&p->done_files, 1);
+        break;
+    case ORR_OUT_PRESENT:
+        s->present++;
+        atomic_fetch_add(&p->present_files, 1);
+        atomic_fetch_add(&p->done_bytes, event->bytes);
+        break;
+    case ORR_OUT_PLANNED:
+        s->planned++;
+        s->bytes += event->bytes;
+        break;
+    case ORR_OUT_SKIPPED:
+        s->skipped++;
+        atomic_fetch_add(&p->skipped_files, 1);
+        break;
+    case ORR_OUT_FAILED:
+        s->failed++;
+        atomic_fetch_add(&p->failed_files, 1);
+        if (event->status < 8 * sizeof job->seen) job->seen |= 1u << event->status;
+        job->last_status = event->status;
+        break;
+    }
+}
+
+static void report(orr_job *job, const orr_file_event *event) {
+    pthread_mutex_lock(&job->lock);
+    count_event(job, event);
+    if (event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_FAILED)
+        if (event->target)
+            orr_journal_file(job->journal, event->target, event->bytes, event->status);
+    if (job->hooks->file) job->hooks->file(job->hooks->context, event);
+    pthread_mutex_unlock(&job->lock);
+}
+
+// ---- file lifecycle
+
+void orr_file_fail(orr_job_file *file, const orr_error *error) {
+    pthread_mutex_lock(&file->lock);
+    if (file->error.status == ORR_OK) file->error = *error;
+    pthread_mutex_unlock(&file->lock);
+    atomic_store(&file->failed, 1);
+    if (error->status == ORR_SELF_TEST ||
+        (error->status == ORR_IO && strstr(error->text, strerror(ENOSPC))) ||
+        (error->status == ORR_IO && strstr(error->text, strerror(EDQUOT))))
+        atomic_store(&file->job->fatal, 1);
+}
+
+void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...) {
+    orr_error error = {.status = status};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error.text, sizeof error.text, format, args);
+    va_end(args);
+    orr_file_fail(file, &error);
+}
+
+static void side_free(orr_side *side) {
+    if (side) orr_wipe(side, sizeof *side);
+    free(side);
+}
+
+static void file_free(orr_job_file *file) {
+    if (file->output_begun) orr_output_abort(&file->output);
+    if (file->fd >= 0) close(file->fd);
+    if (file->metadata) orr_metadata_free(file->metadata);
+    free(file->metadata);
+    free(file->container);
+    side_free(file->from);
+    side_free(file->to);
+    free(file->digests);
+    EVP_MD_CTX_free(file->sha);
+    free(file->source);
+    free(file->relative);
+    free(file->target);
+    pthread_mutex_destroy(&file->lock);
+    pthread_cond_destroy(&file->turn);
+    free(file);
+}
+
+static orr_job_file *file_new(orr_job *job, orr_walk_item *item) {
+    orr_job_file *file = calloc(1, sizeof *file);
+    if (!file) return NULL;
+    file->job = job;
+    file->source = item->source;
+    file->relative = item->relative;
+    file->fd = item->fd;
+    file->st = item->st;
+    item->source = item->relative = NULL;
+    item->fd = -1;
+    file->bytes = (uint64_t)file->st.st_size;
+    file->outcome = ORR_OUT_DONE;
+    file->output.fd = -1;
+    atomic_init(&file->refs, 1);
+    pthread_mutex_init(&file->lock, NULL);
+    pthread_cond_init(&file->turn, NULL);
+    return file;
+}
+
+static int is_paper(const orr_job_file *file) {
+    const orr_job_options *o = file->job->options;
+    if (o->verb == ORR_VERB_ENCRYPT) return o->profile == ORR_PROFILE_PAPER;
+    return file->container && file->container->header.profile == ORR_PROFILE_PAPER;
+}
+
+static void report_file(orr_job_file *file) {
+    char sha256[65] = "";
+    int failed = file->error.status != ORR_OK;
+    orr_file_event event = {.outcome = failed ? ORR_OUT_FAILED : file->outcome,
+                            .source = file->source,
+                            .target = file->target,
+                            .bytes = file->bytes,
+                            .status = file->error.status,
+                            .reason = failed ? file->error.text : file->reason,
+                            .pixels_sealed = !is_paper(file)};
+    if (file->metadata && file->metadata->has_sha256 && !failed) {
+        for (int i = 0; i < 32; i++) snprintf(sha256 + 2 * i, 3, "%02x", file->metadata->sha256[i]);
+        event.sha256 = sha256;
+    }
+    report(file->job, &event);
+}
+
+// Gives up one reference; the last one completes or cleans up the file.
+static void file_release(orr_job_file *file) {
+    if (atomic_fetch_sub(&file->refs, 1) != 1) return;
+    orr_error error = {0};
+    if (!atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->whole &&
+        file->job->ops->finish(file, &error) != ORR_OK)
+        orr_file_fail(file, &error);
+    if (file->output_begun) {
+        orr_output_abort(&file->output); // nothing to do when it was committed
+        file->output_begun = 0;
+    }
+    if (file->error.status == ORR_AUTH && file->job->options->salvage) orr_salvage(file);
+    report_file(file);
+    file_free(file);
+}
+
+// ---- planning
+
+// Stable over runs and machines: which part of a divided job this path belongs to.
+static int selected(const orr_job_options *o, const char *relative) {
+    size_t n = strlen(relative);
+    if (o->shard_n && XXH3_64bits(relative, n) % o->shard_n != o->shard_i - 1) return 0;
+    XXH64_hash_t h = XXH3_64bits_withSeed(relative, n, 1);
+    if (o->subset_of && h % o->subset_of != o->subset_n - 1) return 0;
+    return !(o->subset_share > 0) || (double)(h >> 11) * 0x1p-53 * 100.0 < o->subset_share;
+}
+
+static int has_suffix(const char *name) {
+    size_t n = strlen(name), m = strlen(ORR_SUFFIX);
+    return n > m && !strcmp(name + n - m, ORR_SUFFIX);
+}
+
+// Keep the tree's shape: directories appear even when empty. Opaque names hide it.
+static void make_directory(orr_job *job, const orr_walk_item *item) {
+    char below[ORR_MAX_PATH + 16];
+    int fd;
+    const char *name;
+    orr_error error;
+    if (job->options->verb != ORR_VERB_ENCRYPT || job->options->opaque_names ||
+        job->options->dry_run)
+        return;
+    if (!item->relative[0] || job->root.only ||
+        snprintf(below, sizeof below, "%s/.", item->relative) >= (int)sizeof below)
+        return;
+    if (orr_output_directory(&job->root, below, 1, &fd, &name, &error) == ORR_OK)
+        close(fd);
+    else
+        orr_job_warn(job, "%s", error.text);
+}
+
+// Reports an item that is not work. Returns 1 when it was one.
+static int not_work(orr_job *job, const orr_walk_item *item) {
+    orr_file_event event = {.outcome = ORR_OUT_SKIPPED, .source = item->source, .pixels_sealed = 1};
+    switch (item->kind) {
+    case ORR_WALK_DIRECTORY:
+        make_directory(job, item);
+        return 1;
+    case ORR_WALK_OUTPUT:
+        event.reason = "this is the output directory of the job";
+        break;
+    case ORR_WALK_SYMLINK:
+        event.reason = "a symlink is not followed";
+        break;
+    case ORR_WALK_SPECIAL:
+        event.reason = "not a regular file";
+        break;
+    case ORR_WALK_ERROR:
+        event.outcome = ORR_OUT_FAILED;
+        event.status = item->error.status;
+        event.reason = item->error.text;
+        break;
+    case ORR_WALK_FILE:
+        if (!selected(job->options, item->relative)) return 1;
+        if (job->options->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative)) {
+            const char *base = strrchr(item->relative, '/');
+            // Our own leftovers inside an input are not part of anybody's archive.
+            if (item->named || strcmp(base ? base + 1 : item->relative, ORR_JOURNAL_NAME)) return 0;
+            event.reason = "a journal of orrery";
+            break;
+        }
+        event.reason = "its name does not end in " ORR_SUFFIX;
+        break;
+    }
+    // A special file or symlink that the user named is a failure; one met on the way is only
+    // reported.
+    if (item->named && event.reason && event.outcome == ORR_OUT_SKIPPED &&
+        item->kind != ORR_WALK_FILE) {
+        event.outcome = ORR_OUT_FAILED;
+        event.status = ORR_UNSUPPORTED;
+    }
+    report(job, &event);
+    return 1;
+}
+
+// Takes the next file from the walk through its verb's open(). Returns it when there is work, NULL
+// at the end.
+static orr_job_file *next_file(orr_job *job) {
+    orr_walk_item item;
+    while (!orr_job_stopping(job) && orr_walk_next(job->walk, &item)) {
+        if (not_work(job, &item)) {
+            orr_walk_item_free(&item);
+            continue;
+        }
+        orr_job_file *file = file_new(job, &item);
+        orr_walk_item_free(&item);
+        if (!file) continue;
+        orr_error error = {0};
+        if (job->ops->open(file, &error) != ORR_OK) orr_file_fail(file, &error);
+        if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE) {
+            file_release(file);
+            continue;
+        }
+        return file;
+    }
+    return NULL;
+}
+
+static int next_piece(void *context, orr_piece *piece) {
+    orr_job *job = context;
+    for (;;) {
+        orr_job_file *file = job->current;
+        if (!file) {
+            file = job->current = next_file(job);
+            if (!file) return 0;
+        }
+        piece->file = file;
+        if (file->whole) {
+            job->current = NULL; // the planner's reference goes to the piece
+            return 1;
+        }
+        if (file->next_segment < file->segments && !atomic_load(&file->failed) &&
+            !orr_job_stopping(job)) {
+            const orr_side *side = file->from ? file->from : file->to;
+            uint64_t s = piece->segment = file->next_segment++;
+            piece->tiles = orr_segment_tiles(&side->geometry, s);
+            for (uint32_t i = 0; i < piece->tiles; i++)
+                piece->bytes += (size_t)orr_tile_rows(&side->geometry, s * ORR_SEGMENT_TILES + i) *
+                                ORR_TILE_ROW_BYTES;
+            piece->op = job->ops->op;
+            piece->cipher = &side->cipher;
+            piece->new_cipher = file->from && file->to ? &file->to->cipher : NULL;
+            atomic_fetch_add(&file->refs, 1);
+            return 1;
+        }
+        if (file->next_segment < file->segments && !atomic_load(&file->failed))
+            orr_file_fail_status(file, ORR_STOPPED, "%s: stopped before it was finished",
+                                 file->source);
+        job->current = NULL;
+        file_release(file);
+    }
+}
+
+static void front(void *context, orr_piece *piece, orr_worker *worker) {
+    orr_job *job = context;
+    orr_job_file *file = piece->file;
+    if (file->whole)
+        file->whole(file);
+    else
+        job->ops->front(file, piece, worker);
+}
+
+static void back(void *context, orr_piece *piece, orr_worker *worker) {
+    orr_job *job = context;
+    orr_job_file *file = piece->file;
+    if (!file->whole) {
+        if (piece->backend_status != ORR_OK) orr_file_fail(file, &piece->backend_error);
+        if (!atomic_load(&file->failed)) job->ops->back(file, piece, worker);
+        const orr_side *side = file->from ? file->from : file->to;
+        atomic_fetch_add(&job->progress->done_bytes,
+                         orr_segment_source_bytes(&side->geometry, file->bytes, piece->segment));
+    }
+    file_release(file);
+}
+
+// ---- the job
+
+// Counts what is ahead, for the progress display, while the job already runs.
+static void *count_inputs(void *context) {
+    orr_job *job = context;
+    orr_walk *walk = orr_walk_open(&job->options->inputs, job->root.dev, job->root.ino, 0);
+    orr_walk_item item;
+    while (walk && !orr_job_stopping(job) && orr_walk_next(walk, &item)) {
+        int encrypt = job->options->verb == ORR_VERB_ENCRYPT;
+        if (item.kind == ORR_WALK_FILE && selected(job->options, item.relative) &&
+            (encrypt || item.named || has_suffix(item.relative))) {
+            atomic_fetch_add(&job->progress->total_files, 1);
+            atomic_fetch_add(&job->progress->total_bytes, (uint64_t)item.st.st_size);
+        }
+        orr_walk_item_free(&item);
+    }
+    orr_walk_close(walk);
+    atomic_store(&job->progress->counted, 1);
+    return NULL;
+}
+
+static orr_status exit_status(const orr_job *job) {
+    if (job->single && job->summary.failed) return job->last_status;
+    if (job->seen & 1u << ORR_SELF_TEST) return ORR_SELF_TEST;
+    if (job->seen & 1u << ORR_IO) return ORR_IO;
+    if (*job->stop) return ORR_STOPPED;
+    if (job->seen & 1u << ORR_AUTH) return ORR_AUTH;
+    return job->summary.failed ? ORR_SOME_FAILED : ORR_OK;
+}
+
+static int is_single(const orr_inputs *inputs) {
+    struct stat st;
+    const char *path = inputs->count          ? inputs->paths[0]
+                       : inputs->listed_count ? inputs->listed[0]
+                                              : NULL;
+    return path && inputs->count + inputs->listed_count == 1 &&
+           (stat(path, &st) != 0 || !S_ISDIR(st.st_mode));
+}
+
+static void stream_config(const orr_job_options *o, orr_stream_config *config) {
+    orr_backend_properties properties;
+    o->backend->api->properties(o->backend, &properties);
+    unsigned cores = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    config->backend = o->backend;
+    config->workers = o->jobs ? o->jobs : cores ? cores : 1;
+    config->chunk_tiles = o->chunk_tiles >= ORR_SEGMENT_TILES ? o->chunk_tiles : ORR_SEGMENT_TILES;
+    uint64_t chunk = (uint64_t)config->chunk_tiles * (ORR_TILE_BYTES + sizeof(orr_tile_task)) *
+                     (properties.separate_output ? 2 : 1);
+    uint64_t memory = o->mem ? o->mem : DEFAULT_MEMORY;
+    uint64_t chunks = memory > FIXED_MEMORY ? (memory - FIXED_MEMORY) / chunk : 0;
+    uint64_t useful =
+        2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
+    config->chunks = (unsigned)(chunks < 2 ? 2 : chunks > useful ? useful : chunks);
+}
+
+static uint64_t paper_memory(const orr_job_options *o, unsigned workers) {
+    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES), page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t memory = o->mem ? o->mem : pages * page / 2;
+    return memory / workers;
+}
+
+// Deep trees keep one descriptor for each level open.
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static orr_status open_output(orr_job *job, orr_error *error) {
+    const orr_job_options *o = job->options;
+    job->root.fd = -1;
+    if (!o->output) return ORR_OK;
+    orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
+    if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
+    int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
+    if (encrypts && o->opaque_names) {
+        job->resume = orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring);
+        if (!job->resume)
+            return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", o->output);
+    }
+    if (encrypts && !o->dry_run) job->journal = orr_journal_open(job->root.fd, verb_name(o->verb));
+    return ORR_OK;
+}
+
+orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
+                       orr_progress *progress, const volatile sig_atomic_t *stop,
+                       orr_summary *summary, orr_error *error) {
+    static const orr_verb_ops *const verbs[] = {
+        &orr_encrypt_ops, &orr_decrypt_ops, &orr_decrypt_ops, &orr_rewrap_ops, &orr_reencrypt_ops};
+    static const orr_stream_ops stream = {next_piece, front, back};
+    orr_job job = {.options = options,
+                   .hooks = hooks,
+                   .progress = progress,
+                   .stop = stop,
+                   .ops = verbs[options->verb]};
+    orr_stream_config config;
+    pthread_t counter;
+    int counting = 0;
+    memset(summary, 0, sizeof *summary);
+    pthread_mutex_init(&job.lock, NULL);
+    raise_descriptor_limit();
+    job.single = is_single(&options->inputs);
+    stream_config(options, &config);
+    job.paper_memory = paper_memory(options, config.workers);
+    orr_status status = open_output(&job, error);
+    if (status != ORR_OK) goto out;
+    job.walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);
+    if (!job.walk) {
+        status = orr_fail(error, ORR_INTERNAL, "out of memory");
+        goto out;
+    }
+    counting = pthread_create(&counter, NULL, count_inputs, &job) == 0;
+    status = orr_stream_run(&config, &stream, &job, error);
+    if (counting) {
+        if (status != ORR_OK) atomic_store(&job.fatal, 1);
+        pthread_join(counter, NULL);
+    }
+    job.summary.status = exit_status(&job);
+out:
+    orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status);
+    orr_resume_free(job.resume);
+    orr_walk_close(job.walk);
+    if (options->output) orr_output_root_close(&job.root);
+    pthread_mutex_destroy(&job.lock);
+    *summary = job.summary;
+    return status;
+}

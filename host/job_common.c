@@ -1,0 +1,295 @@
+// Steps that several verbs are made of.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "host/job_internal.h"
+#include "host/secret.h"
+#include "host/text.h"
+
+orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error) {
+    const orr_job_options *o = job->options;
+    if (!o->has_to) return orr_keyring_active(o->keyring, key, error);
+    for (size_t i = 0; i < o->keyring->key_count; i++) {
+        if (memcmp(o->keyring->keys[i].id, o->to_key, ORR_KEY_ID_BYTES)) continue;
+        *key = &o->keyring->keys[i];
+        return (*key)->state != ORR_KEY_DESTROYED
+                   ? ORR_OK
+                   : orr_fail(error, ORR_KEY, "the key given with --to is destroyed");
+    }
+    return orr_fail(error, ORR_KEY, "the key given with --to is not in the keyring");
+}
+
+// ---- reading side
+
+orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *error) {
+    orr_container *c = file->container = malloc(sizeof *c);
+    orr_side *from = file->from = calloc(1, sizeof *from);
+    orr_metadata *metadata = calloc(1, sizeof *metadata);
+    if (!c || !from || !metadata) {
+        free(metadata);
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    }
+    orr_status status =
+        orr_container_read(c, file->fd, (uint64_t)file->st.st_size, file->source, error);
+    if (status == ORR_OK)
+        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
+                                      file->source, &from->secret, &from->keys, error);
+    if (status == ORR_OK)
+        status = orr_cipher_init(&from->cipher, c->header.rule, c->header.k2, error);
+    if (status == ORR_OK)
+        status = orr_container_metadata(c, file->fd, &from->keys, file->source, metadata, error);
+    if (status != ORR_OK) {
+        free(metadata);
+        return status;
+    }
+    file->metadata = metadata;
+    file->bytes = c->header.length;
+    from->geometry = c->geometry;
+    for (int i = 0; i < 2; i++) {
+        if (c->slot_good[i]) continue;
+        if (strict)
+            return orr_fail(error, ORR_AUTH,
+                            "%s: wrap slot %c is damaged; the data and the other slot are whole: "
+                            "`orrery rewrap` repairs it",
+                            file->source, 'A' + i);
+        orr_job_warn(
+            file->job,
+            "%s: wrap slot %c is damaged; the other one was used; `orrery rewrap` repairs it",
+            file->source, 'A' + i);
+    }
+    return ORR_OK;
+}
+
+orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                                 orr_error *error) {
+    const orr_side *from = file->from;
+    uint64_t at = orr_segment_offset(&from->geometry, piece->segment);
+    size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    orr_status status = orr_pread_all(file->fd, piece->head, head, at, file->source, error);
+    if (status == ORR_OK)
+        status = orr_pread_all(file->fd, piece->in, piece->bytes, at + head, file->source, error);
+    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, from->keys.tile_key);
+    uint8_t *tile = piece->in;
+    for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
+        uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
+        size_t bytes = (size_t)piece->tasks[i].rows * ORR_TILE_ROW_BYTES;
+        uint8_t nonce[ORR_GCM_NONCE];
+        orr_tile_nonce(&from->keys, n, nonce);
+        if (orr_gcm_open(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
+                         piece->head + i * ORR_GCM_TAG) != ORR_OK)
+            return orr_fail(error, ORR_AUTH,
+                            "%s: tile %llu does not authenticate (bytes %llu.. of the original): "
+                            "altered or damaged; restore "
+                            "a copy, or use decrypt --salvage for the rest",
+                            file->source, (unsigned long long)n,
+                            (unsigned long long)(n * ORR_TILE_BYTES));
+        tile += bytes;
+    }
+    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, from->keys.digest_key);
+    if (status != ORR_OK) return status;
+    if (orr_digest_open(worker->gcm, piece->segment, piece->head + piece->tiles * ORR_GCM_TAG,
+                        file->digests[piece->segment]) != ORR_OK)
+        return orr_fail(error, ORR_AUTH,
+                        "%s: the digest of segment %llu does not authenticate: altered or damaged",
+                        file->source, (unsigned long long)piece->segment);
+    return ORR_OK;
+}
+
+// ---- writing side
+
+orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    orr_metadata *m = file->metadata;
+    orr_header *h = &file->header;
+    orr_side *to = file->to = calloc(1, sizeof *to);
+    const orr_master_key *key;
+    if (!to) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    orr_status status = orr_job_target_key(file->job, &key, error);
+    orr_file_draw_begin(m->path, m->path_length);
+    if (status == ORR_OK) status = orr_file_random(h->file_id, sizeof h->file_id, error);
+    if (status == ORR_OK)
+        status = orr_file_secret_new(o->keyring, orr_file_now(), &to->secret, m->timestamp, error);
+    if (status == ORR_OK) status = orr_cipher_init(&to->cipher, o->rule, o->k2, error);
+    if (status != ORR_OK) return status;
+    h->version = h->suite = 1;
+    h->profile = o->profile;
+    h->rule = (uint16_t)o->rule;
+    h->k2 = o->k2;
+    h->pages = 1;
+    h->length = length;
+    h->metadata_length = orr_metadata_length(m);
+    file->slot = (orr_slot){.generation = 1, .count = 1};
+    status = orr_wrap_make(key, &to->secret, &file->slot.wrap[0], error);
+    if (status != ORR_OK || o->profile == ORR_PROFILE_PAPER)
+        return status; // the paper writer lays its own file out
+    status = orr_geometry_init(&to->geometry, length, h->metadata_length, error);
+    if (status != ORR_OK) return status;
+    h->file_length = to->geometry.file_length;
+    orr_header_encode(h, file->header_bytes);
+    return orr_file_keys_derive(&to->keys, &to->secret, file->header_bytes, error);
+}
+
+orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error) {
+    orr_status status = ORR_OK;
+    pthread_mutex_lock(&file->lock);
+    if (!file->output_begun) {
+        status = orr_output_begin(&file->output, &file->job->root, file->target, bytes, error);
+        file->output_begun = status == ORR_OK;
+    }
+    pthread_mutex_unlock(&file->lock);
+    return status;
+}
+
+orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                                  orr_error *error) {
+    const orr_side *to = file->to;
+    size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    orr_status status = orr_gcm_rekey(worker->gcm, to->keys.tile_key);
+    uint8_t *tile = piece->out;
+    for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
+        size_t bytes = (size_t)piece->tasks[i].rows * ORR_TILE_ROW_BYTES;
+        uint8_t nonce[ORR_GCM_NONCE];
+        orr_tile_nonce(&to->keys, piece->segment * ORR_SEGMENT_TILES + i, nonce);
+        status = orr_gcm_seal(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
+                              piece->head + i * ORR_GCM_TAG);
+        tile += bytes;
+    }
+    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, to->keys.digest_key);
+    if (status == ORR_OK)
+        status = orr_digest_seal(worker->gcm, piece->segment, file->digests[piece->segment],
+                                 piece->head + piece->tiles * ORR_GCM_TAG);
+    if (status != ORR_OK) return orr_fail(error, status, "%s: sealing failed", file->source);
+    status = orr_file_output(file, to->geometry.file_length, error);
+    uint64_t at = orr_segment_offset(&to->geometry, piece->segment);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(file->output.fd, piece->head, head, at, file->output.shown, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(file->output.fd, piece->out, piece->bytes, at + head,
+                                file->output.shown, error);
+    return status;
+}
+
+void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]) {
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical,
+                             XXH3_128bits(file->digests, file->segments * ORR_DIGEST_BYTES));
+    memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
+}
+
+mode_t orr_default_mode(void) {
+    static mode_t mask = (mode_t)-1; // a race writes the same value twice
+    if (mask == (mode_t)-1) {
+        FILE *status = fopen("/proc/self/status", "re");
+        char line[128];
+        mode_t found = 022;
+        while (status && fgets(line, sizeof line, status))
+            if (!strncmp(line, "Umask:", 6)) found = (mode_t)strtoul(line + 6, NULL, 8);
+        if (status) fclose(status);
+        mask = found;
+    }
+    return 0666 & ~mask;
+}
+
+orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
+    const orr_side *to = file->to;
+    orr_status status = orr_file_output(file, 0, error);
+    if (status != ORR_OK) return status;
+    orr_file_digest(file, file->metadata->digest);
+    const char *shown = file->output.shown;
+    status = orr_archive_head_write(&file->header, &to->keys, &file->slot, file->metadata,
+                                    file->output.fd, shown, error);
+    if (status == ORR_OK && file->job->options->check_cpu)
+        status =
+            orr_container_check(file->output.fd, &to->geometry, &to->secret, &to->keys, &to->cipher,
+                                file->bytes, file->metadata->digest, shown, error);
+    if (status == ORR_OK && fchmod(file->output.fd, orr_default_mode()) != 0)
+        status = orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", shown, strerror(errno));
+    if (status == ORR_OK) status = orr_output_commit(&file->output, error);
+    return status;
+}
+
+// ---- names and resuming
+
+char *orr_target_name(const orr_job *job, const char *relative, const uint8_t file_id[32]) {
+    char *name;
+    if (job->root.only) return strdup(job->root.only);
+    if (job->options->opaque_names) {
+        name = malloc(64 + sizeof ORR_SUFFIX);
+        if (!name) return NULL;
+        orr_hex(file_id, 32, name);
+        strcpy(name + 64, ORR_SUFFIX);
+        return name;
+    }
+    name = malloc(strlen(relative) + sizeof ORR_SUFFIX);
+    if (!name) return NULL;
+    strcpy(name, relative);
+    // A re-encrypted file has the suffix already.
+    size_t n = strlen(name), m = strlen(ORR_SUFFIX);
+    if (job->options->verb == ORR_VERB_ENCRYPT || n <= m || strcmp(name + n - m, ORR_SUFFIX))
+        strcat(name, ORR_SUFFIX);
+    return name;
+}
+
+// Opens the existing file at the target, -1 when there is none.
+static int open_target(const orr_job_file *file, orr_status *status, orr_error *error) {
+    const char *name;
+    int directory, fd = -1;
+    *status = orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
+    if (*status != ORR_OK || directory < 0) return -1;
+    fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT && errno != ENAMETOOLONG)
+        *status = orr_fail(error, ORR_EXISTS,
+                           "%s/%s: exists and cannot be read (%s): nothing was replaced",
+                           file->job->root.path, file->target, strerror(errno));
+    close(directory);
+    return fd;
+}
+
+static int same_source(const orr_metadata *a, const orr_metadata *b) {
+    return a->size == b->size && a->mtime_seconds == b->mtime_seconds &&
+           a->mtime_nanoseconds == b->mtime_nanoseconds && a->path_length == b->path_length &&
+           !memcmp(a->path, b->path, a->path_length);
+}
+
+orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
+                               orr_profile profile, int *present, orr_error *error) {
+    const orr_master_key *key;
+    struct stat st;
+    orr_file_secret secret;
+    orr_file_keys keys;
+    *present = 0;
+    orr_status status = orr_job_target_key(file->job, &key, error);
+    int fd = status == ORR_OK ? open_target(file, &status, error) : -1;
+    if (fd < 0) return status;
+    orr_container *c = malloc(sizeof *c);
+    orr_metadata *m = calloc(1, sizeof *m);
+    int same = c && m && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+               !(st.st_dev == file->st.st_dev && st.st_ino == file->st.st_ino) &&
+               orr_container_read(c, fd, (uint64_t)st.st_size, file->target, NULL) == ORR_OK &&
+               c->header.profile == profile && c->slot[c->active].count == 1 &&
+               !memcmp(c->slot[c->active].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES) &&
+               orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
+                                    file->target, &secret, &keys, NULL) == ORR_OK;
+    if (same) {
+        same = orr_container_metadata(c, fd, &keys, file->target, m, NULL) == ORR_OK &&
+               same_source(m, expected);
+        if (same) *present = 1;
+        orr_wipe(&secret, sizeof secret);
+        orr_wipe(&keys, sizeof keys);
+    }
+    if (m) orr_metadata_free(m);
+    free(m);
+    free(c);
+    close(fd);
+    if (*present) return ORR_OK;
+    return orr_fail(error, ORR_EXISTS,
+                    "%s/%s: exists and is not a finished result of %s with this key: move it away, "
+                    "or choose another output",
+                    file->job->root.path, file->target, file->source);
+}

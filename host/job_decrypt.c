@@ -1,0 +1,130 @@
+// decrypt and verify: container -> open -> inverse cipher -> digest -> source bytes (or nothing).
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "host/job_internal.h"
+
+// Is the file at the target the restored one already? Size and mtime decide: the mtime is set
+// before the rename.
+static orr_status look_for_output(orr_job_file *file, orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    const char *name;
+    struct stat st;
+    int directory;
+    orr_status status =
+        orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
+    if (status != ORR_OK || directory < 0) return status;
+    int missing = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0;
+    close(directory);
+    if (missing) return ORR_OK;
+    int paper = file->container->header.profile ==
+                ORR_PROFILE_PAPER; // restores pixels and tags: its length may differ
+    if (S_ISREG(st.st_mode) && (paper || (uint64_t)st.st_size == m->size) &&
+        st.st_mtim.tv_sec == m->mtime_seconds && st.st_mtim.tv_nsec == (long)m->mtime_nanoseconds) {
+        file->outcome = ORR_OUT_PRESENT;
+        return ORR_OK;
+    }
+    return orr_fail(
+        error, ORR_EXISTS,
+        "%s/%s: exists and is not the restored %s: move it away, or choose another output",
+        file->job->root.path, file->target, file->source);
+}
+
+static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    int verify = o->verb == ORR_VERB_VERIFY;
+    orr_status status = orr_file_open_container(file, verify, error);
+    if (status != ORR_OK) return status;
+    if (!verify) {
+        file->target = strdup(file->job->root.only ? file->job->root.only
+                                                   : (const char *)file->metadata->path);
+        if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+        status = look_for_output(file, error);
+        if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
+        if (o->dry_run) {
+            file->outcome = ORR_OUT_PLANNED;
+            return ORR_OK;
+        }
+    }
+    if (file->container->header.profile == ORR_PROFILE_PAPER) {
+        file->whole = orr_paper_decrypt_whole;
+        return ORR_OK;
+    }
+    file->segments = file->from->geometry.segments;
+    file->digests = calloc(file->segments, sizeof *file->digests);
+    return file->digests ? ORR_OK
+                         : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+}
+
+static void decrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_error error = {0};
+    for (uint32_t i = 0; i < piece->tiles; i++) {
+        uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
+        piece->tasks[i].rows = orr_tile_rows(&file->from->geometry, n);
+        if (orr_tile_key_derive(&file->from->secret, n, &piece->tasks[i].key) != ORR_OK)
+            orr_file_fail_status(file, ORR_INTERNAL, "%s: key derivation failed", file->source);
+    }
+    if (!atomic_load(&file->failed) && orr_segment_read_open(file, piece, worker, &error) != ORR_OK)
+        orr_file_fail(file, &error);
+}
+
+// A wrong digest or padding behind a right tag is no attack: memory, GPU or code failed when the
+// file was made or now.
+static orr_status check_segment(const orr_job_file *file, const orr_piece *piece, size_t bytes,
+                                orr_error *error) {
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(piece->out, bytes));
+    if (memcmp(digest.digest, file->digests[piece->segment], ORR_DIGEST_BYTES))
+        return orr_fail(error, ORR_AUTH,
+                        "%s: segment %llu authenticates but its content digest differs: a hardware "
+                        "fault when it was written "
+                        "or now; try again on another machine",
+                        file->source, (unsigned long long)piece->segment);
+    for (size_t i = bytes; i < piece->bytes; i++)
+        if (piece->out[i])
+            return orr_fail(error, ORR_AUTH, "%s: the padding of the last tile is not zero",
+                            file->source);
+    return ORR_OK;
+}
+
+static void decrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    size_t bytes =
+        (size_t)orr_segment_source_bytes(&file->from->geometry, file->bytes, piece->segment);
+    orr_error error = {0};
+    (void)worker;
+    orr_status status = check_segment(file, piece, bytes, &error);
+    if (status == ORR_OK && file->target) status = orr_file_output(file, file->bytes, &error);
+    if (status == ORR_OK && file->target)
+        status = orr_pwrite_all(file->output.fd, piece->out, bytes,
+                                piece->segment * ORR_SEGMENT_BYTES, file->output.shown, &error);
+    if (status != ORR_OK) orr_file_fail(file, &error);
+}
+
+orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
+                                {m->mtime_seconds, (long)m->mtime_nanoseconds}};
+    // Set-user-ID and the like are not brought back: the file may land with another owner.
+    if (fchmod(file->output.fd, m->mode & 0777) != 0 || futimens(file->output.fd, times) != 0)
+        return orr_fail(error, ORR_IO, "%s: cannot restore its mode and time: %s",
+                        file->output.shown, strerror(errno));
+    return orr_output_commit(&file->output, error);
+}
+
+static orr_status decrypt_finish(orr_job_file *file, orr_error *error) {
+    uint8_t digest[ORR_DIGEST_BYTES];
+    orr_file_digest(file, digest);
+    if (memcmp(digest, file->metadata->digest, sizeof digest))
+        return orr_fail(error, ORR_AUTH, "%s: the digest of the whole file differs", file->source);
+    if (!file->target) return ORR_OK;
+    orr_status status = orr_file_output(file, 0, error);
+    return status == ORR_OK ? orr_file_restore_commit(file, error) : status;
+}
+
+const orr_verb_ops orr_decrypt_ops = {decrypt_open, decrypt_front, decrypt_back, decrypt_finish,
+                                      ORR_TILE_DECRYPT};

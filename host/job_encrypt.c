@@ -1,0 +1,152 @@
+// encrypt: source bytes -> tiles -> cipher -> seal -> container.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "host/job_internal.h"
+
+static orr_status set_metadata(orr_job_file *file, orr_error *error) {
+    size_t n = strlen(file->relative);
+    orr_metadata *m = file->metadata = calloc(1, sizeof *m);
+    if (!m) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    if (!orr_path_is_safe((const uint8_t *)file->relative, n))
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: this path cannot be sealed (empty, too long, or with \"..\" in it)",
+                        file->source);
+    memcpy(m->path, file->relative, n);
+    m->path_length = n;
+    m->size = (uint64_t)file->st.st_size;
+    m->mtime_seconds = file->st.st_mtim.tv_sec;
+    m->mtime_nanoseconds = (uint32_t)file->st.st_mtim.tv_nsec;
+    m->mode = file->st.st_mode & 07777;
+    m->has_sha256 = file->job->options->sha256;
+    strcpy(m->timestamp, "00-00-0000 00:00:00"); // its length counts until the real one is drawn
+    return ORR_OK;
+}
+
+// Is there a finished output already? Sets outcome, or returns ORR_EXISTS.
+static orr_status look_for_output(orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    int present = 0;
+    if (job->resume) {
+        const orr_master_key *key;
+        orr_status status = orr_job_target_key(job, &key, error);
+        char *name = NULL;
+        int finished;
+        if (status != ORR_OK || !orr_resume_find(job->resume, file->metadata, key->id,
+                                                 job->options->profile, &finished, &name))
+            return status;
+        free(file->target);
+        file->target = name;
+        if (finished)
+            file->outcome = ORR_OUT_PRESENT;
+        else
+            return orr_fail(
+                error, ORR_EXISTS,
+                "%s: %s holds another state of this file or another key: move it away first",
+                file->source, name ? name : "an output");
+        return ORR_OK;
+    }
+    orr_status status =
+        orr_target_finished(file, file->metadata, job->options->profile, &present, error);
+    if (status == ORR_OK && present) file->outcome = ORR_OUT_PRESENT;
+    return status;
+}
+
+static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    orr_status status = set_metadata(file, error);
+    if (status == ORR_OK && !file->job->resume) {
+        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+        if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    }
+    if (status == ORR_OK) status = look_for_output(file, error);
+    if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
+    if (o->dry_run) {
+        file->outcome = ORR_OUT_PLANNED;
+        return ORR_OK;
+    }
+    status = orr_file_new_secret(file, file->bytes, error);
+    if (status != ORR_OK) return status;
+    if (file->job->options->opaque_names) {
+        free(file->target);
+        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+    }
+    if (o->profile == ORR_PROFILE_PAPER) {
+        file->whole = orr_paper_encrypt_whole;
+        return ORR_OK;
+    }
+    file->segments = file->to->geometry.segments;
+    file->digests = calloc(file->segments, sizeof *file->digests);
+    if (o->sha256) file->sha = EVP_MD_CTX_new();
+    if (!file->target || !file->digests ||
+        (o->sha256 && (!file->sha || !EVP_DigestInit_ex(file->sha, EVP_sha256(), NULL))))
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    return ORR_OK;
+}
+
+// The plain SHA-256 needs the segments in order: wait for this segment's turn. Segments are planned
+// in order and read at once by the worker that planned them, so the one before is always under way.
+static void hash_in_order(orr_job_file *file, uint64_t segment, const uint8_t *data, size_t bytes) {
+    pthread_mutex_lock(&file->lock);
+    while (file->sha_next != segment) pthread_cond_wait(&file->turn, &file->lock);
+    pthread_mutex_unlock(&file->lock);
+    EVP_DigestUpdate(file->sha, data, bytes);
+    pthread_mutex_lock(&file->lock);
+    file->sha_next++;
+    pthread_cond_broadcast(&file->turn);
+    pthread_mutex_unlock(&file->lock);
+}
+
+static void encrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    const orr_side *to = file->to;
+    size_t bytes = (size_t)orr_segment_source_bytes(&to->geometry, file->bytes, piece->segment);
+    orr_error error = {0};
+    (void)worker;
+    for (uint32_t i = 0; i < piece->tiles; i++) {
+        uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
+        piece->tasks[i].rows = orr_tile_rows(&to->geometry, n);
+        if (orr_tile_key_derive(&to->secret, n, &piece->tasks[i].key) != ORR_OK)
+            orr_file_fail_status(file, ORR_INTERNAL, "%s: key derivation failed", file->source);
+    }
+    if (!atomic_load(&file->failed) &&
+        orr_read_source(file->fd, piece->in, bytes, piece->segment * ORR_SEGMENT_BYTES,
+                        file->source, &error) != ORR_OK)
+        orr_file_fail(file, &error);
+    memset(piece->in + bytes, 0, piece->bytes - bytes);
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(piece->in, bytes));
+    memcpy(file->digests[piece->segment], digest.digest, ORR_DIGEST_BYTES);
+    if (file->sha) hash_in_order(file, piece->segment, piece->in, bytes);
+}
+
+static void encrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_error error = {0};
+    if (orr_segment_seal_write(file, piece, worker, &error) != ORR_OK) orr_file_fail(file, &error);
+}
+
+// Did the source stay what it was at open?
+static orr_status check_source(const orr_job_file *file, orr_error *error) {
+    struct stat now;
+    if (fstat(file->fd, &now) != 0)
+        return orr_fail(error, ORR_IO, "%s: %s", file->source, strerror(errno));
+    if (now.st_size == file->st.st_size && now.st_mtim.tv_sec == file->st.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == file->st.st_mtim.tv_nsec)
+        return ORR_OK;
+    return orr_fail(error, ORR_IO,
+                    "%s: was changed while being read: run the same command again when it rests",
+                    file->source);
+}
+
+static orr_status encrypt_finish(orr_job_file *file, orr_error *error) {
+    orr_status status = check_source(file, error);
+    if (status != ORR_OK) return status;
+    if (file->sha && !EVP_DigestFinal_ex(file->sha, file->metadata->sha256, NULL))
+        return orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", file->source);
+    return orr_file_finish_container(file, error);
+}
+
+const orr_verb_ops orr_encrypt_ops = {encrypt_open, encrypt_front, encrypt_back, encrypt_finish,
+                                      ORR_TILE_ENCRYPT};

@@ -1,0 +1,114 @@
+// The paper profile inside a job: one whole image file at a time on one worker (host/paper.h does
+// the work).
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/job_internal.h"
+#include "host/paper.h"
+
+static void request_init(const orr_job_file *file, orr_metadata *metadata,
+                         orr_paper_request *request) {
+    const orr_job_options *o = file->job->options;
+    *request = (orr_paper_request){.name = file->source,
+                                   .rule = (uint16_t)o->rule,
+                                   .k2 = o->k2,
+                                   .secret = &file->to->secret,
+                                   .slot = &file->slot,
+                                   .file_id = file->header.file_id,
+                                   .metadata = metadata,
+                                   .memory_limit = file->job->paper_memory};
+}
+
+static orr_status commit(orr_job_file *file, orr_error *error) {
+    if (fchmod(file->output.fd, orr_default_mode()) != 0)
+        return orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", file->output.shown,
+                        strerror(errno));
+    return orr_output_commit(&file->output, error);
+}
+
+static void finish(orr_job_file *file, orr_status status, const orr_error *error) {
+    if (status != ORR_OK) orr_file_fail(file, error);
+    atomic_fetch_add(&file->job->progress->done_bytes, file->bytes);
+}
+
+static int stopped(orr_job_file *file) {
+    if (!orr_job_stopping(file->job)) return 0;
+    orr_file_fail_status(file, ORR_STOPPED, "%s: stopped before it was finished", file->source);
+    return 1;
+}
+
+// SHA-256 of the source, when asked for: the image reader does not see the file's bytes in order.
+static orr_status hash_source(orr_job_file *file, orr_error *error) {
+    uint8_t *buffer = malloc(1 << 20);
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    orr_status status = buffer && sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL)
+                            ? ORR_OK
+                            : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    for (uint64_t at = 0; status == ORR_OK && at < file->bytes; at += 1 << 20) {
+        size_t n = file->bytes - at < 1 << 20 ? (size_t)(file->bytes - at) : 1 << 20;
+        status = orr_read_source(file->fd, buffer, n, at, file->source, error);
+        if (status == ORR_OK) EVP_DigestUpdate(sha, buffer, n);
+    }
+    if (status == ORR_OK) EVP_DigestFinal_ex(sha, file->metadata->sha256, NULL);
+    EVP_MD_CTX_free(sha);
+    free(buffer);
+    return status;
+}
+
+void orr_paper_encrypt_whole(orr_job_file *file) {
+    orr_paper_request request;
+    orr_error error = {0};
+    if (stopped(file)) return;
+    request_init(file, file->metadata, &request);
+    orr_status status = file->metadata->has_sha256 ? hash_source(file, &error) : ORR_OK;
+    if (status == ORR_OK) status = orr_file_output(file, 0, &error);
+    if (status == ORR_OK) status = orr_paper_encrypt(&request, file->fd, file->output.fd, &error);
+    if (status == ORR_OK) status = commit(file, &error);
+    finish(file, status, &error);
+}
+
+void orr_paper_decrypt_whole(orr_job_file *file) {
+    orr_error error = {0};
+    if (stopped(file)) return;
+    orr_status status = file->target ? orr_file_output(file, 0, &error) : ORR_OK;
+    if (status == ORR_OK)
+        status = orr_paper_decrypt(file->container, &file->from->secret, file->metadata, file->fd,
+                                   file->target ? file->output.fd : -1, file->source, &error);
+    if (status == ORR_OK && file->target) status = orr_file_restore_commit(file, &error);
+    finish(file, status, &error);
+}
+
+// The restored image passes through anonymous memory, never through a file.
+void orr_paper_reencrypt_whole(orr_job_file *file) {
+    orr_paper_request request;
+    orr_error error = {0};
+    orr_metadata *metadata = malloc(sizeof *metadata);
+    if (stopped(file)) {
+        free(metadata);
+        return;
+    }
+    int memory = memfd_create("orrery", MFD_CLOEXEC);
+    orr_status status = memory >= 0 && metadata
+                            ? ORR_OK
+                            : orr_fail(&error, ORR_INTERNAL, "%s: out of memory", file->source);
+    if (status == ORR_OK)
+        status = orr_paper_decrypt(file->container, &file->from->secret, file->metadata, file->fd,
+                                   memory, file->source, &error);
+    if (status == ORR_OK) status = orr_file_output(file, 0, &error);
+    if (status == ORR_OK) {
+        *metadata = *file->metadata;
+        metadata->paper = NULL;
+        metadata->paper_length = 0;
+        request_init(file, metadata, &request);
+        status = orr_paper_encrypt(&request, memory, file->output.fd, &error);
+        orr_metadata_free(metadata);
+    }
+    if (status == ORR_OK) status = commit(file, &error);
+    if (memory >= 0) close(memory);
+    free(metadata);
+    finish(file, status, &error);
+}

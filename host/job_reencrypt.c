@@ -1,0 +1,93 @@
+// reencrypt: container -> open -> inverse cipher under the old secrets and cipher under new ones in
+// one step -> seal -> container. No plaintext is written anywhere; on a GPU none reaches its global
+// memory.
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/job_internal.h"
+
+static orr_status look_for_output(orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    orr_profile profile = file->container->header.profile;
+    int present = 0;
+    if (job->resume) {
+        const orr_master_key *key;
+        char *name = NULL;
+        int finished;
+        orr_status status = orr_job_target_key(job, &key, error);
+        if (status != ORR_OK ||
+            !orr_resume_find(job->resume, file->metadata, key->id, profile, &finished, &name))
+            return status;
+        free(file->target);
+        file->target = name;
+        file->outcome = ORR_OUT_PRESENT;
+        return finished ? ORR_OK
+                        : orr_fail(error, ORR_EXISTS,
+                                   "%s: %s holds another state of this file or another key: move "
+                                   "it away first",
+                                   file->source, name ? name : "an output");
+    }
+    orr_status status = orr_target_finished(file, file->metadata, profile, &present, error);
+    if (status == ORR_OK && present) file->outcome = ORR_OUT_PRESENT;
+    return status;
+}
+
+static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    orr_status status = orr_file_open_container(file, 0, error);
+    if (status == ORR_OK && !file->job->resume) {
+        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+        if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    }
+    if (status == ORR_OK) status = look_for_output(file, error);
+    if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
+    if (o->dry_run) {
+        file->outcome = ORR_OUT_PLANNED;
+        return ORR_OK;
+    }
+    int paper = file->container->header.profile == ORR_PROFILE_PAPER;
+    status = orr_file_new_secret(file, file->bytes, error);
+    if (status != ORR_OK) return status;
+    if (o->opaque_names) {
+        free(file->target);
+        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+    }
+    if (paper) {
+        file->whole = orr_paper_reencrypt_whole;
+        return ORR_OK;
+    }
+    file->segments = file->from->geometry.segments;
+    file->digests = calloc(file->segments, sizeof *file->digests);
+    return file->target && file->digests
+               ? ORR_OK
+               : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+}
+
+static void reencrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_error error = {0};
+    for (uint32_t i = 0; i < piece->tiles; i++) {
+        uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
+        piece->tasks[i].rows = orr_tile_rows(&file->from->geometry, n);
+        if (orr_tile_key_derive(&file->from->secret, n, &piece->tasks[i].key) != ORR_OK ||
+            orr_tile_key_derive(&file->to->secret, n, &piece->tasks[i].new_key) != ORR_OK)
+            orr_file_fail_status(file, ORR_INTERNAL, "%s: key derivation failed", file->source);
+    }
+    if (!atomic_load(&file->failed) && orr_segment_read_open(file, piece, worker, &error) != ORR_OK)
+        orr_file_fail(file, &error);
+}
+
+static void reencrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_error error = {0};
+    if (orr_segment_seal_write(file, piece, worker, &error) != ORR_OK) orr_file_fail(file, &error);
+}
+
+static orr_status reencrypt_finish(orr_job_file *file, orr_error *error) {
+    uint8_t digest[ORR_DIGEST_BYTES];
+    orr_file_digest(file, digest);
+    if (memcmp(digest, file->metadata->digest, sizeof digest))
+        return orr_fail(error, ORR_AUTH, "%s: the digest of the whole file differs", file->source);
+    return orr_file_finish_container(file, error);
+}
+
+const orr_verb_ops orr_reencrypt_ops = {reencrypt_open, reencrypt_front, reencrypt_back,
+                                        reencrypt_finish, ORR_TILE_REENCRYPT};

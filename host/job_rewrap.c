@@ -1,0 +1,92 @@
+// rewrap: a new master key around the same file secret, in place. Only the two slot pages are
+// written, one after the other with a flush between them, so that a reader finds a whole slot at
+// every moment. It does not revoke copies, backups or snapshots.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "host/job_internal.h"
+
+// Nothing to do: both slots are good, of one generation, and wrap under the target key alone.
+static int is_wrapped(const orr_container *c, const orr_master_key *key) {
+    for (int i = 0; i < 2; i++)
+        if (!c->slot_good[i] || c->slot[i].count != 1 ||
+            memcmp(c->slot[i].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES) ||
+            c->slot[i].generation != c->slot[0].generation)
+            return 0;
+    return 1;
+}
+
+static orr_status write_slot(int fd, int slot, const uint8_t page[ORR_PAGE], const char *name,
+                             orr_error *error) {
+    orr_status status =
+        orr_pwrite_all(fd, page, ORR_PAGE, ORR_PAGE * (1 + (uint64_t)slot), name, error);
+    if (status == ORR_OK && fsync(fd) != 0)
+        status = orr_fail(error, ORR_IO, "%s: cannot flush this file: %s", name, strerror(errno));
+    return status;
+}
+
+static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, orr_error *error) {
+    const orr_container *c = file->container;
+    uint8_t page[ORR_PAGE];
+    orr_slot slot = {.count = 1};
+    int first = orr_container_stale_slot(c);
+    slot.generation = c->slot[c->active].generation;
+    // After a kill between the two writes only the other page is left to do, with the same content.
+    int half_done = c->slot[c->active].count == 1 &&
+                    !memcmp(c->slot[c->active].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES);
+    if (half_done)
+        return write_slot(fd, 1 - c->active, c->slot_page[c->active], file->source, error);
+    if (++slot.generation == 0)
+        return orr_fail(error, ORR_UNSUPPORTED, "%s: rewrapped too often", file->source);
+    orr_status status = orr_wrap_make(key, &file->from->secret, &slot.wrap[0], error);
+    if (status == ORR_OK) status = orr_slot_encode(&slot, file->from->keys.header_mac, page);
+    if (status == ORR_OK) status = write_slot(fd, first, page, file->source, error);
+    if (status == ORR_OK) status = write_slot(fd, 1 - first, page, file->source, error);
+    return status;
+}
+
+// Opens the same file again for writing, through its descriptor, so that a renamed path cannot swap
+// it, and locks it against a second rewrap.
+static int reopen(const orr_job_file *file, orr_error *error) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        orr_fail(error, ORR_IO, "%s: cannot open for writing: %s", file->source, strerror(errno));
+    } else if (flock(fd, LOCK_EX) != 0) {
+        orr_fail(error, ORR_IO, "%s: cannot lock: %s", file->source, strerror(errno));
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void rewrap_whole(orr_job_file *file) {
+    orr_error error = {0};
+    const orr_master_key *key;
+    int fd = reopen(file, &error);
+    orr_status status = fd < 0 ? error.status : orr_job_target_key(file->job, &key, &error);
+    if (status == ORR_OK) status = orr_file_open_container(file, 0, &error);
+    if (status == ORR_OK && is_wrapped(file->container, key))
+        file->outcome = ORR_OUT_PRESENT;
+    else if (status == ORR_OK && file->job->options->dry_run)
+        file->outcome = ORR_OUT_PLANNED;
+    else if (status == ORR_OK)
+        status = rewrap(file, fd, key, &error);
+    if (status != ORR_OK) orr_file_fail(file, &error);
+    if (fd >= 0) close(fd);
+    atomic_fetch_add(&file->job->progress->done_bytes, (uint64_t)file->st.st_size);
+}
+
+static orr_status rewrap_open(orr_job_file *file, orr_error *error) {
+    (void)error;
+    file->whole = rewrap_whole;
+    return ORR_OK;
+}
+
+const orr_verb_ops orr_rewrap_ops = {rewrap_open, NULL, NULL, NULL, ORR_TILE_ENCRYPT};

@@ -1,0 +1,22 @@
+// With opaque names a source cannot tell its output's name. This map, read from the outputs
+// themselves at the start of a job, says which sources are finished: sealed path -> size, mtime,
+// key set, profile.
+#ifndef ORRERY_HOST_RESUME_H
+#define ORRERY_HOST_RESUME_H
+
+#include "host/format.h"
+
+typedef struct orr_resume_map orr_resume_map;
+
+// Scans a directory (not below it) for *.orr.tif whose metadata open with the lookup's keys;
+// removes partial files of opaque names left by a killed run. Files that do not open are left alone
+// and ignored. NULL when memory runs out.
+orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context);
+// 1 when an output for this path exists; then *finished says whether size, mtime, key and profile
+// match, and name (malloc'ed) is its file name.
+int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,
+                    const uint8_t key_id[ORR_KEY_ID_BYTES], orr_profile profile, int *finished,
+                    char **name);
+void orr_resume_free(orr_resume_map *map);
+
+#endif
