@@ -416,7 +416,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
-    if (encrypts && o->opaque_names) {
+    if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
         job->resume = orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring);
         if (!job->resume)
             return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", o->output);

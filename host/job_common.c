@@ -103,7 +103,8 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
 
 // ---- writing side
 
-orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *error) {
+orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_profile profile,
+                               orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_metadata *m = file->metadata;
     orr_header *h = &file->header;
@@ -118,7 +119,7 @@ orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *e
     if (status == ORR_OK) status = orr_cipher_init(&to->cipher, o->rule, o->k2, error);
     if (status != ORR_OK) return status;
     h->version = h->suite = 1;
-    h->profile = o->profile;
+    h->profile = profile;
     h->rule = (uint16_t)o->rule;
     h->k2 = o->k2;
     h->pages = 1;
@@ -126,7 +127,7 @@ orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *e
     h->metadata_length = orr_metadata_length(m);
     file->slot = (orr_slot){.generation = 1, .count = 1};
     status = orr_wrap_make(key, &to->secret, &file->slot.wrap[0], error);
-    if (status != ORR_OK || o->profile == ORR_PROFILE_PAPER)
+    if (status != ORR_OK || profile == ORR_PROFILE_PAPER)
         return status; // the paper writer lays its own file out
     status = orr_geometry_init(&to->geometry, length, h->metadata_length, error);
     if (status != ORR_OK) return status;
@@ -216,23 +217,17 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
 
 // ---- names and resuming
 
-char *orr_target_name(const orr_job *job, const char *relative, const uint8_t file_id[32]) {
+char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque) {
     char *name;
     if (job->root.only) return strdup(job->root.only);
-    if (job->options->opaque_names) {
-        name = malloc(64 + sizeof ORR_SUFFIX);
-        if (!name) return NULL;
-        orr_hex(file_id, 32, name);
-        strcpy(name + 64, ORR_SUFFIX);
-        return name;
-    }
-    name = malloc(strlen(relative) + sizeof ORR_SUFFIX);
+    size_t n = opaque ? 64 : strlen(path);
+    name = malloc(n + sizeof ORR_SUFFIX);
     if (!name) return NULL;
-    strcpy(name, relative);
-    // A re-encrypted file has the suffix already.
-    size_t n = strlen(name), m = strlen(ORR_SUFFIX);
-    if (job->options->verb == ORR_VERB_ENCRYPT || n <= m || strcmp(name + n - m, ORR_SUFFIX))
-        strcat(name, ORR_SUFFIX);
+    if (opaque)
+        orr_hex(file_id, 32, name);
+    else
+        memcpy(name, path, n);
+    memcpy(name + n, ORR_SUFFIX, sizeof ORR_SUFFIX);
     return name;
 }
 

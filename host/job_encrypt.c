@@ -59,7 +59,8 @@ static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_status status = set_metadata(file, error);
     if (status == ORR_OK && !file->job->resume) {
-        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+        file->target =
+            orr_target_name(file->job, file->relative, file->header.file_id, o->opaque_names);
         if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     }
     if (status == ORR_OK) status = look_for_output(file, error);
@@ -68,11 +69,12 @@ static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;
     }
-    status = orr_file_new_secret(file, file->bytes, error);
+    status = orr_file_new_secret(file, file->bytes, o->profile, error);
     if (status != ORR_OK) return status;
     if (file->job->options->opaque_names) {
         free(file->target);
-        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+        file->target =
+            orr_target_name(file->job, file->relative, file->header.file_id, o->opaque_names);
     }
     if (o->profile == ORR_PROFILE_PAPER) {
         file->whole = orr_paper_encrypt_whole;

@@ -101,7 +101,8 @@ orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, or
 orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *error);
 // Draws ID and secret for a new archive-profile file with file->metadata set (all but digest):
 // header, slot, file->to.
-orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_error *error);
+orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_profile profile,
+                               orr_error *error);
 // Starts the output on first use. Any worker.
 orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error);
 // Seals the tiles of piece->out in place with file->to, and writes the segment. Shared by encrypt
@@ -125,9 +126,9 @@ void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES])
 // profile)? *present: 0 no file, 1 finished; ORR_EXISTS when there is something else.
 orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
                                orr_profile profile, int *present, orr_error *error);
-// NAME.orr.tif for a source; hex of the ID with opaque names; the name of OUT when that is a file.
-// malloc'ed or NULL.
-char *orr_target_name(const orr_job *job, const char *relative, const uint8_t file_id[32]);
+// PATH.orr.tif, or with `opaque` the hex of the ID; the name of OUT when that is a file. malloc'ed
+// or NULL.
+char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque);
 
 // ---- job_paper.c: the paper profile, whole files on one worker
 void orr_paper_encrypt_whole(orr_job_file *file);

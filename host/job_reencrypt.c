@@ -6,11 +6,18 @@
 
 #include "host/job_internal.h"
 
+// Opaque names stay opaque: a name once hidden is not brought to light by re-encryption.
+static int is_opaque(const orr_job_file *file) {
+    const char *slash = strrchr(file->relative, '/'), *name = slash ? slash + 1 : file->relative;
+    return file->job->options->opaque_names ||
+           (strspn(name, "0123456789abcdef") == 64 && !strcmp(name + 64, ORR_SUFFIX));
+}
+
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     orr_profile profile = file->container->header.profile;
     int present = 0;
-    if (job->resume) {
+    if (job->resume && is_opaque(file)) {
         const orr_master_key *key;
         char *name = NULL;
         int finished;
@@ -18,15 +25,18 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
         if (status != ORR_OK ||
             !orr_resume_find(job->resume, file->metadata, key->id, profile, &finished, &name))
             return status;
-        free(file->target);
         file->target = name;
+        if (!finished)
+            return orr_fail(
+                error, ORR_EXISTS,
+                "%s: %s holds another state of this file or another key: move it away first",
+                file->source, name ? name : "an output");
         file->outcome = ORR_OUT_PRESENT;
-        return finished ? ORR_OK
-                        : orr_fail(error, ORR_EXISTS,
-                                   "%s: %s holds another state of this file or another key: move "
-                                   "it away first",
-                                   file->source, name ? name : "an output");
+        return ORR_OK;
     }
+    file->target =
+        orr_target_name(job, (const char *)file->metadata->path, file->header.file_id, 0);
+    if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     orr_status status = orr_target_finished(file, file->metadata, profile, &present, error);
     if (status == ORR_OK && present) file->outcome = ORR_OUT_PRESENT;
     return status;
@@ -35,10 +45,6 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
 static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_status status = orr_file_open_container(file, 0, error);
-    if (status == ORR_OK && !file->job->resume) {
-        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
-        if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-    }
     if (status == ORR_OK) status = look_for_output(file, error);
     if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
     if (o->dry_run) {
@@ -46,11 +52,11 @@ static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
         return ORR_OK;
     }
     int paper = file->container->header.profile == ORR_PROFILE_PAPER;
-    status = orr_file_new_secret(file, file->bytes, error);
+    status = orr_file_new_secret(file, file->bytes, file->container->header.profile, error);
     if (status != ORR_OK) return status;
-    if (o->opaque_names) {
+    if (is_opaque(file)) {
         free(file->target);
-        file->target = orr_target_name(file->job, file->relative, file->header.file_id);
+        file->target = orr_target_name(file->job, NULL, file->header.file_id, 1);
     }
     if (paper) {
         file->whole = orr_paper_reencrypt_whole;
