@@ -17,7 +17,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Cost:
-    """What one or several commands took: wall, cpu (user + system), rss (highest of all)."""
+    """What one or several commands took: wall, cpu (user + system), rss (highest of all).
+
+    Linux carries the peak of the process that forked over to the program it runs, so an rss below that of the
+    Python interpreter (some 20 MiB) reads as the interpreter's.
+    """
 
     def __init__(self, wall=0.0, cpu=0.0, rss=0):
         self.wall, self.cpu, self.rss = wall, cpu, rss
@@ -47,9 +51,9 @@ def run(command, cwd, env=None, accept=(0,)):
 
 
 def shown(command):
-    """A command as text, programs by name alone: results name no directory of the machine."""
+    """A command as text, absolute paths by their last part: results name no directory of the machine."""
     words = [str(word) for word in command]
-    return " ".join([pathlib.Path(words[0]).name] + words[1:])
+    return " ".join(pathlib.Path(word).name if word.startswith("/") else word for word in words)
 
 
 def warm(directory):
