@@ -3,11 +3,17 @@
 #define ORRERY_HOST_JOB_H
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include "host/format.h"
 #include "host/keyring.h"
 #include "kernels/backend.h"
+
+#ifdef __cplusplus
+#include <atomic>
+extern "C" {
+#else
+#include <stdatomic.h>
+#endif
 
 typedef enum orr_verb {
     ORR_VERB_ENCRYPT,
@@ -77,11 +83,20 @@ typedef struct orr_job_hooks {
     void (*warning)(void *context, const char *text);
 } orr_job_hooks;
 
+// The same layout in C and C++ (tests).
+#ifdef __cplusplus
+typedef std::atomic<uint64_t> orr_atomic_u64;
+typedef std::atomic<int> orr_atomic_int;
+#else
+typedef _Atomic uint64_t orr_atomic_u64;
+typedef atomic_int orr_atomic_int;
+#endif
+
 // Progress, readable at any time by another thread.
 typedef struct orr_progress {
-    _Atomic uint64_t total_bytes, total_files; // grow while the tree is counted
-    atomic_int counted;                        // total_* are final
-    _Atomic uint64_t done_bytes, done_files, failed_files, present_files, skipped_files;
+    orr_atomic_u64 total_bytes, total_files; // grow while the tree is counted
+    orr_atomic_int counted;                  // total_* are final
+    orr_atomic_u64 done_bytes, done_files, failed_files, present_files, skipped_files;
 } orr_progress;
 
 typedef struct orr_summary {
@@ -95,5 +110,9 @@ typedef struct orr_summary {
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
                        orr_progress *progress, const volatile sig_atomic_t *stop,
                        orr_summary *summary, orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include "kernels/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ORR_JOURNAL_NAME ".orrery-journal"
 
 typedef struct orr_journal orr_journal;
@@ -20,5 +24,9 @@ orr_journal *orr_journal_open(int directory, const char *verb);
 void orr_journal_file(orr_journal *journal, const char *target, uint64_t bytes, orr_status status);
 // Writes an end line, or removes the journal when `status` is ORR_OK. NULL is fine.
 void orr_journal_close(orr_journal *journal, orr_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

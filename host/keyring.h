@@ -15,14 +15,18 @@ extern "C" {
 #define ORR_KEYRING_MAX_DECOYS 65536
 #define ORR_LABEL_BYTES 64
 
-typedef enum orr_key_state { ORR_KEY_ACTIVE = 1, ORR_KEY_DECRYPT_ONLY = 2, ORR_KEY_DESTROYED = 3 } orr_key_state;
+typedef enum orr_key_state {
+    ORR_KEY_ACTIVE = 1,
+    ORR_KEY_DECRYPT_ONLY = 2,
+    ORR_KEY_DESTROYED = 3
+} orr_key_state;
 
 typedef struct orr_master_key {
     uint8_t id[ORR_KEY_ID_BYTES]; // HKDF-Expand-SHA-512 of the key, "orrery v1 key id"
     uint8_t key[32];              // zero when destroyed
     orr_key_state state;
-    int64_t created;              // Unix seconds
-    char label[ORR_LABEL_BYTES];  // UTF-8, NUL-terminated
+    int64_t created;             // Unix seconds
+    char label[ORR_LABEL_BYTES]; // UTF-8, NUL-terminated
 } orr_master_key;
 
 // Sums of the R, G and B samples of one decoy image (8-bit samples).
@@ -35,7 +39,8 @@ typedef struct orr_keyring {
     size_t key_count;
     orr_decoy *decoys;
     size_t decoy_count;
-    uint8_t generator_hash[32]; // SHA-256 of the weights file; zero when the decoys came from images
+    uint8_t
+        generator_hash[32]; // SHA-256 of the weights file; zero when the decoys came from images
     // How the file is sealed.
     int has_passphrase;
     unsigned log2_n, r, p;
@@ -47,58 +52,79 @@ typedef struct orr_passphrase {
     size_t length;
     int present;
 } orr_passphrase;
-// First line without its newline (one \n or \r\n), raw bytes. ORR_IO, or ORR_KEY when empty or over 1,023 bytes. Reads nothing after the line.
+// First line without its newline (one \n or \r\n), raw bytes. ORR_IO, or ORR_KEY when empty or over
+// 1,023 bytes. Reads nothing after the line.
 orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase, orr_error *error);
 orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error *error);
-// Asks on /dev/tty with echo off (restored on signals), twice when `confirm`. ORR_KEY when there is no terminal or the two answers differ;
-// ORR_STOPPED when a signal came (it is raised again once the terminal is restored). Call before starting threads.
-orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase, orr_error *error);
+// Asks on /dev/tty with echo off (restored on signals), twice when `confirm`. ORR_KEY when there is
+// no terminal or the two answers differ; ORR_STOPPED when a signal came (it is raised again once
+// the terminal is restored). Call before starting threads.
+orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase,
+                              orr_error *error);
 void orr_passphrase_wipe(orr_passphrase *passphrase);
 
 // An empty keyring in memory, with one new active master key.
 orr_status orr_keyring_init(orr_keyring *keyring, const char *label, orr_error *error);
 void orr_keyring_free(orr_keyring *keyring); // wipes
-// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file has none: then ORR_KEY says that one is needed.
-// ORR_KEY: wrong passphrase or damaged (GCM cannot tell which; says both). ORR_NOT_ORRERY: not a keyring. ORR_UNSUPPORTED: version, or scrypt cost
-// over the cap (checked before any work). ORR_IO.
-orr_status orr_keyring_load(orr_keyring *keyring, const char *path, const orr_passphrase *passphrase, orr_error *error);
+// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file has none: then
+// ORR_KEY says that one is needed. ORR_KEY: wrong passphrase or damaged (GCM cannot tell which;
+// says both). ORR_NOT_ORRERY: not a keyring. ORR_UNSUPPORTED: version, or scrypt cost over the cap
+// (checked before any work). ORR_IO.
+orr_status orr_keyring_load(orr_keyring *keyring, const char *path,
+                            const orr_passphrase *passphrase, orr_error *error);
 // Does the file say that it is sealed with a passphrase? (so that the caller asks only then)
 orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error);
-// Writes a new keyring: O_EXCL, 0600, fsync, directory fsync. ORR_EXISTS when there is one. `passphrase` NULL or absent: sealed without one.
-orr_status orr_keyring_create(const orr_keyring *keyring, const char *path, const orr_passphrase *passphrase, orr_error *error);
-// Lock (flock on PATH.lock), then load, `change` and atomic replace, then unlock. `new_passphrase` NULL keeps the old, an absent one takes it away.
-// A symlink is followed: the file it points to is locked and replaced. A failing `change` leaves the file alone and its status is returned.
+// Writes a new keyring: O_EXCL, 0600, fsync, directory fsync. ORR_EXISTS when there is one.
+// `passphrase` NULL or absent: sealed without one.
+orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
+                              const orr_passphrase *passphrase, orr_error *error);
+// Lock (flock on PATH.lock), then load, `change` and atomic replace, then unlock. `new_passphrase`
+// NULL keeps the old, an absent one takes it away. A symlink is followed: the file it points to is
+// locked and replaced. A failing `change` leaves the file alone and its status is returned.
 typedef orr_status (*orr_keyring_change)(orr_keyring *keyring, void *context, orr_error *error);
-orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase, const orr_passphrase *new_passphrase,
-                              orr_keyring_change change, void *context, orr_error *error);
+orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
+                              const orr_passphrase *new_passphrase, orr_keyring_change change,
+                              void *context, orr_error *error);
 
-// Can the group or others read or write this file? 1 with a sentence for the user in `text`, else 0 (also when it cannot be looked at).
+// Can the group or others read or write this file? 1 with a sentence for the user in `text`, else 0
+// (also when it cannot be looked at).
 int orr_file_mode_warning(const char *path, char *text, size_t text_bytes);
 
 // Changes, for use inside orr_keyring_update.
-orr_status orr_keyring_add(orr_keyring *keyring, const char *label, uint8_t id[ORR_KEY_ID_BYTES], orr_error *error); // new key, state decrypt-only
+orr_status orr_keyring_add(orr_keyring *keyring, const char *label, uint8_t id[ORR_KEY_ID_BYTES],
+                           orr_error *error); // new key, state decrypt-only
 // Adds a decoy to the pool. ORR_UNSUPPORTED when it is full.
 orr_status orr_keyring_add_decoy(orr_keyring *keyring, const orr_decoy *decoy, orr_error *error);
-// Making a key active makes the active one decrypt-only. Destroying wipes the key's bytes, keeps its ID and cannot be undone (ORR_KEY on a later
-// change); the active key is refused (ORR_USAGE). ORR_KEY when there is no such key.
-orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES], orr_key_state state, orr_error *error);
+// Making a key active makes the active one decrypt-only. Destroying wipes the key's bytes, keeps
+// its ID and cannot be undone (ORR_KEY on a later change); the active key is refused (ORR_USAGE).
+// ORR_KEY when there is no such key.
+orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
+                                 orr_key_state state, orr_error *error);
 // Finds a key by ID in hex: whole, or an unambiguous prefix of at least 4 digits. ORR_KEY.
-orr_status orr_keyring_find(const orr_keyring *keyring, const char *hex, const orr_master_key **key, orr_error *error);
+orr_status orr_keyring_find(const orr_keyring *keyring, const char *hex, const orr_master_key **key,
+                            orr_error *error);
 // The active key. ORR_KEY when there is none.
-orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key, orr_error *error);
+orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key,
+                              orr_error *error);
 // orr_master_lookup over a keyring (context = const orr_keyring *).
-orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES], uint8_t key[32], orr_error *error);
+orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES],
+                              uint8_t key[32], orr_error *error);
 const char *orr_key_state_name(orr_key_state state); // "active", "decrypt-only", "destroyed"
 
-// Draws the secret of a new file: seal_root and R from the CSPRNG, a random decoy of the pool, the time (Unix seconds, UTC).
-// Writes the timestamp text that went into the hash. ORR_KEY when the pool is empty. The scheduler draws through host/secret.h.
-orr_status orr_file_secret_new(const orr_keyring *keyring, int64_t now, orr_file_secret *secret, char timestamp[20], orr_error *error);
+// Draws the secret of a new file: seal_root and R from the CSPRNG, a random decoy of the pool, the
+// time (Unix seconds, UTC). Writes the timestamp text that went into the hash. ORR_KEY when the
+// pool is empty. The scheduler draws through host/secret.h.
+orr_status orr_file_secret_new(const orr_keyring *keyring, int64_t now, orr_file_secret *secret,
+                               char timestamp[20], orr_error *error);
 // The deterministic part (paper, key generation 2-4), for vectors. ORR_INTERNAL when OpenSSL fails.
-orr_status orr_planet_secret(const orr_decoy *decoy, const char timestamp[20], const uint8_t r[32], uint8_t out[64]);
+orr_status orr_planet_secret(const orr_decoy *decoy, const char timestamp[20], const uint8_t r[32],
+                             uint8_t out[64]);
 // Wraps a file secret under a master key. ORR_KEY when that key is destroyed.
-orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secret, orr_wrap *wrap, orr_error *error);
+orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secret, orr_wrap *wrap,
+                         orr_error *error);
 
-// Channel sums of a decoy image file (PNG, JPEG or TIFF, 8- or 16-bit (high byte), gray counts as three equal channels). Hostile input safe.
+// Channel sums of a decoy image file (PNG, JPEG or TIFF, 8- or 16-bit (high byte), gray counts as
+// three equal channels). Hostile input safe.
 orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, orr_error *error);
 
 #ifdef __cplusplus

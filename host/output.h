@@ -7,6 +7,10 @@
 #include <sys/types.h>
 #include "kernels/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ORR_PARTIAL_SUFFIX ".orrery-partial"
 
 // The directory all outputs of a job go to, or the one file that is its output.
@@ -54,5 +58,9 @@ void orr_output_abort(orr_output *output);
 // which an early end is truncation.)
 orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
                            orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "host/format.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct orr_resume_map orr_resume_map;
 
 // Scans a directory (not below it) for *.orr.tif whose metadata open with the lookup's keys;
@@ -18,5 +22,9 @@ int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,
                     const uint8_t key_id[ORR_KEY_ID_BYTES], orr_profile profile, int *finished,
                     char **name);
 void orr_resume_free(orr_resume_map *map);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include "host/format.h"
 #include "kernels/backend.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ORR_PIECE_HEAD (ORR_SEGMENT_TILES * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES)
 
 typedef struct orr_piece {
@@ -57,5 +61,9 @@ typedef struct orr_stream_config {
 // buffers cannot be had.
 orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops *ops, void *context,
                           orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Is this NUL-terminated string valid UTF-8 (RFC 3629: no overlong forms, no surrogates)?
 int orr_utf8_valid(const char *text);
 // Copies `text` with every invalid byte replaced by U+FFFD. malloc'ed, NULL when memory runs out.
@@ -14,5 +18,9 @@ char *orr_utf8_repair(const char *text);
 void orr_json_add_bytes(cJSON *object, const char *key, const char *text);
 // Lower-case hex of `bytes` bytes into out (2 * bytes + 1).
 void orr_hex(const void *in, size_t bytes, char *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

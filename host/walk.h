@@ -6,6 +6,10 @@
 #include <sys/stat.h>
 #include "host/job.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum orr_walk_kind {
     ORR_WALK_FILE,      // fd is open for reading; the receiver closes it
     ORR_WALK_DIRECTORY, // announced before its entries
@@ -39,5 +43,9 @@ orr_walk *orr_walk_open(const orr_inputs *inputs, dev_t output_dev, ino_t output
 int orr_walk_next(orr_walk *walk, orr_walk_item *item);
 void orr_walk_item_free(orr_walk_item *item); // closes fd when still open (>= 0)
 void orr_walk_close(orr_walk *walk);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
