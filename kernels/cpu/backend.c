@@ -82,6 +82,7 @@ static void *work(void *argument) {
         while ((n = atomic_fetch_add(&item->next, 1)) < batch->count)
             run_task(cpu->level, batch, &batch->tasks[n], self->scratch);
         OPENSSL_cleanse(self->scratch, sizeof *self->scratch);
+        orr_cpu_wipe_stack();
 
         pthread_mutex_lock(&cpu->mutex);
         if (cpu->first == item) { // no task left: nobody else may start on it

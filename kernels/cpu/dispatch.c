@@ -1,7 +1,12 @@
-// Picks the SIMD level. The processor is asked once, before main(), by the compiler's runtime.
+// Picks the SIMD level, and what all levels share.
+#include <pthread.h>
+
 #include <openssl/crypto.h>
 
+#include "kernels/bitslice.h"
 #include "kernels/cpu/cpu.h"
+
+// ---- the portable level -------------------------------------------------------------------------
 
 static void portable_encrypt(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
                              const uint8_t *in, uint8_t *out, orr_cpu_scratch *scratch) {
@@ -15,15 +20,47 @@ static void portable_decrypt(const orr_cipher *cipher, const orr_tile_key *key, 
     orr_tile_decrypt_portable(cipher, key, rows, in, out);
 }
 
-const orr_cpu_level orr_cpu_portable = {"portable", portable_encrypt, portable_decrypt};
+static void portable_streams(const orr_tile_key *key, uint32_t rows, uint32_t k2,
+                             orr_cpu_scratch *scratch) {
+    orr_tile_keystream(key->state[3], 1, rows, k2, scratch->k4);
+    orr_tile_keystream(key->state[7], 0, rows, k2, scratch->k8);
+}
 
+static void portable_ranks(const orr_tile_key *key, uint32_t rows, uint32_t k2,
+                           orr_cpu_scratch *scratch) {
+    for (int round = 0; round < 2; round++) {
+        orr_tile_ranks(key->state[4 * round], rows, k2, scratch->row[round]);
+        orr_tile_ranks(key->state[4 * round + 1], ORR_TILE_COLUMNS, k2, scratch->column[round]);
+        orr_tile_channel_ranks(key->state[4 * round + 2], k2, scratch->channel[round]);
+    }
+}
+
+const orr_cpu_level orr_cpu_portable = {"portable", portable_encrypt, portable_decrypt,
+                                        portable_streams, portable_ranks};
+
+// ---- choice -------------------------------------------------------------------------------------
+
+// The compiler's runtime asks the processor (and the system) once, before main().
 orr_simd orr_cpu_simd(orr_simd level) {
     orr_simd best = ORR_SIMD_PORTABLE;
+#ifdef ORR_CPU_X86
+    if (__builtin_cpu_supports("avx2")) best = ORR_SIMD_AVX2;
+    if (best == ORR_SIMD_AVX2 && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq"))
+        best = ORR_SIMD_AVX512;
+#endif
     return level == ORR_SIMD_BEST || level > best ? best : level;
 }
 
 const orr_cpu_level *orr_cpu_level_of(orr_simd level) {
     switch (orr_cpu_simd(level)) {
+#ifdef ORR_CPU_X86
+    case ORR_SIMD_AVX512:
+        return &orr_cpu_avx512;
+    case ORR_SIMD_AVX2:
+        return &orr_cpu_avx2;
+#endif
     default:
         return &orr_cpu_portable;
     }
@@ -43,8 +80,77 @@ const char *orr_simd_name(orr_simd level) {
     return "best";
 }
 
+// ---- shared by the levels -----------------------------------------------------------------------
+
+static orr_cpu_lane_steps lanes[2];
+static pthread_once_t lanes_once = PTHREAD_ONCE_INIT;
+
+static void build_lanes(void) {
+    for (unsigned wide = 0; wide < 2; wide++) {
+        uint32_t cells = wide ? 16 : 8;
+        for (uint32_t row = 0; row < 16; row++) {
+            for (uint32_t n = 0; n < 32; n++) {
+                uint32_t place = n % cells, half = cells / 2;
+                uint32_t cell = n - place + 2 * (place % half) + place / half;
+                uint64_t zigzag = orr_zigzag(16, 32, row, cell);
+                lanes[wide].zigzag_order[row][n] = (zigzag + 1) * 0x9e3779b97f4a7c15u;
+                lanes[wide].row_order[row][n] = (32 * row + cell + 1) * 0x9e3779b97f4a7c15u;
+            }
+        }
+    }
+}
+
+const orr_cpu_lane_steps *orr_cpu_lanes(unsigned vector_bytes) {
+    pthread_once(&lanes_once, build_lanes);
+    return &lanes[vector_bytes == 64];
+}
+
+__attribute__((noinline)) void orr_cpu_wipe_stack(void) {
+    uint8_t below[16384];
+    OPENSSL_cleanse(below, sizeof below);
+}
+
+// ---- one tile at a time -------------------------------------------------------------------------
+
+// Runs a level's function on scratch of its own.
+static void run_alone(orr_cpu_tile function, const orr_cipher *cipher, const orr_tile_key *key,
+                      uint32_t rows, const uint8_t *in, uint8_t *out) {
+    orr_cpu_scratch scratch;
+    function(cipher, key, rows, in, out, &scratch);
+    OPENSSL_cleanse(&scratch, sizeof scratch);
+    orr_cpu_wipe_stack();
+}
+
+#ifdef ORR_CPU_X86
+static void encrypt_avx2(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                         const uint8_t *in, uint8_t *out) {
+    run_alone(orr_cpu_avx2.encrypt, cipher, key, rows, in, out);
+}
+
+static void decrypt_avx2(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                         const uint8_t *in, uint8_t *out) {
+    run_alone(orr_cpu_avx2.decrypt, cipher, key, rows, in, out);
+}
+
+static void encrypt_avx512(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                           const uint8_t *in, uint8_t *out) {
+    run_alone(orr_cpu_avx512.encrypt, cipher, key, rows, in, out);
+}
+
+static void decrypt_avx512(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                           const uint8_t *in, uint8_t *out) {
+    run_alone(orr_cpu_avx512.decrypt, cipher, key, rows, in, out);
+}
+#endif
+
 orr_tile_function orr_cpu_tile_encrypt(orr_simd level) {
     switch (orr_cpu_simd(level)) {
+#ifdef ORR_CPU_X86
+    case ORR_SIMD_AVX512:
+        return encrypt_avx512;
+    case ORR_SIMD_AVX2:
+        return encrypt_avx2;
+#endif
     default:
         return orr_tile_encrypt_portable;
     }
@@ -52,6 +158,12 @@ orr_tile_function orr_cpu_tile_encrypt(orr_simd level) {
 
 orr_tile_function orr_cpu_tile_decrypt(orr_simd level) {
     switch (orr_cpu_simd(level)) {
+#ifdef ORR_CPU_X86
+    case ORR_SIMD_AVX512:
+        return decrypt_avx512;
+    case ORR_SIMD_AVX2:
+        return decrypt_avx2;
+#endif
     default:
         return orr_tile_decrypt_portable;
     }

@@ -1,0 +1,110 @@
+// The tile cipher in AVX2. Only reached when the processor has it (kernels/cpu/dispatch.c).
+#ifdef __AVX2__
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/bitslice.h"
+
+#define LEVEL orr_cpu_avx2
+#define NAME "avx2"
+#define VB 32
+#define INLINE static inline __attribute__((always_inline))
+
+typedef __m256i V;
+ORR_DEFINE_BITSLICE(avx2, V)
+typedef orr_slice_avx2 slice;
+#define planet orr_planet_avx2
+#define symbol orr_symbol_avx2
+#define substitute orr_substitute_avx2
+
+INLINE V load(const void *at) {
+    return _mm256_loadu_si256((const V *)at);
+}
+INLINE void store(void *at, V x) {
+    _mm256_storeu_si256((V *)at, x);
+}
+INLINE V set8(int x) {
+    return _mm256_set1_epi8((char)x);
+}
+INLINE V set32(uint32_t x) {
+    return _mm256_set1_epi32((int)x);
+}
+INLINE V set64(uint64_t x) {
+    return _mm256_set1_epi64x((long long)x);
+}
+INLINE V subtract8(V x, V y) {
+    return _mm256_sub_epi8(x, y);
+}
+INLINE V add8_saturated(V x, V y) {
+    return _mm256_adds_epu8(x, y);
+}
+
+// orr_map_step. The products use that _mm256_mul_epu32 looks at the low halves only.
+INLINE V map_step(V u, V k2) {
+    V high = _mm256_srli_epi64(u, 32);
+    V square = _mm256_add_epi64(_mm256_mul_epu32(high, high),
+                                _mm256_srli_epi64(_mm256_mul_epu32(high, u), 31));
+    V upper = _mm256_slli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(square, 32), k2), 32);
+    V v = _mm256_add_epi64(_mm256_mul_epu32(square, k2), upper);
+    V negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), v);
+    return _mm256_andnot_si256(v ^ negative, set64(0x7fffffffffffffffu));
+}
+
+INLINE V map_words(V even, V odd) {
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 20), _mm256_slli_epi64(odd, 12), 0xaa);
+}
+
+INLINE V multiply64(V x, uint64_t y) {
+    V low = set64(y & 0xffffffffu), high = set64(y >> 32);
+    V cross = _mm256_add_epi64(_mm256_mul_epu32(_mm256_srli_epi64(x, 32), low),
+                               _mm256_mul_epu32(x, high));
+    return _mm256_add_epi64(_mm256_mul_epu32(x, low), _mm256_slli_epi64(cross, 32));
+}
+
+INLINE V first_state(V x, V y) {
+    V z = _mm256_add_epi64(x, y);
+    z = multiply64(z ^ _mm256_srli_epi64(z, 30), 0xbf58476d1ce4e5b9u);
+    z = multiply64(z ^ _mm256_srli_epi64(z, 27), 0x94d049bb133111ebu);
+    return _mm256_srli_epi64(z ^ _mm256_srli_epi64(z, 31), 1);
+}
+
+INLINE V pick(const uint8_t *line, int block, V control) {
+    __m128i source = _mm_load_si128((const __m128i *)(line + 16 * block));
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(source), control);
+}
+
+INLINE V permute(const uint8_t *line, const V control[8]) {
+    V x = pick(line, 0, control[0]) | pick(line, 1, control[1]);
+    V y = pick(line, 2, control[2]) | pick(line, 3, control[3]);
+    x |= pick(line, 4, control[4]);
+    y |= pick(line, 5, control[5]);
+    x |= pick(line, 6, control[6]);
+    y |= pick(line, 7, control[7]);
+    return x | y;
+}
+
+// Counts, for each of 32 keys at a time, the smaller ones among all 128.
+INLINE void rank_keys(uint32_t words[128], uint8_t ranks[128]) {
+    V sign = set32(0x80000000u); // the comparison is signed
+    for (int e = 0; e < 128; e += 8) store(&words[e], load(&words[e]) ^ sign);
+    for (int e = 0; e < 128; e += 32) {
+        V key[4], count[4];
+        for (int n = 0; n < 4; n++) {
+            key[n] = load(&words[e + 8 * n]);
+            count[n] = _mm256_setzero_si256();
+        }
+        for (int f = 0; f < 128; f++) {
+            V other = set32(words[f]);
+            for (int n = 0; n < 4; n++)
+                count[n] = _mm256_sub_epi32(count[n], _mm256_cmpgt_epi32(key[n], other));
+        }
+        V packed = _mm256_packus_epi16(_mm256_packus_epi32(count[0], count[1]),
+                                       _mm256_packus_epi32(count[2], count[3]));
+        V order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        store(ranks + e, _mm256_permutevar8x32_epi32(packed, order));
+    }
+}
+
+#include "kernels/cpu/tile_simd.h"
+#endif
