@@ -22,7 +22,8 @@ static orr_status set_metadata(orr_job_file *file, orr_error *error) {
     m->mtime_nanoseconds = (uint32_t)file->st.st_mtim.tv_nsec;
     m->mode = file->st.st_mode & 07777;
     m->has_sha256 = file->job->options->sha256;
-    strcpy(m->timestamp, "00-00-0000 00:00:00"); // its length counts until the real one is drawn
+    // Its length counts until the real one is drawn.
+    memcpy(m->timestamp, "00-00-0000 00:00:00", sizeof m->timestamp);
     return ORR_OK;
 }
 

@@ -131,7 +131,7 @@ int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,
             (*name)[2 * i] = "0123456789abcdef"[e->file_id[i] >> 4];
             (*name)[2 * i + 1] = "0123456789abcdef"[e->file_id[i] & 15];
         }
-        strcpy(*name + 2 * sizeof e->file_id, ORR_SUFFIX);
+        memcpy(*name + 2 * sizeof e->file_id, ORR_SUFFIX, sizeof ORR_SUFFIX);
     }
     return 1;
 }

@@ -203,14 +203,15 @@ static orr_status salvage_tiles(const tile_reader *r, uint64_t length, const orr
 static orr_status write_report(const orr_job_file *file, const char *salvaged, uint64_t length,
                                ranges *found, orr_error *error) {
     orr_output output;
-    char *name = malloc(strlen(salvaged) + 6), *text = NULL;
+    size_t name_bytes = strlen(salvaged) + sizeof ".json";
+    char *name = malloc(name_bytes), *text = NULL;
     cJSON *report = cJSON_CreateObject();
     if (!name || !report) {
         free(name);
         cJSON_Delete(report);
         return orr_fail(error, ORR_INTERNAL, "out of memory");
     }
-    sprintf(name, "%s.json", salvaged);
+    snprintf(name, name_bytes, "%s.json", salvaged);
     orr_json_add_bytes(report, "source", file->source);
     orr_json_add_bytes(report, "salvaged", salvaged);
     cJSON_AddNumberToObject(report, "length", (double)length);
