@@ -185,8 +185,8 @@ TEST_F(DecoyTest, TiffInvertedPaletteJpeg) {
 TEST_F(DecoyTest, UnsupportedKinds) {
     TiffSpec specs[] = {
         {16, 16, 32, 1, PHOTOMETRIC_MINISBLACK}, {16, 16, 8, 4, PHOTOMETRIC_SEPARATED},
-        {16, 16, 8, 3, PHOTOMETRIC_CIELAB},      {16, 16, 8, 3, PHOTOMETRIC_YCBCR},    {16, 16, 8, 2, PHOTOMETRIC_RGB},
-        {16, 16, 8, 6, PHOTOMETRIC_RGB}};
+        {16, 16, 8, 3, PHOTOMETRIC_CIELAB},      {16, 16, 8, 3, PHOTOMETRIC_YCBCR},
+        {16, 16, 8, 2, PHOTOMETRIC_RGB},         {16, 16, 8, 6, PHOTOMETRIC_RGB}};
     for (const auto &spec : specs) {
         SCOPED_TRACE(spec.photometric);
         ASSERT_TRUE(WriteTiff(path, spec, Bytes(16 * 16 * spec.samples * (spec.bits / 8u))));

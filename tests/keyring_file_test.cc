@@ -68,7 +68,8 @@ TEST_F(KeyringTest, CreateIsExclusive) {
               ORR_IO);
 }
 
-// scrypt keeps all of them busy after each has found the name free: only the exclusive open decides.
+// scrypt keeps all of them busy after each has found the name free: only the exclusive open
+// decides.
 TEST_F(KeyringTest, OneOfManyCreatorsWins) {
     std::vector<pid_t> children;
     for (int i = 0; i < 8; i++) {
