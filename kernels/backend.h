@@ -81,6 +81,11 @@ orr_tile_function orr_cpu_tile_decrypt(orr_simd level);
 orr_simd orr_cpu_simd(orr_simd level);
 const char *orr_simd_name(orr_simd level);
 
+// Key bytes of K4, then of K8, of `count` whole tiles, at a SIMD level: the same bytes as
+// orr_tile_keystream's. Writes count * 2 * ORR_TILE_BYTES bytes. ORR_INTERNAL when memory runs out.
+orr_status orr_cpu_keystream(orr_simd level, const orr_tile_key *keys, size_t count, uint32_t k2,
+                             uint8_t *out, orr_error *error);
+
 // Opens the CPU backend with `threads` worker threads (0: one for each core the process may use).
 // *backend is closed with api->close. ORR_INTERNAL when threads or memory run out.
 orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **backend, orr_error *error);

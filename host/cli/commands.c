@@ -10,30 +10,31 @@
 const orr_command orr_commands[ORR_COMMAND_COUNT] = {
     {ORR_COMMAND_KEYRING_NEW, "keyring new", "-o KEYRING --decoy IMAGE... [OPTION]...",
      "make a keyring: a master key and the decoys",
-     "Makes a keyring with one active master key and the channel sums of the decoy images.\n"
-     "Losing the keyring, or its passphrase, loses everything encrypted with it: keep a copy\n"
-     "in another place, away from the archive. The images themselves are not kept.",
+     "Makes a keyring with one active master key and the channel sums of the decoy\n"
+     "images. Losing the keyring, or its passphrase, loses everything encrypted with\n"
+     "it: keep a copy in another place, away from the archive. The images themselves\n"
+     "are not kept.",
      "orrery keyring new -o hospital.keyring --decoy skin-*.png", ORR_NEED_OUTPUT, 0, ANY, "images",
      EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0, orr_cmd_keyring_new},
     {ORR_COMMAND_KEYRING_ADD, "keyring add", "-k KEYRING [OPTION]...",
      "add a master key, for rotation",
-     "Adds a new master key in the state decrypt-only and prints its ID. To rotate: add a key,\n"
-     "make it active with keyring set-state, rewrap the archive, then retire the old key.",
+     "Adds a new master key in the state decrypt-only and prints its ID. To rotate:\n"
+     "add a key, make it active with keyring set-state, rewrap the archive, then\n"
+     "retire the old key.",
      "orrery keyring add -k hospital.keyring --label 2027", ORR_NEED_KEYRING, 0, 0, NULL,
      KEYRING_EXITS, 0, orr_cmd_keyring_add},
     {ORR_COMMAND_KEYRING_LIST, "keyring list", "-k KEYRING [OPTION]...",
      "show the master keys and their states",
-     "Shows the ID, state, time of making and label of each master key, and the number of decoys.\n"
-     "No key is printed.",
+     "Shows the ID, state, time of making and label of each master key, and the\n"
+     "number of decoys. No key is printed.",
      "orrery keyring list -k hospital.keyring", ORR_NEED_KEYRING, 0, 0, NULL, KEYRING_EXITS, 0,
      orr_cmd_keyring_list},
     {ORR_COMMAND_KEYRING_SET_STATE, "keyring set-state", "-k KEYRING [OPTION]... KEYID STATE",
      "make a key active, retire it, or destroy it",
      "KEYID is a key's ID, or 4 or more of its first digits. STATE is one of\n"
-     "  active        new files are wrapped under it; the key that was active becomes "
-     "decrypt-only\n"
+     "  active        wraps new files; the key that was active becomes decrypt-only\n"
      "  decrypt-only  old files still open\n"
-     "  destroyed     its bytes are gone for ever, and with them every file wrapped only under it",
+     "  destroyed     gone for ever, with every file wrapped only under it",
      "orrery keyring set-state -k hospital.keyring 3f8a active", ORR_NEED_KEYRING, 2, 2,
      "KEYID and STATE", KEYRING_EXITS, 0, orr_cmd_keyring_set_state},
     {ORR_COMMAND_KEYRING_PASSWD, "keyring passwd", "-k KEYRING [OPTION]...",
@@ -43,54 +44,59 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      orr_cmd_keyring_passwd},
     {ORR_COMMAND_ENCRYPT, "encrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "encrypt files and directories",
-     "Encrypts files, and directories with all that lies below them, to OUT: scan.svs becomes\n"
-     "scan.svs.orr.tif, a valid TIFF that shows noise. Sources are never changed. The same\n"
-     "command again resumes: files that are finished already are left alone.",
+     "Encrypts files, and directories with all that lies below them, to OUT: scan.svs\n"
+     "becomes scan.svs.orr.tif, a valid TIFF that shows noise. Sources are never\n"
+     "changed. The same command again resumes: files that are finished already are\n"
+     "left alone.",
      "orrery encrypt -k hospital.keyring scans/ -o sealed/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      JOB_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_DECRYPT, "decrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "restore the original files",
-     "Restores files under their original names, times and modes below OUT. A file gets its name\n"
-     "only after all of it has been authenticated.",
+     "Restores files under their original names, times and modes below OUT. A file\n"
+     "gets its name only after all of it has been authenticated.",
      "orrery decrypt -k hospital.keyring sealed/ -o restored/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_VERIFY, "verify", "-k KEYRING [OPTION]... IN...",
      "authenticate encrypted files without writing anything",
-     "Decrypts in memory, authenticates every byte and checks the digest of the original; writes\n"
-     "no plaintext. Of the paper profile, pixels are compared with their digest but not "
-     "authenticated.",
+     "Decrypts in memory, authenticates every byte and checks the digest of the\n"
+     "original; writes no plaintext. Of the paper profile, pixels are compared with\n"
+     "their digest but not authenticated.",
      "orrery verify -k hospital.keyring --subset 1/7 sealed/", ORR_NEED_KEYRING | ORR_NEED_INPUT, 1,
      ANY, "files or directories", READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_REWRAP, "rewrap", "-k KEYRING [OPTION]... IN...",
      "put files under another master key, in place",
-     "Replaces the wrapped secret in each file's header; the data stays as it is. Safe against a\n"
-     "crash at any moment. This does not revoke copies, backups or snapshots made earlier.",
+     "Replaces the wrapped secret in each file's header; the data stays as it is.\n"
+     "Safe against a crash at any moment. This does not revoke copies, backups or\n"
+     "snapshots made earlier.",
      "orrery rewrap -k hospital.keyring sealed/", ORR_NEED_KEYRING | ORR_NEED_INPUT, 1, ANY,
      "files or directories", READING_EXITS, 1, orr_cmd_job},
     {ORR_COMMAND_REENCRYPT, "reencrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "encrypt anew with new secrets",
-     "Writes each encrypted file anew below OUT, with a new secret for every one; no plaintext is\n"
-     "written. The old files stay: remove them yourself once the new ones verify.",
+     "Writes each encrypted file anew below OUT, with a new secret for every one; no\n"
+     "plaintext is written. The old files stay: remove them yourself once the new\n"
+     "ones verify.",
      "orrery reencrypt -k hospital.keyring sealed/ -o sealed-2027/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_INSPECT, "inspect", "[OPTION]... FILE...",
      "show the headers of encrypted files; needs no key",
-     "Shows what anyone can read from an encrypted file: profile, sizes, geometry, wrap slots.\n"
-     "Nothing of it is authenticated: only verify, with the keyring, does that.",
+     "Shows what anyone can read from an encrypted file: profile, sizes, geometry,\n"
+     "wrap slots. Nothing of it is authenticated: only verify, with the keyring, does\n"
+     "that.",
      "orrery inspect sealed/scan.svs.orr.tif", ORR_NEED_INPUT, 1, ANY, "encrypted files",
      EXIT(SOME_FAILED) | EXIT(AUTH) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(NOT_ORRERY), 1,
      orr_cmd_inspect},
     {ORR_COMMAND_KEYSTREAM, "keystream", "[OPTION]...",
      "raw key bytes on standard output, for test batteries",
-     "Writes the key bytes of the archive profile exactly as tiles use them: for tile 0, 1, 2 ...\n"
-     "the 49,152 bytes of K4, then those of K8, in the order of the tile's bytes. The initial\n"
-     "states of tile n are SHA-512(seed || n as 8 bytes, most significant first).",
+     "Writes the key bytes of the archive profile exactly as tiles use them: for tile\n"
+     "0, 1, 2 ... the 49,152 bytes of K4, then those of K8, in the order of the\n"
+     "tile's bytes. The initial states of tile n are SHA-512(seed || n as 8 bytes,\n"
+     "most significant first).",
      "orrery keystream --bytes 1G | RNG_test stdin32", 0, 0, 0, NULL, EXIT(IO), 1,
      orr_cmd_keystream},
     {ORR_COMMAND_DEVICES, "devices", "[OPTION]...", "list the devices and test them",
-     "Lists the devices that can run the cipher and runs the known-answer test on each.",
+     "Lists the devices that can run the cipher, with the known-answer test of each.",
      "orrery devices", 0, 0, 0, NULL, EXIT(SELF_TEST), 0, orr_cmd_devices},
 };

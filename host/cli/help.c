@@ -42,8 +42,8 @@ static void print_exit_statuses(FILE *out, const orr_command *command) {
     }
     if (command->stoppable) fprintf(out, "  %-3d %s\n", ORR_STOPPED, exit_text(ORR_STOPPED));
     if (command->exit_statuses >> ORR_SOME_FAILED & 1) {
-        fputs("With one input, its own status; with several, 13, 7 and 75 come first, then 4, then "
-              "3.\n",
+        fputs("One input gives its own status; of several, 13, 7 and 75 come first, then 4,\n"
+              "then 3.\n",
               out);
     }
 }
@@ -61,16 +61,17 @@ static void print_option(FILE *out, const orr_option *option) {
 }
 
 static void print_program(FILE *out) {
-    fputs(
-        "usage: orrery COMMAND [OPTION]... [ARGUMENT]...\n\n"
-        "Encrypts, verifies, decrypts and re-encrypts archives of medical scans. Every encrypted\n"
-        "file is itself a valid TIFF; confidentiality and integrity rest on AES-256-GCM.\n\n"
-        "Commands:\n",
-        out);
+    fputs("usage: orrery COMMAND [OPTION]... [ARGUMENT]...\n\n"
+          "Encrypts, verifies, decrypts and re-encrypts archives of medical scans. Every\n"
+          "encrypted file is itself a valid TIFF; confidentiality and integrity rest on\n"
+          "AES-256-GCM.\n\n"
+          "Commands:\n",
+          out);
     for (size_t i = 0; i < ORR_COMMAND_COUNT; i++) {
         fprintf(out, "  %-18s %s\n", orr_commands[i].name, orr_commands[i].summary);
     }
-    fputs("\n`orrery COMMAND --help` shows a command's options, an example and its exit statuses.\n"
+    fputs("\n`orrery COMMAND --help` shows a command's options, an example and its exit\n"
+          "statuses. "
           "`orrery --version` shows the version.\n\n"
           "Example:\n"
           "  orrery keyring new -o hospital.keyring --decoy skin-*.png\n"
@@ -81,9 +82,8 @@ static void print_program(FILE *out) {
 
 void orr_help_print_keyring(FILE *out) {
     fputs("usage: orrery keyring new|add|list|set-state|passwd [OPTION]...\n\n"
-          "A keyring is one sealed file with the master keys and the decoy pool. Losing it loses "
-          "the\n"
-          "archive.\n\nCommands:\n",
+          "A keyring is one sealed file with the master keys and the decoy pool. Losing it\n"
+          "loses the archive.\n\nCommands:\n",
           out);
     for (size_t i = 0; i < ORR_COMMAND_COUNT; i++) {
         if (strncmp(orr_commands[i].name, "keyring ", 8) != 0) continue;

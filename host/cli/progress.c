@@ -183,6 +183,7 @@ orr_ticker *orr_ticker_start(orr_console *console, const char *verb, orr_progres
     if (!t) return NULL;
     *t = (orr_ticker){.console = console, .verb = verb, .progress = progress};
     t->start = t->last_time = t->last_line = now();
+    if (console->json) t->last_line -= 1; // a program wants to know at once that the run is under way
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
