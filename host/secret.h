@@ -22,7 +22,8 @@ extern "C" {
 
 // With ORRERY_TEST_SEED in the environment, what this thread draws next is a function of the seed
 // and of these `bytes` path bytes: SHA-512(key || be64(0)), SHA-512(key || be64(1)) ... with key =
-// SHA-512(seed || 0x00 || path). Without the variable nothing is fixed.
+// SHA-512(seed || 0x00 || path), each call starting at a new block. Without the variable nothing is
+// fixed.
 void orr_file_draw_begin(const uint8_t *path, size_t bytes);
 // Fails with ORR_INTERNAL when OpenSSL does, or when a seed is set and no draw was begun.
 orr_status orr_file_random(void *out, size_t bytes, orr_error *error);

@@ -68,6 +68,34 @@ TEST_F(KeyringTest, CreateIsExclusive) {
               ORR_IO);
 }
 
+// scrypt keeps all of them busy after each has found the name free: only the exclusive open
+// decides.
+TEST_F(KeyringTest, OneOfManyCreatorsWins) {
+    std::vector<pid_t> children;
+    for (int i = 0; i < 8; i++) {
+        pid_t child = fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            Ring ring;
+            Fill(&ring);
+            ring.log2_n = 14;
+            _exit(orr_keyring_create(&ring, path.c_str(), &pass, nullptr));
+        }
+        children.push_back(child);
+    }
+    int won = 0;
+    for (pid_t child : children) {
+        int status = 0;
+        waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFEXITED(status));
+        won += WEXITSTATUS(status) == ORR_OK;
+        EXPECT_TRUE(WEXITSTATUS(status) == ORR_OK || WEXITSTATUS(status) == ORR_EXISTS);
+    }
+    EXPECT_EQ(won, 1);
+    Ring back;
+    EXPECT_EQ(orr_keyring_load(&back, path.c_str(), &pass, &error), ORR_OK) << error.text;
+}
+
 TEST_F(KeyringTest, CreateIgnoresUmask) {
     Ring ring;
     Fill(&ring);

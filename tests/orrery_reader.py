@@ -2,6 +2,7 @@
 """A second reader of Orrery files, written from docs/FORMAT.md and sharing nothing with the C code.
 
     orrery_reader.py --keys KEYS FILE [-o OUT]
+    orrery_reader.py --keyring KEYRING [--passphrase-file F] FILE [-o OUT]
 
 KEYS holds one master key a line, as 64 hexadecimal digits; '#' starts a comment. Without -o the file
 is verified only. One JSON object on stdout says what was found. The exit status is that of FORMAT.md,
@@ -412,8 +413,9 @@ class OrreryFile:
         self.stream = stream
         actual = os.fstat(stream.fileno()).st_size
         page0 = stream.read(PAGE)
-        require(page0[16:32] == MAGIC, NOT_ORRERY, "no magic")
-        require(len(page0) >= 224, AUTH, "truncated header")
+        cut = len(page0) < 32 and page0[16:24] == MAGIC[:8]
+        require(cut or page0[16:32] == MAGIC, NOT_ORRERY, "no magic")
+        require(len(page0) >= 224, AUTH, "truncated inside the header")
         self.header = header = Header(page0[32:224])
         require(actual == header.file_length, AUTH,
                 f"{'truncated' if actual < header.file_length else 'grown'}: {actual} bytes, "
@@ -482,6 +484,49 @@ def read_keys(path):
     return keys
 
 
+def first_line(path):
+    if path is None:
+        return None
+    with open(path, "rb") as stream:
+        return stream.readline().rstrip(b"\n")
+
+
+def read_keyring(path, passphrase):
+    """Master keys of a keyring file, by ID."""
+    with open(path, "rb") as stream:
+        whole = stream.read()
+    require(whole[:8] == b"ORRKEYRG" and len(whole) >= 72, NOT_ORRERY, f"{path}: not a keyring")
+    version, kdf, log2_n, r, p = struct.unpack_from("<HHIII", whole, 8)
+    salt, nonce, (length,) = whole[24:56], whole[56:68], struct.unpack_from("<I", whole, 68)
+    require(version == 1 and kdf in (0, 1), UNSUPPORTED, f"{path}: unknown version or kdf")
+    if kdf == 1:
+        require(1 <= log2_n <= 24 and 1 <= r <= 64 and 1 <= p <= 4 and log2_n < 16 * r and
+                (128 * r) << log2_n <= 1 << 30, UNSUPPORTED, f"{path}: scrypt cost")
+        require(passphrase, KEY, f"{path}: needs a passphrase")
+        key = hashlib.scrypt(passphrase, salt=salt, n=1 << log2_n, r=r, p=p, dklen=32,
+                             maxmem=2**31 - 1)
+    else:
+        require((log2_n, r, p) == (0, 0, 0), UNSUPPORTED, f"{path}: scrypt cost")
+        key = hkdf_expand(hkdf_extract(salt, b"orrery v1 keyring without passphrase"),
+                          b"orrery v1 keyring key", 32)
+    require(len(whole) == 72 + length + 16, KEY, f"{path}: wrong length")
+    try:
+        payload = AESGCM(key).decrypt(nonce, whole[72:], whole[:72])
+    except InvalidTag:
+        raise Refused(KEY, f"{path}: wrong passphrase, or damaged") from None
+    count, decoys = struct.unpack_from("<II", payload)
+    require(len(payload) == 40 + 128 * count + 24 * decoys, KEY, f"{path}: payload length")
+    keys = {}
+    for i in range(count):
+        record = payload[40 + 128 * i : 168 + 128 * i]
+        state = struct.unpack_from("<I", record, 48)[0]
+        require(1 <= state <= 3, KEY, f"{path}: state of key {i}")
+        if state < 3:
+            require(master_key_id(record[16:48]) == record[:16], KEY, f"{path}: ID of key {i}")
+            keys[record[:16]] = record[16:48]
+    return keys
+
+
 def report(opened, sha256):
     header, metadata = opened.header, opened.metadata
     return {"profile": {1: "archive", 2: "paper"}[header.profile], "length": header.length,
@@ -490,16 +535,21 @@ def report(opened, sha256):
             "slots_good": [slot is not None for slot in opened.slots], "digests_checked": xxhash is not None}
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file")
-    parser.add_argument("--keys", required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--keys", help="master keys in hexadecimal")
+    source.add_argument("--keyring")
+    parser.add_argument("--passphrase-file")
     parser.add_argument("-o", "--output", help="write the plaintext here (must not exist)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     partial = options.output + ".partial" if options.output else os.devnull
     try:
+        keys = read_keys(options.keys) if options.keys else \
+            read_keyring(options.keyring, first_line(options.passphrase_file))
         with open(options.file, "rb") as stream:
-            opened = OrreryFile(stream, read_keys(options.keys))
+            opened = OrreryFile(stream, keys)
             require(opened.header.profile == 1, UNSUPPORTED, "the paper profile is not read here")
             total = hashlib.sha256()
             with open(partial, "wb") as out:

@@ -56,7 +56,8 @@ inline void ExpectSame(const orr_keyring &a, const orr_keyring &b) {
         EXPECT_EQ(a.keys[i].created, b.keys[i].created);
         EXPECT_STREQ(a.keys[i].label, b.keys[i].label);
     }
-    EXPECT_EQ(memcmp(a.decoys, b.decoys, a.decoy_count * sizeof *a.decoys), 0);
+    for (size_t i = 0; i < a.decoy_count; i++)
+        EXPECT_EQ(memcmp(&a.decoys[i], &b.decoys[i], sizeof *a.decoys), 0);
     EXPECT_EQ(memcmp(a.generator_hash, b.generator_hash, 32), 0);
 }
 

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The program offers no way to fix randomness or time; the test program, built from the same sources,
+# does (otherwise this test would look for the wrong thing).
+set -euo pipefail
+: "${ORRERY:?set by ctest: the program}" "${BUILD:?set by ctest: the build directory}"
+
+hook=ORRERY_TEST_SEED
+if grep -qa "$hook" "$ORRERY" || grep -qa "$hook" "$BUILD/host/liborrery_host.a"; then
+    echo "$ORRERY or its library contains $hook"
+    exit 1
+fi
+if nm -a "$ORRERY" "$BUILD/host/liborrery_host.a" 2>/dev/null |
+    grep -E ' [TtDdBbRr] orr_(file_draw_begin|file_now|test_)'; then
+    echo "a hook is linked into the program"
+    exit 1
+fi
+grep -qa "$hook" "$BUILD/host/liborrery_host_testing.a" || {
+    echo "the test library has no $hook: this test looks for the wrong name"
+    exit 1
+}
+echo "no hook in $ORRERY"
