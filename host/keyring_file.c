@@ -172,18 +172,21 @@ orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
 }
 
 // Takes the exclusive lock that serialises updates; *fd is closed to release it. The lock file
-// stays: removing it would let two processes lock two different files of the same name.
-static orr_status lock(const char *path, int *fd, orr_error *error) {
+// stays: removing it would let two processes lock two different files of the same name. It belongs
+// to the keyring's owner even when root made it, or the owner's next update could not open it.
+static orr_status lock(const char *path, const char *target, int *fd, orr_error *error) {
+    struct stat keyring, mine;
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (*fd < 0) return fail_errno(error, path, "cannot open the keyring's lock");
-    while (flock(*fd, LOCK_EX)) {
-        if (errno == EINTR) continue;
-        fail_errno(error, path, "cannot lock the keyring");
-        close(*fd);
-        *fd = -1;
-        return ORR_IO;
-    }
-    return ORR_OK;
+    int failed = stat(target, &keyring) || fstat(*fd, &mine);
+    if (!failed && mine.st_uid == geteuid() && mine.st_uid != keyring.st_uid)
+        failed = fchown(*fd, keyring.st_uid, keyring.st_gid);
+    while (!failed && flock(*fd, LOCK_EX)) failed = errno != EINTR;
+    if (!failed) return ORR_OK;
+    fail_errno(error, path, "cannot lock the keyring");
+    close(*fd);
+    *fd = -1;
+    return ORR_IO;
 }
 
 // The locked part of an update. `target` is free of symlinks, `fresh` is the new file's first name.
@@ -235,7 +238,7 @@ orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase
         orr_fail(error, status, "%s: out of memory", path);
         goto out;
     }
-    status = lock(lock_path, &fd, error);
+    status = lock(lock_path, target, &fd, error);
     if (!status)
         status = replace(target, fresh, passphrase, new_passphrase, change, context, error);
 out:

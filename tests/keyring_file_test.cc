@@ -191,6 +191,40 @@ TEST_F(KeyringTest, UpdateChangesThePassphrase) {
     ExpectSame(ring, back);
 }
 
+TEST_F(KeyringTest, UpdateByRootKeepsTheOwner) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    Ring ring;
+    Fill(&ring);
+    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(chown(path.c_str(), 1234, 2345), 0);
+    ASSERT_EQ(chown(directory.c_str(), 1234, 2345), 0);
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"two", &error),
+              ORR_OK)
+        << error.text;
+    for (const std::string &name : {path, path + ".lock"}) {
+        struct stat info {};
+        ASSERT_EQ(stat(name.c_str(), &info), 0);
+        EXPECT_EQ(info.st_uid, 1234u) << name;
+        EXPECT_EQ(info.st_gid, 2345u) << name;
+        EXPECT_EQ(info.st_mode & 07777, 0600u) << name;
+    }
+    // The owner can go on; another user cannot, and the keyring stays as it is.
+    for (uid_t user : {1234u, 4321u}) {
+        pid_t child = fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            if (setgid(2345) || setuid(user)) _exit(99);
+            _exit(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"x", nullptr));
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        EXPECT_EQ(WEXITSTATUS(status), user == 1234 ? ORR_OK : ORR_IO);
+    }
+    Ring back;
+    ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &none, &error), ORR_OK);
+    EXPECT_EQ(back.key_count, 3u);
+}
+
 TEST_F(KeyringTest, UpdateThroughASymlinkReplacesItsTarget) {
     Ring ring, back;
     Fill(&ring);
