@@ -1,1 +1,5 @@
-int main(void) { return 2; }
+#include "host/cli/cli.h"
+
+int main(int argc, char **argv) {
+    return orr_cli_main(argc, argv);
+}
