@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Paper profile on one volume, from docs/FORMAT.md alone, in exact Python integers.
 
-Writes the golden vectors: volume_oracle.py DIRECTORY writes trig.txt and volume.txt there.
+Writes the golden vectors: volume_oracle.py DIRECTORY writes trig.txt, volume.txt and paper.txt there.
 Needs nothing but the standard library.
 """
 import hashlib
@@ -152,8 +152,21 @@ def write_volume(file):
         print("volume", rule, k2, *shape, digest.hex(), plain.hex(), cipher.hex(), file=file)
 
 
+def write_paper(file):
+    print("# page N PLANET_SECRET C M N VOLUME CIPHER: rule 37241, default map, pages of one file", file=file)
+    secret = hashlib.sha512(b"planet secret of the vectors").digest()
+    for n, shape in enumerate([(3, 5, 7), (1, 6, 8), (2, 4, 6)]):
+        size = shape[0] * shape[1] * shape[2]
+        plain = hashlib.shake_128(b"page %d" % n).digest(size)
+        value = secret if n == 0 else hashlib.sha512(secret + n.to_bytes(8, "big")).digest()
+        cipher = encrypt(37241, 2825054457, parts_of(value), shape, plain)
+        print("page", n, secret.hex(), *shape, plain.hex(), cipher.hex(), file=file)
+
+
 if __name__ == "__main__":
     with open(sys.argv[1] + "/trig.txt", "w", encoding="ascii") as trig:
         write_trig(trig)
     with open(sys.argv[1] + "/volume.txt", "w", encoding="ascii") as volume:
         write_volume(volume)
+    with open(sys.argv[1] + "/paper.txt", "w", encoding="ascii") as paper:
+        write_paper(paper)

@@ -1,0 +1,89 @@
+// What the image_*.c files share.
+#ifndef ORRERY_HOST_IMAGE_INTERNAL_H
+#define ORRERY_HOST_IMAGE_INTERNAL_H
+
+#include <stdarg.h>
+#include <tiffio.h>
+
+#include "host/image.h"
+
+// Tags and page table of one file take at most this much: the sealed metadata is at most 64 MiB.
+#define ORR_RECORD_MAX (67108864u - 65536u)
+#define ORR_DIRECTORY_MAX 65535u
+
+// ---- a growing run of bytes
+typedef struct orr_buffer {
+    uint8_t *data;
+    size_t bytes, room;
+    int failed; // memory ran out; every later append does nothing
+} orr_buffer;
+
+// Appends `bytes` bytes and returns where they start, NULL when memory ran out. `from` NULL: zeros.
+uint8_t *orr_buffer_add(orr_buffer *buffer, const void *from, size_t bytes);
+void orr_buffer_le16(orr_buffer *buffer, uint16_t value);
+void orr_buffer_le32(orr_buffer *buffer, uint32_t value);
+void orr_buffer_free(orr_buffer *buffer); // wipes
+
+// ---- raw directories (image_tags.c)
+typedef struct orr_tiff_file {
+    int fd;
+    uint64_t size;
+    int big_endian, bigtiff;
+    size_t budget; // bytes of tag values that may still be read
+    const char *name;
+    orr_error *error;
+} orr_tiff_file;
+
+// One entry as it stands in the file; `field` is its 4 or 8 value bytes.
+typedef struct orr_raw_entry {
+    uint16_t id, type;
+    uint64_t count;
+    uint8_t field[8];
+} orr_raw_entry;
+
+uint64_t orr_tiff_load(const orr_tiff_file *file, const uint8_t *at, size_t bytes);
+void orr_tiff_store(const orr_tiff_file *file, uint8_t *at, size_t bytes, uint64_t value);
+// Bytes of one element of a TIFF type, 0 for an unknown type; bytes that change places with the
+// byte order (a rational is two numbers of 4).
+unsigned orr_type_bytes(unsigned type);
+unsigned orr_type_unit(unsigned type);
+// Copies elements between file order and little-endian (the same way both ways).
+void orr_copy_elements(const orr_tiff_file *file, unsigned type, uint8_t *to, const uint8_t *from,
+                       size_t bytes);
+
+// Reads the TIFF header; *first is the offset of the first directory. ORR_UNSUPPORTED: not a TIFF.
+orr_status orr_tiff_header(orr_tiff_file *file, uint64_t *first);
+// Entries of the directory at `offset`: *entries is malloc'ed.
+orr_status orr_tiff_entries(orr_tiff_file *file, uint64_t offset, orr_raw_entry **entries,
+                            uint32_t *count, uint64_t *next);
+// Tags of the directory at `offset` with their values, into page->tags.
+orr_status orr_tiff_tags(orr_tiff_file *file, uint64_t offset, orr_image_page *page,
+                         uint64_t *next);
+void orr_tags_free(orr_tag *tags, uint32_t count);
+// Offsets of every directory of the main chain: *offsets is malloc'ed.
+orr_status orr_tiff_chain(orr_tiff_file *file, uint64_t **offsets, uint32_t *count);
+
+// Encoding of tags in the record and in nested directories.
+void orr_tags_encode(orr_buffer *out, const orr_tag *tags, uint32_t count);
+// Decodes `count` tags that fill `in` to its last byte. 0 when malformed or out of memory.
+int orr_tags_decode(const uint8_t *in, size_t bytes, uint32_t count, int level, orr_tag **tags,
+                    size_t *used);
+
+// ---- libtiff over a descriptor (image_client.c)
+typedef struct orr_tiff_client {
+    int fd;
+    uint64_t size, position;
+    int io_error;      // errno of a failed read or write
+    int complained;    // libtiff reported an error
+    char message[200]; // its first one
+} orr_tiff_client;
+
+// Opens the client's descriptor with libtiff; NULL on failure. `limit` bounds one allocation of
+// libtiff, 0: none.
+TIFF *orr_tiff_client_open(orr_tiff_client *client, const char *name, const char *mode,
+                           uint64_t limit);
+// "NAME: what; ..." with the sentence that points to the archive profile.
+orr_status orr_image_refuse(const char *name, orr_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,273 @@
+// The paper profile on files: decoded pages are enciphered, tags and digest are sealed, pixels are
+// not.
+
+#include "host/paper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "host/bytes.h"
+#include "host/image.h"
+#include "host/paper_layout.h"
+
+// Page 0 takes the file's planet secret itself as the published SHA-512 value; page p >= 1 takes
+// SHA-512(planet_secret || be64(p)).
+static orr_status page_key(const orr_file_secret *secret, uint32_t page, orr_volume_key *key) {
+    uint8_t hash[64], number[8];
+    memcpy(hash, secret->planet_secret, sizeof hash);
+    orr_status status = ORR_OK;
+    if (page > 0) {
+        orr_store_be64(number, page);
+        status = orr_sha512(secret->planet_secret, 64, number, sizeof number, hash);
+    }
+    if (!status) orr_volume_key_from_hash(key, hash);
+    orr_wipe(hash, sizeof hash);
+    return status;
+}
+
+static void digest_end(const XXH3_state_t *state, uint8_t digest[ORR_DIGEST_BYTES]) {
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+    memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
+}
+
+static void free_wiped(void *memory, uint64_t bytes) {
+    if (memory) orr_wipe(memory, (size_t)bytes);
+    free(memory);
+}
+
+// ---- pixels of the cipher image, strip by strip
+
+typedef struct strip_io {
+    int fd;
+    const char *name;
+    orr_error *error;
+} strip_io;
+
+static orr_status move_page(const strip_io *io, const orr_image_page *page, uint64_t offset,
+                            uint8_t *volume, int write) {
+    size_t stride = (size_t)page->width * page->samples * (page->bits / 8u);
+    uint32_t high = orr_paper_strip_rows(page);
+    uint8_t *pixels = malloc(stride * high);
+    if (!pixels) return orr_fail(io->error, ORR_INTERNAL, "%s: out of memory", io->name);
+    orr_status status = ORR_OK;
+    for (uint64_t row = 0; !status && row < page->height; row += high) {
+        uint32_t rows = page->height - row < high ? (uint32_t)(page->height - row) : high;
+        orr_rectangle part = {(uint32_t)row, rows, 0, page->width, 0, page->samples, stride};
+        if (write) {
+            orr_pixels_from_volume(page, part, volume, pixels);
+            status = orr_pwrite_all(io->fd, pixels, stride * rows, offset, io->name, io->error);
+        } else {
+            status = orr_pread_all(io->fd, pixels, stride * rows, offset, io->name, io->error);
+            if (!status) orr_pixels_to_volume(page, part, pixels, volume);
+        }
+        offset += stride * rows;
+    }
+    free(pixels);
+    return status;
+}
+
+// ---- encrypt
+
+static orr_status encrypt_pages(const orr_paper_request *request, orr_image_source *source,
+                                const orr_paper_layout *layout, int target_fd, orr_error *error) {
+    const orr_image *image = orr_image_of(source);
+    const strip_io io = {target_fd, request->name, error};
+    XXH3_state_t *state = XXH3_createState();
+    orr_cipher cipher;
+    orr_status status = orr_cipher_init(&cipher, request->rule, request->k2, error);
+    if (!state)
+        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
+    else
+        XXH3_128bits_reset(state);
+    for (uint32_t n = 0; !status && n < image->page_count; n++) {
+        const orr_image_page *page = &image->pages[n];
+        uint64_t bytes = orr_page_bytes(page);
+        orr_volume_key key;
+        uint8_t *volume = malloc(bytes);
+        if (!volume) status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
+        if (!status) status = orr_image_read_page(source, n, volume, error);
+        if (!status) XXH3_128bits_update(state, volume, bytes);
+        if (!status && page_key(request->secret, n, &key))
+            status = orr_fail(error, ORR_INTERNAL, "%s: SHA-512 failed", request->name);
+        if (!status)
+            status = orr_volume_encrypt(&cipher, &key, orr_page_shape(page), volume, error);
+        if (!status) status = move_page(&io, page, layout->page_offset[n], volume, 1);
+        orr_wipe(&key, sizeof key);
+        free_wiped(volume, bytes);
+    }
+    if (!status) digest_end(state, request->metadata->digest);
+    XXH3_freeState(state);
+    return status;
+}
+
+// Everything before the pixels; page 0, which holds the magic, last.
+static orr_status write_head(const orr_paper_request *request, const orr_header *header,
+                             const orr_paper_layout *layout, int fd, orr_error *error) {
+    uint8_t encoded[ORR_HEADER_BYTES], page[ORR_PAGE];
+    orr_file_keys keys;
+    size_t sealed_bytes = (size_t)(layout->ifd_offset - ORR_METADATA_OFFSET);
+    uint8_t *sealed = calloc(1, sealed_bytes);
+    orr_header_encode(header, encoded);
+    orr_status status = sealed ? orr_file_keys_derive(&keys, request->secret, encoded, error)
+                               : orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
+    if (!status) status = orr_metadata_seal(request->metadata, &keys, sealed, error);
+    if (!status)
+        status =
+            orr_pwrite_all(fd, sealed, sealed_bytes, ORR_METADATA_OFFSET, request->name, error);
+    if (!status)
+        status = orr_pwrite_all(fd, layout->directories,
+                                (size_t)(layout->data_offset - layout->ifd_offset),
+                                layout->ifd_offset, request->name, error);
+    if (!status && orr_slot_encode(request->slot, keys.header_mac, page))
+        status =
+            orr_fail(error, ORR_INTERNAL, "%s: the wrap slot cannot be encoded", request->name);
+    for (int slot = 1; slot <= 2 && !status; slot++)
+        status =
+            orr_pwrite_all(fd, page, ORR_PAGE, (uint64_t)slot * ORR_PAGE, request->name, error);
+    if (!status) {
+        orr_page0_encode(header, keys.commitment, layout->big, layout->ifd_offset, page);
+        status = orr_pwrite_all(fd, page, ORR_PAGE, 0, request->name, error);
+    }
+    orr_wipe(&keys, sizeof keys);
+    free(sealed);
+    return status;
+}
+
+orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, int target_fd,
+                             orr_error *error) {
+    orr_metadata *metadata = request->metadata;
+    orr_image_source *source = NULL;
+    orr_paper_layout layout = {0};
+    orr_status status =
+        orr_image_open(&source, source_fd, request->name, request->memory_limit, error);
+    if (status) return status;
+    const orr_image *image = orr_image_of(source);
+    status = orr_image_record_encode(image, request->name, &metadata->paper,
+                                     &metadata->paper_length, error);
+    size_t metadata_length = status ? 0 : orr_metadata_length(metadata);
+    if (!status)
+        status = orr_paper_layout_init(&layout, image, metadata_length, request->name, error);
+    if (!status) status = encrypt_pages(request, source, &layout, target_fd, error);
+    if (!status) {
+        orr_header header = {.version = 1,
+                             .suite = 1,
+                             .profile = ORR_PROFILE_PAPER,
+                             .rule = request->rule,
+                             .k2 = request->k2,
+                             .length = layout.length,
+                             .metadata_length = metadata_length,
+                             .file_length = layout.file_length,
+                             .pages = image->page_count};
+        memcpy(header.file_id, request->file_id, sizeof header.file_id);
+        status = write_head(request, &header, &layout, target_fd, error);
+    }
+    orr_paper_layout_free(&layout);
+    orr_image_close(source);
+    return status;
+}
+
+// ---- decrypt
+
+static orr_status altered(const char *name, orr_error *error, const char *what) {
+    return orr_fail(error, ORR_AUTH, "%s: %s was altered or damaged", name, what);
+}
+
+// Directories and the gaps between pages must be, byte for byte, what the page table gives.
+static orr_status check_layout(const orr_container *container, const orr_paper_layout *layout,
+                               const orr_image *image, int fd, const char *name, orr_error *error) {
+    const orr_header *header = &container->header;
+    if (header->length != layout->length || header->file_length != layout->file_length ||
+        header->pages != image->page_count)
+        return altered(name, error, "the page table does not fit the header: the file");
+    size_t bytes = (size_t)(layout->data_offset - layout->ifd_offset);
+    uint8_t *there = malloc(bytes > ORR_PAGE ? bytes : ORR_PAGE);
+    if (!there) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
+    orr_status status = orr_pread_all(fd, there, bytes, layout->ifd_offset, name, error);
+    if (!status && memcmp(there, layout->directories, bytes) != 0)
+        status = altered(name, error, "the TIFF directory");
+    for (uint32_t n = 0; !status && n + 1 < image->page_count; n++) {
+        uint64_t end = layout->page_offset[n] + orr_page_bytes(&image->pages[n]);
+        size_t gap = (size_t)(layout->page_offset[n + 1] - end);
+        status = orr_pread_all(fd, there, gap, end, name, error);
+        if (!status && !orr_all_zero(there, gap))
+            status = altered(name, error, "a gap between pages");
+    }
+    free(there);
+    return status;
+}
+
+typedef struct decrypt_job {
+    const orr_container *container;
+    const orr_file_secret *secret;
+    const orr_image *image;
+    const orr_paper_layout *layout;
+    orr_image_writer *writer; // NULL: verify only
+    int fd;
+    const char *name;
+    orr_error *error;
+} decrypt_job;
+
+static orr_status decrypt_page(const decrypt_job *job, const orr_cipher *cipher, uint32_t index,
+                               XXH3_state_t *state) {
+    const orr_image_page *page = &job->image->pages[index];
+    const strip_io io = {job->fd, job->name, job->error};
+    uint64_t bytes = orr_page_bytes(page);
+    orr_volume_key key;
+    uint8_t *volume = malloc(bytes);
+    if (!volume) return orr_fail(job->error, ORR_INTERNAL, "%s: out of memory", job->name);
+    orr_status status = move_page(&io, page, job->layout->page_offset[index], volume, 0);
+    if (!status && page_key(job->secret, index, &key))
+        status = orr_fail(job->error, ORR_INTERNAL, "%s: SHA-512 failed", job->name);
+    if (!status)
+        status = orr_volume_decrypt(cipher, &key, orr_page_shape(page), volume, job->error);
+    if (!status) XXH3_128bits_update(state, volume, bytes);
+    if (!status && job->writer)
+        status = orr_image_write_page(job->writer, index, volume, job->error);
+    orr_wipe(&key, sizeof key);
+    free_wiped(volume, bytes);
+    return status;
+}
+
+static orr_status decrypt_pages(const decrypt_job *job, const uint8_t expected[ORR_DIGEST_BYTES]) {
+    uint8_t digest[ORR_DIGEST_BYTES];
+    const orr_header *header = &job->container->header;
+    orr_cipher cipher;
+    orr_status status = orr_cipher_init(&cipher, header->rule, header->k2, job->error);
+    if (status) return status;
+    XXH3_state_t *state = XXH3_createState();
+    if (!state) return orr_fail(job->error, ORR_INTERNAL, "%s: out of memory", job->name);
+    XXH3_128bits_reset(state);
+    for (uint32_t n = 0; !status && n < job->image->page_count; n++)
+        status = decrypt_page(job, &cipher, n, state);
+    digest_end(state, digest);
+    XXH3_freeState(state);
+    if (status) return status;
+    if (memcmp(digest, expected, sizeof digest) != 0)
+        return altered(job->name, job->error,
+                       "the pixels do not have the sealed digest: the image");
+    return job->writer ? orr_image_writer_finish(job->writer, job->error) : ORR_OK;
+}
+
+orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secret *secret,
+                             const orr_metadata *metadata, int source_fd, int target_fd,
+                             const char *name, orr_error *error) {
+    orr_image image = {0};
+    orr_paper_layout layout = {0};
+    decrypt_job job = {container, secret, &image, &layout, NULL, source_fd, name, error};
+    orr_status status =
+        orr_image_record_decode(&image, metadata->paper, metadata->paper_length, name, error);
+    if (!status)
+        status =
+            orr_paper_layout_init(&layout, &image, container->header.metadata_length, name, error);
+    if (!status) status = check_layout(container, &layout, &image, source_fd, name, error);
+    if (!status && target_fd >= 0)
+        status = orr_image_writer_open(&job.writer, target_fd, &image, name, error);
+    if (!status) status = decrypt_pages(&job, metadata->digest);
+    orr_image_writer_free(job.writer);
+    orr_paper_layout_free(&layout);
+    orr_image_free(&image);
+    return status;
+}
