@@ -49,11 +49,12 @@ TEST(Planets, OrderIsConstantFrom1800To2050) {
         }
     }
     // Stronger: even the ranges over 250 years are apart.
-    for (int p = 0; p < 8; p++)
-        for (int q = 0; q < 8; q++)
-            if (orr_heliocentric_rank[p] + 1 == orr_heliocentric_rank[q])
-                EXPECT_LT(farthest[p], nearest[q])
-                    << orr_planet_name[p] << " " << orr_planet_name[q];
+    for (int p = 0; p < 8; p++) {
+        for (int q = 0; q < 8; q++) {
+            if (orr_heliocentric_rank[p] + 1 != orr_heliocentric_rank[q]) continue;
+            EXPECT_LT(farthest[p], nearest[q]) << orr_planet_name[p] << " " << orr_planet_name[q];
+        }
+    }
 }
 
 TEST(Planets, FarTimesGiveFiniteNumbers) {
