@@ -215,6 +215,12 @@ static void make_directory(orr_job *job, const orr_walk_item *item) {
         orr_job_warn(job, "%s", error.text);
 }
 
+// Our own leftovers inside an input are not part of anybody's archive.
+static int is_own_journal(const orr_walk_item *item) {
+    const char *slash = strrchr(item->relative, '/');
+    return !item->named && !strcmp(slash ? slash + 1 : item->relative, ORR_JOURNAL_NAME);
+}
+
 // Reports an item that is not work. Returns 1 when it was one.
 static int not_work(orr_job *job, const orr_walk_item *item) {
     orr_file_event event = {.outcome = ORR_OUT_SKIPPED, .source = item->source, .pixels_sealed = 1};
@@ -237,14 +243,9 @@ static int not_work(orr_job *job, const orr_walk_item *item) {
         event.reason = item->error.text;
         break;
     case ORR_WALK_FILE:
-        if (!selected(job->options, item->relative)) return 1;
-        if (job->options->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative)) {
-            const char *base = strrchr(item->relative, '/');
-            // Our own leftovers inside an input are not part of anybody's archive.
-            if (item->named || strcmp(base ? base + 1 : item->relative, ORR_JOURNAL_NAME)) return 0;
-            event.reason = "a journal of orrery";
-            break;
-        }
+        if (!selected(job->options, item->relative) || is_own_journal(item)) return 1;
+        if (job->options->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative))
+            return 0;
         event.reason = "its name does not end in " ORR_SUFFIX;
         break;
     }
