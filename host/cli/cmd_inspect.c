@@ -32,6 +32,10 @@ static orr_status read_container(const char *path, orr_container *container, orr
     return status;
 }
 
+static const char *plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
 static const char *profile_name(orr_profile profile) {
     return profile == ORR_PROFILE_PAPER ? "paper" : "archive";
 }
@@ -131,12 +135,13 @@ static void print_text(orr_cli *cli, const char *path, const orr_container *c) {
     if (h->profile == ORR_PROFILE_ARCHIVE) {
         orr_console_data(out,
                          "  TIFF             %s, %d x %" PRIu64 " RGB, %" PRIu64
-                         " tiles in %" PRIu64 " segments",
+                         " tile%s in %" PRIu64 " segment%s",
                          is_big(c) ? "BigTIFF" : "classic", ORR_TILE_COLUMNS, c->geometry.rows,
-                         c->geometry.tiles, c->geometry.segments);
+                         c->geometry.tiles, plural(c->geometry.tiles), c->geometry.segments,
+                         plural(c->geometry.segments));
     } else {
         orr_console_data(out, "  TIFF             %s, %" PRIu32 " page%s",
-                         is_big(c) ? "BigTIFF" : "classic", h->pages, h->pages == 1 ? "" : "s");
+                         is_big(c) ? "BigTIFF" : "classic", h->pages, plural(h->pages));
     }
     print_slot(cli, c, 0);
     print_slot(cli, c, 1);

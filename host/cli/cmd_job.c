@@ -146,11 +146,13 @@ static orr_status run_job(orr_cli *cli, const orr_job_options *options, orr_erro
     orr_status status =
         orr_job_run(options, &hooks, &progress, &orr_stop_requested, &summary, error);
     orr_ticker_stop(ticker);
-    if (status == ORR_OK || status == ORR_STOPPED || summary.files) {
+    if (status == ORR_OK || status == ORR_STOPPED) {
         status = summary.status;
-        orr_report_end(report, &summary, seconds_now() - start);
         cli->said = 1;
+    } else {
+        summary.status = status; // the job itself broke off: *error says why
     }
+    if (cli->said || summary.files) orr_report_end(report, &summary, seconds_now() - start);
     orr_report_free(report);
     free(report);
     return status;

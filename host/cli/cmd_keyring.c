@@ -62,8 +62,8 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     if (status == ORR_OK) status = add_decoys(cli, &keyring, error);
     if (status != ORR_OK) goto done;
     if (a->dry_run) {
-        orr_console_note(&cli->console, "would make the keyring %s with %zu decoys", a->output,
-                         keyring.decoy_count);
+        orr_console_note(&cli->console, "would make the keyring %s with %zu decoy%s", a->output,
+                         keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s");
         goto done;
     }
     if (!a->no_passphrase) {
@@ -74,8 +74,8 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     status = orr_keyring_create(&keyring, a->output, &passphrase, error);
     if (status != ORR_OK) goto done;
     print_key(cli, &keyring.keys[0]);
-    orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoys, %s",
-                     a->output, keyring.decoy_count,
+    orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
+                     a->output, keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s",
                      a->no_passphrase ? "no passphrase" : "sealed with the passphrase");
     orr_console_note(&cli->console,
                      "losing it%s loses everything encrypted with it: copy it now to another place",
@@ -226,7 +226,8 @@ static void list_people(orr_cli *cli, const orr_keyring *keyring, int has_genera
         orr_console_data(&cli->console, "%s  %-12s  %s  %s", id, orr_key_state_name(key->state),
                          created, key->label);
     }
-    orr_console_data(&cli->console, "%zu decoys, %s%s", keyring->decoy_count,
+    orr_console_data(&cli->console, "%zu decoy%s, %s%s", keyring->decoy_count,
+                     keyring->decoy_count == 1 ? "" : "s",
                      has_generator ? "from generator " : "from images",
                      has_generator ? generator : "");
 }

@@ -143,7 +143,7 @@ static void tick(orr_ticker *t) {
     double time = t->last_time;
     if (orr_stop_requested && !t->stop_said) {
         t->stop_said = 1;
-        orr_console_note(console, "stopping; press Ctrl-C again to leave at once");
+        orr_console_note(console, "stopping; a second signal leaves at once");
     }
     if (console->json) {
         if (time - t->last_line < 1) return;
@@ -183,7 +183,8 @@ orr_ticker *orr_ticker_start(orr_console *console, const char *verb, orr_progres
     if (!t) return NULL;
     *t = (orr_ticker){.console = console, .verb = verb, .progress = progress};
     t->start = t->last_time = t->last_line = now();
-    if (console->json) t->last_line -= 1; // a program wants to know at once that the run is under way
+    if (console->json)
+        t->last_line -= 1; // a program wants to know at once that the run is under way
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -206,7 +206,7 @@ void orr_report_end(orr_report *report, const orr_summary *summary, double secon
         end_json(report, summary, seconds);
         return;
     }
-    if (report->failures && summary->files > 1) {
+    if (report->failures && summary->files > 1 && !console->quiet) {
         orr_console_hint(console, "%zu of %" PRIu64 " files failed:", report->failures,
                          summary->files);
         for (size_t i = 0; i < report->failures && i < ORR_REPORT_KEPT; i++) {

@@ -1,0 +1,60 @@
+"""What the tests of the command line share."""
+import json
+import os
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+from pathlib import Path
+
+SOURCE = Path(os.environ.get("SOURCE", Path(__file__).resolve().parent.parent.parent))
+ORRERY = os.environ.get("ORRERY", str(SOURCE / "build" / "orrery"))
+
+
+def run(*arguments, **options):
+    """Runs orrery; returns (exit status, stdout, stderr) with bytes that are not UTF-8 as surrogates."""
+    data = options.pop("input", None)
+    done = subprocess.run([ORRERY, *arguments], input=data, stdin=None if data is not None else subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, check=False, **options)
+    return done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape")
+
+
+def png(path, shade):
+    """An 8 x 8 RGB image."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes((shade + x * y) & 255 for x in range(24)) for y in range(8))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="orrery-cli-")
+        self.addCleanup(folder.cleanup)
+        self.dir = Path(folder.name)
+        before = os.getcwd()
+        os.chdir(self.dir)
+        self.addCleanup(os.chdir, before)
+
+    def keyring(self, name="keys", *options):
+        png(self.dir / "decoy.png", 7)
+        status, out, err = run("keyring", "new", "-o", name, "--no-passphrase", *options, "--decoy", "decoy.png")
+        self.assertEqual(status, 0, err)
+        self.assertRegex(out, r"\A[0-9a-f]{32}\n\Z")
+        return out.strip()
+
+    def messages(self, out, status):
+        """Parses JSON lines; the last one must be a summary with this exit status."""
+        self.assertTrue(out.endswith("\n"), out)
+        messages = [json.loads(line) for line in out.splitlines()]
+        for message in messages:
+            self.assertIn(message["message_type"],
+                          {"status", "file", "error", "warning", "key", "device", "summary"})
+        self.assertEqual([m["message_type"] for m in messages].count("summary"), 1)
+        self.assertEqual(messages[-1]["message_type"], "summary")
+        self.assertEqual(messages[-1]["exit_status"], status)
+        return messages
