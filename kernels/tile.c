@@ -217,26 +217,51 @@ static void expand_key(workspace *work, const orr_tile_key *key, uint32_t rows, 
     }
 }
 
-static void xor_bytes(uint8_t *data, const uint8_t *key, size_t bytes) {
-    for (size_t n = 0; n < bytes; n++) data[n] ^= key[n];
-}
-
-// out(i, j, k) = in(row rank[i], column rank[j], channel rank[k]), or back.
-static void intershuffle(const workspace *work, int round, uint32_t rows, int inverse,
-                         const uint8_t *in, uint8_t *out) {
-    const uint8_t *column = work->column[round];
-    for (uint32_t k = 0; k < 3; k++) {
-        for (uint32_t i = 0; i < rows; i++) {
-            size_t here = ORR_TILE_COLUMNS * ((size_t)rows * k + i);
-            size_t there =
-                ORR_TILE_COLUMNS * ((size_t)rows * work->channel[round][k] + work->row[round][i]);
-            if (inverse) {
-                for (int j = 0; j < ORR_TILE_COLUMNS; j++) out[there + column[j]] = in[here + j];
-            } else {
-                for (int j = 0; j < ORR_TILE_COLUMNS; j++) out[here + j] = in[there + column[j]];
-            }
+// out(i, j, k) = in(row rank[i], column rank[j], channel rank[k]); the key is XORed on the way.
+// Both directions scatter bytes: compilers that turn a gather of bytes into vectors make it slower.
+static void intershuffle(const workspace *work, int round, uint32_t rows,
+                         const uint8_t *restrict in, uint8_t *restrict out) {
+    size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
+    const uint8_t *source = work->channel[round];
+    uint8_t place[ORR_TILE_COLUMNS];
+    for (int j = 0; j < ORR_TILE_COLUMNS; j++) place[work->column[round][j]] = (uint8_t)j;
+    for (uint32_t i = 0; i < rows; i++) {
+        const uint8_t *from = in + (size_t)ORR_TILE_COLUMNS * work->row[round][i];
+        const uint8_t *from0 = from + channel * source[0], *from1 = from + channel * source[1],
+                      *from2 = from + channel * source[2];
+        const uint8_t *key = work->k4 + (size_t)ORR_TILE_COLUMNS * i;
+        uint8_t *to = out + (size_t)ORR_TILE_COLUMNS * i;
+        for (int j = 0; j < ORR_TILE_COLUMNS; j++) {
+            uint8_t c = place[j];
+            to[c] = from0[j] ^ key[c];
+            to[channel + c] = from1[j] ^ key[channel + c];
+            to[2 * channel + c] = from2[j] ^ key[2 * channel + c];
         }
     }
+    OPENSSL_cleanse(place, sizeof place);
+}
+
+static void intershuffle_inverse(const workspace *work, int round, uint32_t rows,
+                                 const uint8_t *restrict in, uint8_t *restrict out) {
+    size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
+    const uint8_t *column = work->column[round], *target = work->channel[round];
+    for (uint32_t i = 0; i < rows; i++) {
+        const uint8_t *from = in + (size_t)ORR_TILE_COLUMNS * i;
+        const uint8_t *key = work->k4 + (size_t)ORR_TILE_COLUMNS * i;
+        uint8_t *to = out + (size_t)ORR_TILE_COLUMNS * work->row[round][i];
+        uint8_t *to0 = to + channel * target[0], *to1 = to + channel * target[1],
+                *to2 = to + channel * target[2];
+        for (int j = 0; j < ORR_TILE_COLUMNS; j++) {
+            uint8_t c = column[j];
+            to0[c] = from[j] ^ key[j];
+            to1[c] = from[channel + j] ^ key[channel + j];
+            to2[c] = from[2 * channel + j] ^ key[2 * channel + j];
+        }
+    }
+}
+
+static void xor_bytes(uint8_t *data, const uint8_t *key, size_t bytes) {
+    for (size_t n = 0; n < bytes; n++) data[n] ^= key[n];
 }
 
 orr_status orr_cipher_init(orr_cipher *cipher, uint32_t rule, uint32_t k2, orr_error *error) {
@@ -257,8 +282,7 @@ void orr_tile_encrypt_portable(const orr_cipher *cipher, const orr_tile_key *key
     memcpy(work.a, in, bytes);
     for (int round = 0; round < 2; round++) {
         orr_tile_vpd(&cipher->rule, rows, work.a);
-        intershuffle(&work, round, rows, 0, work.a, work.b);
-        xor_bytes(work.b, work.k4, bytes);
+        intershuffle(&work, round, rows, work.a, work.b);
         memcpy(work.a, work.b, bytes);
     }
     substitute_tile(&cipher->rule.rank_anf, rows, work.a);
@@ -276,8 +300,7 @@ void orr_tile_decrypt_portable(const orr_cipher *cipher, const orr_tile_key *key
     xor_bytes(work.a, work.k8, bytes);
     substitute_tile(&cipher->rule.unrank_anf, rows, work.a);
     for (int round = 1; round >= 0; round--) {
-        xor_bytes(work.a, work.k4, bytes);
-        intershuffle(&work, round, rows, 1, work.a, work.b);
+        intershuffle_inverse(&work, round, rows, work.a, work.b);
         memcpy(work.a, work.b, bytes);
         orr_tile_vpd_inverse(&cipher->rule, rows, work.a);
     }

@@ -37,8 +37,10 @@ typedef void (*orr_cpu_tile)(const orr_cipher *cipher, const orr_tile_key *key, 
 typedef struct orr_cpu_level {
     const char *name;
     orr_cpu_tile encrypt, decrypt;
-    // Stages of both, to be timed alone: K4 and K8; ranks of the other sequences.
-    void (*streams)(const orr_tile_key *key, uint32_t rows, uint32_t k2, orr_cpu_scratch *scratch);
+    // Stages of both, to be timed alone: K4 and K8 (`in` and `out` are only prefetched); ranks of
+    // the other sequences.
+    void (*streams)(const orr_tile_key *key, uint32_t rows, uint32_t k2, const uint8_t *in,
+                    const uint8_t *out, orr_cpu_scratch *scratch);
     void (*ranks)(const orr_tile_key *key, uint32_t rows, uint32_t k2, orr_cpu_scratch *scratch);
 } orr_cpu_level;
 

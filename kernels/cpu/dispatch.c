@@ -20,8 +20,10 @@ static void portable_decrypt(const orr_cipher *cipher, const orr_tile_key *key, 
     orr_tile_decrypt_portable(cipher, key, rows, in, out);
 }
 
-static void portable_streams(const orr_tile_key *key, uint32_t rows, uint32_t k2,
-                             orr_cpu_scratch *scratch) {
+static void portable_streams(const orr_tile_key *key, uint32_t rows, uint32_t k2, const uint8_t *in,
+                             const uint8_t *out, orr_cpu_scratch *scratch) {
+    (void)in;
+    (void)out;
     orr_tile_keystream(key->state[3], 1, rows, k2, scratch->k4);
     orr_tile_keystream(key->state[7], 0, rows, k2, scratch->k8);
 }

@@ -40,12 +40,17 @@ INLINE V add8_saturated(V x, V y) {
     return _mm256_adds_epu8(x, y);
 }
 
-// orr_map_step. The products use that _mm256_mul_epu32 looks at the low halves only.
+// The upper half of each 64-bit element as a factor for _mm256_mul_epu32, which reads low halves. A
+// shuffle, because the ports of shifts are those of the products.
+INLINE V upper_half(V x) {
+    return _mm256_shuffle_epi32(x, 0xf5);
+}
+
 INLINE V map_step(V u, V k2) {
-    V high = _mm256_srli_epi64(u, 32);
+    V high = upper_half(u);
     V square = _mm256_add_epi64(_mm256_mul_epu32(high, high),
                                 _mm256_srli_epi64(_mm256_mul_epu32(high, u), 31));
-    V upper = _mm256_slli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(square, 32), k2), 32);
+    V upper = _mm256_slli_epi64(_mm256_mul_epu32(upper_half(square), k2), 32);
     V v = _mm256_add_epi64(_mm256_mul_epu32(square, k2), upper);
     V negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), v);
     return _mm256_andnot_si256(v ^ negative, set64(0x7fffffffffffffffu));

@@ -65,11 +65,17 @@ INLINE slice substitute(slice x, const V m[3][7]) {
                    substitute_bit(x, bc, m[2])};
 }
 
+INLINE V upper_half(V x) {
+    return _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5);
+}
+
 INLINE V map_step(V u, V k2) {
-    V high = _mm512_srli_epi64(u, 32);
+    V high = upper_half(u);
     V square = _mm512_add_epi64(_mm512_mul_epu32(high, high),
                                 _mm512_srli_epi64(_mm512_mul_epu32(high, u), 31));
-    V v = _mm512_mullo_epi64(square, k2);
+    V upper = _mm512_maskz_shuffle_epi32(0xaaaa, _mm512_mul_epu32(upper_half(square), k2),
+                                         (_MM_PERM_ENUM)0xa0);
+    V v = _mm512_add_epi64(_mm512_mul_epu32(square, k2), upper);
     V negative = _mm512_srai_epi64(v, 63);
     return LOGIC(v, negative, set64(0x7fffffffffffffffu), 0x82); // ~(v ^ negative) & mask
 }
