@@ -1,7 +1,7 @@
 // Known-answer self-test of a backend: fixed tiles in, digests of the right cipher tiles built in.
 //
-// The digests were made with the plain reference in tests/support (tests/backend_test.cc repeats
-// that), so that a backend is not only compared with code that shares its compiler and its bugs.
+// The digests come from the plain reference in tests/support, which shares no code with kernels/: a
+// backend is not only compared with functions that share its compiler and its bugs.
 #include <stdlib.h>
 #include <string.h>
 

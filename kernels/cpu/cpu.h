@@ -1,5 +1,5 @@
 // What the files of the CPU backend share: per-thread scratch and one pair of functions per SIMD
-// level. Nothing outside kernels/cpu includes this.
+// level. Outside kernels/cpu only the cipher benchmark includes this, to time stages.
 #ifndef ORRERY_KERNELS_CPU_CPU_H
 #define ORRERY_KERNELS_CPU_CPU_H
 
