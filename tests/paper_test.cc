@@ -326,6 +326,51 @@ TEST(Paper, StripRowsFollowTheFormula) {
     EXPECT_EQ(5000u, orr_paper_strip_rows(&page));
 }
 
+// The worked example of docs/FORMAT.md, "Layout".
+TEST(Paper, LayoutOfTheWorkedExample) {
+    orr_image_page pages[2] = {};
+    pages[0].width = 700;
+    pages[0].height = 900;
+    pages[0].samples = 3;
+    pages[0].bits = 8;
+    pages[0].photometric = PHOTOMETRIC_RGB;
+    pages[1].width = 33;
+    pages[1].height = 65;
+    pages[1].samples = 1;
+    pages[1].bits = 16;
+    pages[1].photometric = PHOTOMETRIC_MINISBLACK;
+    orr_image image = {0, 0, 2, pages};
+    orr_paper_layout layout;
+    orr_error error = {};
+    ASSERT_EQ(ORR_OK, orr_paper_layout_init(&layout, &image, 16384 - 12288 - 16, "x", &error));
+    EXPECT_EQ(0, layout.big);
+    EXPECT_EQ(16384u, layout.ifd_offset);
+    EXPECT_EQ(20480u, layout.data_offset);
+    EXPECT_EQ(1912832u, layout.page_offset[1]);
+    EXPECT_EQ(1917122u, layout.file_length);
+    EXPECT_EQ(1890000u + 4290u, layout.length);
+    auto number = [&](size_t at, size_t bytes) {
+        uint32_t value = 0;
+        for (size_t i = 0; i < bytes; i++) value |= uint32_t(layout.directories[at + i]) << (8 * i);
+        return value;
+    };
+    EXPECT_EQ(12u, number(0, 2));
+    EXPECT_EQ(16384u + 152, number(2 + 2 * 12 + 8, 4)); // BitsPerSample
+    EXPECT_EQ(20480u, number(160, 4));
+    EXPECT_EQ(20480u + 499 * 2100, number(164, 4));
+    EXPECT_EQ(401u * 2100, number(172, 4));
+    EXPECT_EQ(16384u + 184, number(146, 4)); // next directory
+    EXPECT_EQ(11u, number(184, 2));
+    for (size_t at = 322; at < 4096; at++) ASSERT_EQ(0, layout.directories[at]) << at;
+    orr_paper_layout_free(&layout);
+    // Past 4 GiB the same pages make a BigTIFF.
+    pages[0].width = pages[0].height = 40000;
+    ASSERT_EQ(ORR_OK, orr_paper_layout_init(&layout, &image, 100, "x", &error));
+    EXPECT_EQ(1, layout.big);
+    EXPECT_EQ(40000ull * 40000 * 3 + 4290, layout.length);
+    orr_paper_layout_free(&layout);
+}
+
 TEST(Paper, RecordSurvivesDamageWithoutACrash) {
     TemporaryFile file(tiff_files::build_with_odd_tags(true, false));
     orr_image_source *source = nullptr;
