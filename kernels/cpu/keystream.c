@@ -14,7 +14,7 @@ orr_status orr_cpu_keystream(orr_simd level, const orr_tile_key *keys, size_t co
         return orr_fail(error, ORR_INTERNAL, "out of memory");
     orr_cpu_scratch *scratch = memory;
     for (size_t n = 0; n < count; n++, out += 2 * ORR_TILE_BYTES) {
-        functions->streams(&keys[n], ORR_TILE_ROWS, k2, scratch);
+        functions->streams(&keys[n], ORR_TILE_ROWS, k2, scratch->plain, scratch->plain, scratch);
         memcpy(out, scratch->k4, ORR_TILE_BYTES);
         memcpy(out + ORR_TILE_BYTES, scratch->k8, ORR_TILE_BYTES);
     }
