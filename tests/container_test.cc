@@ -331,15 +331,16 @@ TEST(Container, OpensInLibtiff) {
     }
 }
 
-// A BigTIFF of 5 GiB and one that is the largest classic TIFF, as sparse files: only heads are
-// written.
+// Directories up to the largest classic TIFF and beyond: sparse files of which only the head is
+// written, with the same bytes as the second reader expects.
 TEST(Container, HeadsOfHugeFiles) {
-    for (uint64_t length : {UINT64_C(5) << 30, UINT64_C(4292835072), UINT64_C(4292835073)}) {
+    for (auto &v : vectors("container.txt", "directory")) {
         TemporaryFile file;
-        Golden g = golden("empty");
-        Writer writer(g); // lengths replaced below
+        Writer writer(golden("empty")); // lengths replaced below
         orr_error error;
+        uint64_t length = std::stoull(v[0]);
         writer.metadata.size = writer.header.length = length;
+        ASSERT_EQ(writer.header.metadata_length, std::stoull(v[1]));
         ASSERT_EQ(
             orr_geometry_init(&writer.geometry, length, writer.header.metadata_length, &error),
             ORR_OK);
@@ -353,6 +354,12 @@ TEST(Container, HeadsOfHugeFiles) {
                                          &writer.metadata, file.fd, "test", &error),
                   ORR_OK);
 
+        Bytes directory(writer.geometry.data_offset - writer.geometry.ifd_offset);
+        ASSERT_EQ(orr_pread_all(file.fd, directory.data(), directory.size(),
+                                writer.geometry.ifd_offset, "test", &error),
+                  ORR_OK);
+        EXPECT_EQ(sha256(directory), v[2]) << length;
+
         TIFF *tiff = TIFFOpen(file.name.c_str(), "r");
         ASSERT_NE(tiff, nullptr);
         EXPECT_EQ(TIFFIsBigTIFF(tiff), writer.geometry.big);
@@ -360,8 +367,6 @@ TEST(Container, HeadsOfHugeFiles) {
         uint32_t last = uint32_t(writer.geometry.tiles - 1);
         EXPECT_EQ(TIFFGetStrileOffset(tiff, last) + TIFFGetStrileByteCount(tiff, last),
                   writer.geometry.file_length);
-        EXPECT_EQ(TIFFGetStrileOffset(tiff, 128),
-                  orr_segment_offset(&writer.geometry, 1) + 128 * 16 + 32);
         TIFFClose(tiff);
 
         orr_container container;
@@ -376,9 +381,8 @@ TEST(Container, HeadsOfHugeFiles) {
             << error.text;
         EXPECT_EQ(metadata.size, length);
         orr_metadata_free(&metadata);
-        // One bit in the last strip offset, far into the arrays.
         uint8_t byte;
-        uint64_t at = writer.geometry.data_offset - 5000;
+        uint64_t at = writer.geometry.data_offset - 1; // padding, or the end of the arrays
         ASSERT_EQ(pread(file.fd, &byte, 1, off_t(at)), 1);
         byte ^= 4;
         ASSERT_EQ(pwrite(file.fd, &byte, 1, off_t(at)), 1);

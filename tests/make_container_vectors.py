@@ -236,6 +236,15 @@ def container_lines():
                                          h.data_offset, h.file_length))
 
 
+def directory_lines():
+    yield "# directory LENGTH METADATA SHA-256 of the bytes from the IFD to the data"
+    metadata = len(metadata_bytes(NAME, 0, bytes(16)))
+    edge = last_classic(metadata)
+    for length in (0, 49153, 6291457, edge, edge + 1, 5 << 30):
+        directory = archive_header(length, metadata, RULE, K2).directory()
+        yield "directory", str(length), str(metadata), hashlib.sha256(directory).digest()
+
+
 # Whole files: name, length, with SHA-256, rule, K2, master keys.
 FILES = [("empty", 0, False, RULE, K2, (MASTER,)), ("one-byte", 1, False, RULE, K2, (SECOND, MASTER)),
          ("short", 1000, True, RULE, K2, (MASTER,)), ("rule-1", 384, False, 1, 65537, (MASTER,)),
@@ -247,7 +256,7 @@ KEPT = {"empty", "one-byte", "short", "rule-1"}
 def main():
     target = pathlib.Path(sys.argv[1])
     (target / "files").mkdir(exist_ok=True)
-    lines = list(container_lines())
+    lines = list(container_lines()) + list(directory_lines())
     lines += ["# file NAME LENGTH HAS-SHA256 RULE K2 MASTER-KEYS FILE-LENGTH SHA-256 of the encrypted file. Plaintext: byte n is "
               "(n mod 251 + n / 251) mod 256; path, mtime, mode, timestamp as above; file ID, seal root and planet "
               "secret as above"]
