@@ -192,6 +192,29 @@ class Jobs(Case):
         self.assertEqual([float(d) for _, d in names], sorted(float(d) for _, d in names))
         self.assertEqual(run("encrypt", "-k", "keys", "--profile", "paper", "--mu", "99", "in", "-o", "p")[0], 2)
 
+    def test_paper_profile_from_end_to_end(self):
+        entries = [(256, 3, 16), (257, 3, 8), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1),
+                   (278, 3, 8), (279, 4, 128)]
+        tiff = struct.pack("<2sHI", b"II", 42, 136) + bytes(range(128)) + struct.pack("<H", len(entries))
+        tiff += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries) + bytes(4)
+        Path("g.tif").write_bytes(tiff)
+        status, _, err = run("encrypt", "-k", "keys", "--profile", "paper", "g.tif", "-o", "p")
+        self.assertEqual(status, 0, err)
+        out = run("inspect", "p/g.tif.orr.tif")[1]
+        self.assertIn("profile paper", out)
+        self.assertIn("pixels are not sealed", out)
+        status, _, err = run("verify", "-k", "keys", "p")
+        self.assertEqual(status, 0, err)
+        self.assertIn("p/g.tif.orr.tif: paper profile, pixels not authenticated\n", err)
+        messages = self.messages(run("verify", "-k", "keys", "--json", "p")[1], 0)
+        self.assertEqual((messages[-2]["pixels_sealed"], messages[-1]["pixels_not_authenticated"]), (False, 1))
+        status, _, err = run("decrypt", "-k", "keys", "p", "-o", "b")
+        self.assertEqual(status, 0, err)
+        self.assertIn(bytes(range(128)), Path("b/g.tif").read_bytes())
+        status, _, err = run("encrypt", "-k", "keys", "--profile", "paper", "in/sub/c d", "-o", "p")
+        self.assertEqual(status, 8)
+        self.assertIn("archive profile", err)
+
     def test_stdout_that_is_full(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([ORRERY, "encrypt", "-k", "keys", "in", "-o", "out", "--json"], stdout=full,

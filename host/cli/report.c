@@ -86,9 +86,11 @@ void orr_report_file(void *context, const orr_file_event *event) {
     if (console->json) file_json(report, event);
     switch (event->outcome) {
     case ORR_OUT_DONE:
-        if (report->verb == ORR_VERB_VERIFY && !event->pixels_sealed) {
+        if (!event->pixels_sealed &&
+            report->verb != ORR_VERB_ENCRYPT) { // encrypt has said so already
             report->unsealed++;
-            orr_console_note(console, "%s: paper profile, pixels not authenticated", source);
+            orr_console_note(console, "%s: paper profile, pixels not %s", source,
+                             report->verb == ORR_VERB_REENCRYPT ? "sealed" : "authenticated");
         } else if (console->verbose) {
             orr_console_note(console, "%s %s%s%s%s%s", done_word[report->verb], source, arrow,
                              target, event->sha256 ? ", sha256 " : "",
