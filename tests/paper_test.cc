@@ -450,6 +450,40 @@ TEST(Paper, RefusesUnknownRuleAndMap) {
     orr_metadata_free(&metadata);
 }
 
+// Whatever a few wrong bytes make of a TIFF: it is refused, or its pixels and tags come back.
+TEST(Paper, MutatedTiffsAreRefusedOrComeBack) {
+    Secrets secrets;
+    std::vector<Bytes> seeds;
+    for (const char *mode : {"wl4", "wb8"}) {
+        PageSpec strips = {13, 9, 3, 8, 1, PHOTOMETRIC_RGB, 1, COMPRESSION_LZW, 0, 4, 2};
+        PageSpec tiles = {20, 18, 2, 16, 1, PHOTOMETRIC_MINISBLACK, 2, COMPRESSION_NONE, 16, 0, 1};
+        seeds.push_back(
+            tiff_files::build(mode, {strips, tiles}, {planes_for(strips), planes_for(tiles)}));
+        seeds.push_back(tiff_files::build_with_odd_tags(mode[1] == 'b', mode[2] == '8'));
+    }
+    int taken = 0;
+    for (int n = 0; n < 2000; n++) {
+        Bytes plain = seeds[test_random()() % seeds.size()], cipher, restored;
+        for (uint64_t i = 1 + test_random()() % 3; i > 0; i--) {
+            uint64_t value = test_random()();
+            plain[test_random()() % plain.size()] = uint8_t(n % 2 ? value : value % 40);
+        }
+        orr_error error = {};
+        orr_status status = encrypt(secrets, plain, &cipher, &error, 64u << 20);
+        ASSERT_TRUE(status == ORR_OK || status == ORR_UNSUPPORTED) << error.text;
+        if (status) continue;
+        taken++;
+        ASSERT_EQ(ORR_OK, decrypt(secrets, cipher, &restored, &error)) << error.text;
+        std::string what = difference(plain, restored);
+        if (!what.empty()) {
+            std::ofstream("mutated.tif", std::ios::binary)
+                .write(reinterpret_cast<const char *>(plain.data()), long(plain.size()));
+            FAIL() << n << ": " << what << " (the file is in mutated.tif)";
+        }
+    }
+    EXPECT_GT(taken, 100);
+}
+
 // ---- real files, where they are
 
 std::filesystem::path data_directory() {

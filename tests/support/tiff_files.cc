@@ -86,6 +86,8 @@ class Walker {
         at += count_bytes;
         for (uint64_t n = 0; n < count; n++, at += 4 + 2 * word_) {
             uint16_t id = uint16_t(number(at, 2));
+            bool layout = !parent && (id == 273 || id == 279 || id == 324 || id == 325);
+            if (layout || tags.count(parent << 16 | id)) continue; // the first of repeated tags
             bool nested = id == 34665 || id == 34853 || (parent && id == 40965);
             Tag tag{uint16_t(number(at + 2, 2)), number(at + 4, word_), {}};
             size_t each = size_of(tag.type);
