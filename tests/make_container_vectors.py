@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import orrery_reader as o
+import paper_golden
 
 RULE, K2 = 37241, 2825054457
 MASTER = bytes(range(32))  # TEST master key
@@ -181,6 +182,23 @@ def archive_file(length, sha256=False, rule=RULE, k2=K2, wraps=(MASTER,)):
     return out
 
 
+def paper_file():
+    """The source TIFF and its paper-profile file."""
+    source, tables = paper_golden.source(named)
+    table = paper_golden.page_table(named, tables)
+    volumes = paper_golden.volumes(named, table)
+    metadata = metadata_bytes(NAME, len(source), o.xxh3(b"".join(volumes)), hashlib.sha256(source).digest(), table)
+    ifd_offset = o.align(12288 + len(metadata) + 16, 16)
+    body = paper_golden.encrypt(table, volumes, named("planet secret", 64), RULE, K2, ifd_offset)
+    raw = header_bytes(sum(map(len, volumes)), len(metadata), ifd_offset + len(body), profile=2, pages=len(volumes))
+    header = o.Header(raw)
+    keys = o.file_keys(named("seal root", 32), raw)
+    slot = slot_page(1, [wrap(MASTER, named("seal root", 32) + named("planet secret", 64))], keys["header mac"])
+    out = header.page0(keys["commitment"], False) + slot + slot
+    out += AESGCM(keys["metadata key"]).encrypt(bytes(12), metadata, None)
+    return source, out.ljust(ifd_offset, b"\0") + body
+
+
 def last_classic(metadata_length):
     """The longest plaintext that still makes a classic TIFF."""
     low, high = 0, 1 << 32
@@ -266,6 +284,9 @@ def main():
             (target / "files" / f"{name}.orr.tif").write_bytes(whole)
         lines.append(("file", name, str(length), str(int(sha256)), str(rule), str(k2), b"".join(masters),
                       str(len(whole)), hashlib.sha256(whole).digest()))
+    source, encrypted = paper_file()
+    (target / "files" / "two-pages.tif").write_bytes(source)
+    (target / "files" / "two-pages.paper.orr.tif").write_bytes(encrypted)
     (target / "files" / "TEST-master-keys.txt").write_text(
         f"# TEST master keys of the files here: never use them for anything else.\n{MASTER.hex()}\n{SECOND.hex()}\n")
     for name, entries in (("crypto.txt", crypto_lines()), ("container.txt", lines)):

@@ -5,9 +5,9 @@
     orrery_reader.py --keyring KEYRING [--passphrase-file F] FILE [-o OUT]
 
 KEYS holds one master key a line, as 64 hexadecimal digits; '#' starts a comment. Without -o the file
-is verified only. One JSON object on stdout says what was found. The exit status is that of FORMAT.md,
-"Exit statuses". Needs the packages cryptography and numpy; with xxhash it also checks the XXH3 digests
-(the AES-GCM seals are always checked).
+is verified only; in the paper profile OUT gets the pixel volumes, page by page. One JSON object on
+stdout says what was found. The exit status is that of FORMAT.md, "Reading a file". Needs the packages
+cryptography and numpy; with xxhash it also checks the XXH3 digests (the seals are always checked).
 """
 import argparse
 import functools
@@ -23,6 +23,8 @@ import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+import orrery_paper
 
 try:
     import xxhash
@@ -442,6 +444,21 @@ class OrreryFile:
             require(stream.read(header.data_offset - header.ifd_offset) == header.directory(), AUTH,
                     "the TIFF directory was altered")
 
+    def pages(self):
+        """Decrypted volumes of a paper-profile file, page by page; -o writes them one after the other."""
+        header = self.header
+        try:
+            pages = orrery_paper.decode_table(self.metadata["paper"] or b"")
+            offsets = orrery_paper.check_directories(self.stream, header, pages, len(DESCRIPTION[2]))
+        except orrery_paper.Malformed as malformed:
+            raise Refused(AUTH, str(malformed)) from None
+        digest = xxhash.xxh3_128() if xxhash else None
+        for volume in orrery_paper.volumes(self.stream, header, self.planet_secret, pages, offsets):
+            if digest:
+                digest.update(volume)
+            yield volume
+        require(not digest or digest.digest() == self.metadata["digest"], AUTH, "pixel digest")
+
     def segments(self):
         """Plaintext of an archive-profile file, segment by segment."""
         header, digests = self.header, b""
@@ -532,6 +549,7 @@ def report(opened, sha256):
     return {"profile": {1: "archive", 2: "paper"}[header.profile], "length": header.length,
             "path": metadata["path"].decode(errors="backslashreplace"), "mode": metadata["mode"],
             "mtime": metadata["mtime"], "timestamp": metadata["timestamp"], "sha256": sha256,
+            "pixels_sealed": header.profile == 1,
             "slots_good": [slot is not None for slot in opened.slots], "digests_checked": xxhash is not None}
 
 
@@ -550,13 +568,13 @@ def main(arguments=None):
             read_keyring(options.keyring, first_line(options.passphrase_file))
         with open(options.file, "rb") as stream:
             opened = OrreryFile(stream, keys)
-            require(opened.header.profile == 1, UNSUPPORTED, "the paper profile is not read here")
+            archive = opened.header.profile == 1
             total = hashlib.sha256()
             with open(partial, "wb") as out:
-                for plain in opened.segments():
+                for plain in opened.segments() if archive else opened.pages():
                     total.update(plain)
                     out.write(plain)
-        require(opened.metadata["sha256"] in (None, total.digest()), AUTH, "SHA-256 of the file")
+        require(not archive or opened.metadata["sha256"] in (None, total.digest()), AUTH, "SHA-256 of the file")
         if options.output:
             os.link(partial, options.output)
     except Refused as refused:

@@ -19,7 +19,9 @@ ORRERY = os.environ.get("ORRERY", "")
 
 sys.dont_write_bytecode = True
 try:
+    import make_container_vectors
     import orrery_reader
+    import paper_golden
 except ImportError as missing:
     print(f"skipped: the second reader needs the Python package {missing.name}")
     sys.exit(77)
@@ -37,6 +39,15 @@ def recipe(length):
     return bytes((n % 251 + n // 251) % 256 for n in range(length))
 
 
+def golden_volumes():
+    """Both pages of two-pages.tif as volumes: 3 channels of 8 bits, 2 of 16 (high byte first)."""
+    pixels = [pixels for _, pixels in paper_golden.pages(make_container_vectors.named)]
+    first = b"".join(pixels[0][channel::3] for channel in range(3))
+    second = b"".join(pixels[1][at + 1 : at + 2] + pixels[1][at : at + 1]
+                      for channel in range(2) for at in range(2 * channel, len(pixels[1]), 4))
+    return first + second
+
+
 class Temporary(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -50,6 +61,19 @@ class Golden(Temporary):
             status, text = read("--keys", KEYS, FILES / f"{name}.orr.tif", "-o", self.path / name)
             self.assertEqual(status, 0, text)
             self.assertEqual((self.path / name).read_bytes(), recipe(length))
+
+    def test_paper_volumes(self):
+        status, text = read("--keys", KEYS, FILES / "two-pages.paper.orr.tif", "-o", self.path / "volumes")
+        self.assertEqual(status, 0, text)
+        self.assertEqual((self.path / "volumes").read_bytes(), golden_volumes())
+
+    def test_paper_damage(self):
+        good = (FILES / "two-pages.paper.orr.tif").read_bytes()
+        target = self.path / "damaged"
+        first = 16384  # the pixels of page 1: 105 bytes; those of page 2 begin at 20480
+        for at in (40, 300, 12300, 13000, first, first + 104, first + 105, first + 4095, len(good) - 1):
+            target.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+            self.assertEqual(read("--keys", KEYS, target)[0], 8 if at == 40 else 4, at)
 
     def test_damage(self):
         good = (FILES / "short.orr.tif").read_bytes()
@@ -134,6 +158,14 @@ class Program(Temporary):
             sources[-1].write_bytes(generator.randbytes(size))
         self.keyring("--no-passphrase")
         self.check(sources, ["--sha256"], [])
+
+    def test_paper_profile(self):
+        self.keyring("--no-passphrase")
+        self.orrery("encrypt", "-k", self.path / "keyring", "--profile", "paper", FILES / "two-pages.tif", "-o",
+                    self.path / "paper.orr.tif")
+        status, text = read("--keyring", self.path / "keyring", self.path / "paper.orr.tif", "-o", self.path / "volumes")
+        self.assertEqual(status, 0, text)
+        self.assertEqual((self.path / "volumes").read_bytes(), golden_volumes())
 
     def test_passphrase(self):
         passphrase = self.path / "passphrase"
