@@ -90,7 +90,7 @@ static void say_before(orr_cli *cli) {
         orr_console_warn(
             &cli->console, 1,
             "paper profile: pixels are not sealed, so nobody can tell whether they were altered");
-        if (cli->console.verbose) show_planets(cli);
+        show_planets(cli);
     }
 }
 
