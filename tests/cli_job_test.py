@@ -215,6 +215,14 @@ class Jobs(Case):
         self.assertEqual(status, 8)
         self.assertIn("archive profile", err)
 
+    def test_closed_standard_streams_never_hit_a_file(self):
+        command = f"'{ORRERY}' encrypt -k keys -v in -o out 0<&- 1>&- 2>&-"
+        self.assertEqual(subprocess.run(command, shell=True, check=False).returncode, 0)
+        self.assertEqual(run("verify", "-k", "keys", "out")[0], 0)
+        command = f"'{ORRERY}' encrypt -k keys --json in -o out2 1>&-"  # the JSON is lost: status 7, files whole
+        self.assertEqual(subprocess.run(command, shell=True, check=False, stderr=subprocess.DEVNULL).returncode, 7)
+        self.assertEqual(run("verify", "-k", "keys", "out2")[0], 0)
+
     def test_stdout_that_is_full(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([ORRERY, "encrypt", "-k", "keys", "in", "-o", "out", "--json"], stdout=full,

@@ -405,6 +405,15 @@ class Keystream(Case):
             done = subprocess.run([ORRERY, "keystream", "--bytes", "1M"], stdout=full, stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, 7)
 
+    def test_closed_streams_are_filled(self):
+        """Else the next file that is opened gets number 2, and messages are written into it."""
+        command = f"exec '{ORRERY}' keystream 0<&- 2>&-"
+        with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE) as process:
+            process.stdout.read(1)
+            links = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 2)]
+            process.stdout.close()
+        self.assertEqual(links, ["/dev/null", "/dev/null"])
+
     def test_stops_and_leaves_no_core(self):
         with subprocess.Popen([ORRERY, "keystream"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             process.stdout.read(1)

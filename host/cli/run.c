@@ -52,6 +52,7 @@ static orr_status run_command(orr_cli *cli, orr_error *error) {
 int orr_cli_main(int argc, char **argv) {
     orr_cli cli = {0};
     orr_error error = {0};
+    orr_fill_standard_streams();
     orr_console_init(&cli.console);
     cli.console.json = orr_arguments_want_json(argc, argv);
     orr_status status = orr_arguments_parse(&cli.arguments, argc, argv, &error);

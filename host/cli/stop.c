@@ -1,5 +1,6 @@
 #include "host/cli/stop.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +25,15 @@ void orr_stop_install(void) {
     }
     signal(SIGPIPE,
            SIG_IGN); // a closed pipe is an error of one write, not the end of a night's run
+}
+
+void orr_fill_standard_streams(void) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        // open() takes the lowest free number, which is fd: those below it are in use by now
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            _exit(ORR_IO);
+    }
 }
 
 void orr_harden_process(void) {

@@ -1,4 +1,4 @@
-// Stopping on a signal, and keeping a process with keys in it out of core dumps.
+// What the process does about its surroundings: signals, core dumps, closed standard streams.
 #ifndef ORRERY_HOST_CLI_STOP_H
 #define ORRERY_HOST_CLI_STOP_H
 
@@ -9,6 +9,9 @@ extern volatile sig_atomic_t orr_stop_requested;
 // Installs the handlers and ignores SIGPIPE. The first signal asks for an orderly stop, a second
 // one leaves at once with status 75. A signal that was ignored at the start (nohup) stays ignored.
 void orr_stop_install(void);
+// Opens /dev/null in the place of closed standard streams: the next file to be opened would get the
+// number 1 or 2, and messages would be written into somebody's scan.
+void orr_fill_standard_streams(void);
 // No core file, no ptrace by the same user, no /proc/PID/mem: called before any key is read.
 void orr_harden_process(void);
 
