@@ -13,12 +13,13 @@
 // significant bit of symbol i. The functions below exist for words T of any kind that has & | ^ ~:
 // ORR_DEFINE_BITSLICE(32, uint32_t) defines orr_slice_32, orr_substitute_32 and so on.
 //
-//   orr_substitute  any substitution, from algebraic normal form; m holds its coefficients as words
-//   orr_planet      symbol -> planet by rule 37241 (7 2 5 1 4 6 0 3)
-//   orr_symbol      its inverse (6 3 1 7 4 2 5 0)
+//   orr_substitute       any substitution, from algebraic normal form; m: its coefficients, widened
+//   orr_standard_state   rule 37241, symbol -> state: the planet 7 2 5 1 4 6 0 3 under the linear
+//                        map 1 -> 4, 2 -> 3, 4 -> 1. VPD encoding XORs states as it would XOR
+//                        planets; of all 168 linear maps this one has the shortest formulas.
+//   orr_standard_symbol  its inverse
 //
-// Rule 37241 lists the planets in their order from the Sun, so symbol -> rank is the identity
-// there.
+// Rule 37241 lists the planets in order from the Sun, so symbol -> rank is the identity there.
 #define ORR_DEFINE_BITSLICE(S, T)                                                   \
     typedef struct orr_slice_##S {                                                  \
         T a, b, c;                                                                  \
@@ -34,18 +35,20 @@
               (v.a & (m[2][1] ^ (m[2][4] & v.b) ^ (m[2][5] & v.c)));                \
         return r;                                                                   \
     }                                                                               \
-    ORR_SHARED orr_slice_##S orr_planet_##S(orr_slice_##S v) {                      \
+    ORR_SHARED orr_slice_##S orr_standard_state_##S(orr_slice_##S v) {              \
+        T x = v.a ^ v.b, n = ~v.c;                                                  \
         orr_slice_##S r;                                                            \
-        r.a = ~(v.c ^ (v.a & (v.b ^ v.c)));                                         \
-        r.b = ~(v.b ^ (v.a & ~(v.b ^ v.c)));                                        \
-        r.c = (v.a & v.b & v.c) | (~v.a & (v.b | ~v.c));                            \
+        r.a = v.a ^ (x | n);                                                        \
+        r.c = v.c ^ x;                                                              \
+        r.b = n ^ (v.a | r.c);                                                      \
         return r;                                                                   \
     }                                                                               \
-    ORR_SHARED orr_slice_##S orr_symbol_##S(orr_slice_##S v) {                      \
+    ORR_SHARED orr_slice_##S orr_standard_symbol_##S(orr_slice_##S v) {             \
+        T x = v.b ^ (v.a | v.c);                                                    \
         orr_slice_##S r;                                                            \
-        r.a = ~((~v.a & (v.b ^ v.c)) | (v.a & v.c));                                \
-        r.b = (~v.a & (~v.b | v.c)) | (v.a & ~v.b & v.c);                           \
-        r.c = (~v.a & (v.b | v.c)) | (v.a & v.b & ~v.c);                            \
+        r.a = ~(v.a ^ (v.b & v.c));                                                 \
+        r.b = x ^ r.a;                                                              \
+        r.c = v.c ^ x;                                                              \
         return r;                                                                   \
     }
 

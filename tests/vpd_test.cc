@@ -78,14 +78,24 @@ TEST(Rule, DefaultIsTheOrderFromTheSun) {
     }
 }
 
+uint32_t substitute(orr_slice_64 (*function)(orr_slice_64), uint32_t v) {
+    orr_slice_64 y = function({0ul - (v >> 2 & 1), 0ul - (v >> 1 & 1), 0ul - (v & 1)});
+    EXPECT_TRUE((y.a == 0 || ~y.a == 0) && (y.b == 0 || ~y.b == 0) && (y.c == 0 || ~y.c == 0));
+    return 4 * (y.a & 1) + 2 * (y.b & 1) + (y.c & 1);
+}
+
+// The states of the default rule are its planets under a linear map, so their XOR is as good.
 TEST(Rule, FormulasOfTheDefaultRule) {
     orr_rule rule = rule_of(ORR_RULE_DEFAULT);
+    uint32_t state_of_planet[8];
     for (uint32_t v = 0; v < 8; v++) {
-        orr_slice_64 x = {0ul - (v >> 2 & 1), 0ul - (v >> 1 & 1), 0ul - (v & 1)};
-        orr_slice_64 p = orr_planet_64(x), s = orr_symbol_64(x);
-        EXPECT_EQ(4 * (p.a & 1) + 2 * (p.b & 1) + (p.c & 1), rule.planet[v]);
-        EXPECT_EQ(4 * (s.a & 1) + 2 * (s.b & 1) + (s.c & 1), rule.symbol[v]);
+        uint32_t state = substitute(orr_standard_state_64, v);
+        EXPECT_EQ(substitute(orr_standard_symbol_64, state), v);
+        state_of_planet[rule.planet[v]] = state;
     }
+    for (uint32_t p = 0; p < 8; p++)
+        for (uint32_t q = 0; q < 8; q++)
+            EXPECT_EQ(state_of_planet[p ^ q], state_of_planet[p] ^ state_of_planet[q]);
 }
 
 TEST(Rule, OutOfRangeIsRefused) {

@@ -14,8 +14,8 @@
 typedef __m256i V;
 ORR_DEFINE_BITSLICE(avx2, V)
 typedef orr_slice_avx2 slice;
-#define planet orr_planet_avx2
-#define symbol orr_symbol_avx2
+#define standard_state orr_standard_state_avx2
+#define standard_symbol orr_standard_symbol_avx2
 #define substitute orr_substitute_avx2
 
 INLINE V load(const void *at) {
@@ -46,12 +46,18 @@ INLINE V upper_half(V x) {
     return _mm256_shuffle_epi32(x, 0xf5);
 }
 
-INLINE V map_step(V u, V k2) {
+INLINE V square(V u) {
     V high = upper_half(u);
-    V square = _mm256_add_epi64(_mm256_mul_epu32(high, high),
-                                _mm256_srli_epi64(_mm256_mul_epu32(high, u), 31));
-    V upper = _mm256_slli_epi64(_mm256_mul_epu32(upper_half(square), k2), 32);
-    V v = _mm256_add_epi64(_mm256_mul_epu32(square, k2), upper);
+    return _mm256_add_epi64(_mm256_mul_epu32(high, high),
+                            _mm256_srli_epi64(_mm256_mul_epu32(high, u), 31));
+}
+
+INLINE V scale(V x, V k2) {
+    V upper = _mm256_slli_epi64(_mm256_mul_epu32(upper_half(x), k2), 32);
+    return _mm256_add_epi64(_mm256_mul_epu32(x, k2), upper);
+}
+
+INLINE V fold(V v) {
     V negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), v);
     return _mm256_andnot_si256(v ^ negative, set64(0x7fffffffffffffffu));
 }
@@ -87,28 +93,6 @@ INLINE V permute(const uint8_t *line, const V control[8]) {
     x |= pick(line, 6, control[6]);
     y |= pick(line, 7, control[7]);
     return x | y;
-}
-
-// Counts, for each of 32 keys at a time, the smaller ones among all 128.
-INLINE void rank_keys(uint32_t words[128], uint8_t ranks[128]) {
-    V sign = set32(0x80000000u); // the comparison is signed
-    for (int e = 0; e < 128; e += 8) store(&words[e], load(&words[e]) ^ sign);
-    for (int e = 0; e < 128; e += 32) {
-        V key[4], count[4];
-        for (int n = 0; n < 4; n++) {
-            key[n] = load(&words[e + 8 * n]);
-            count[n] = _mm256_setzero_si256();
-        }
-        for (int f = 0; f < 128; f++) {
-            V other = set32(words[f]);
-            for (int n = 0; n < 4; n++)
-                count[n] = _mm256_sub_epi32(count[n], _mm256_cmpgt_epi32(key[n], other));
-        }
-        V packed = _mm256_packus_epi16(_mm256_packus_epi32(count[0], count[1]),
-                                       _mm256_packus_epi32(count[2], count[3]));
-        V order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        store(ranks + e, _mm256_permutevar8x32_epi32(packed, order));
-    }
 }
 
 #include "kernels/cpu/tile_simd.h"

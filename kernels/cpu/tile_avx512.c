@@ -43,12 +43,12 @@ INLINE V add8_saturated(V x, V y) {
 }
 
 // Truth tables of rule 37241, symbol -> planet 7 2 5 1 4 6 0 3, and of its inverse 6 3 1 7 4 2 5 0.
-INLINE slice planet(slice x) {
+INLINE slice standard_state(slice x) {
     return (slice){LOGIC(x.a, x.b, x.c, 0x35), LOGIC(x.a, x.b, x.c, 0xa3),
                    LOGIC(x.a, x.b, x.c, 0x8d)};
 }
 
-INLINE slice symbol(slice x) {
+INLINE slice standard_symbol(slice x) {
     return (slice){LOGIC(x.a, x.b, x.c, 0x59), LOGIC(x.a, x.b, x.c, 0x2b),
                    LOGIC(x.a, x.b, x.c, 0x4e)};
 }
@@ -65,19 +65,25 @@ INLINE slice substitute(slice x, const V m[3][7]) {
                    substitute_bit(x, bc, m[2])};
 }
 
+// Shuffles rather than shifts by 32: shifts and products share a port.
 INLINE V upper_half(V x) {
     return _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5);
 }
 
-INLINE V map_step(V u, V k2) {
+INLINE V square(V u) {
     V high = upper_half(u);
-    V square = _mm512_add_epi64(_mm512_mul_epu32(high, high),
-                                _mm512_srli_epi64(_mm512_mul_epu32(high, u), 31));
-    V upper = _mm512_maskz_shuffle_epi32(0xaaaa, _mm512_mul_epu32(upper_half(square), k2),
-                                         (_MM_PERM_ENUM)0xa0);
-    V v = _mm512_add_epi64(_mm512_mul_epu32(square, k2), upper);
-    V negative = _mm512_srai_epi64(v, 63);
-    return LOGIC(v, negative, set64(0x7fffffffffffffffu), 0x82); // ~(v ^ negative) & mask
+    return _mm512_add_epi64(_mm512_mul_epu32(high, high),
+                            _mm512_srli_epi64(_mm512_mul_epu32(high, u), 31));
+}
+
+INLINE V scale(V x, V k2) {
+    V upper = _mm512_mul_epu32(upper_half(x), k2);
+    upper = _mm512_maskz_shuffle_epi32(0xaaaa, upper, (_MM_PERM_ENUM)0xa0);
+    return _mm512_add_epi64(_mm512_mul_epu32(x, k2), upper);
+}
+
+INLINE V fold(V v) { // ~(v ^ negative) & mask
+    return LOGIC(v, _mm512_srai_epi64(v, 63), set64(0x7fffffffffffffffu), 0x82);
 }
 
 INLINE V map_words(V even, V odd) {
@@ -103,26 +109,6 @@ INLINE V permute(const uint8_t *line, const V control[8]) {
         LOGIC(pick(line, 3, control[3]), pick(line, 4, control[4]), pick(line, 5, control[5]), OR3);
     x = LOGIC(x, pick(line, 6, control[6]), pick(line, 7, control[7]), OR3);
     return x | y;
-}
-
-// Counts, for each of 64 keys at a time, the smaller ones among all 128.
-INLINE void rank_keys(uint32_t words[128], uint8_t ranks[128]) {
-    V one = set32(1);
-    for (int e = 0; e < 128; e += 64) {
-        V key[4], count[4];
-        for (int n = 0; n < 4; n++) {
-            key[n] = load(&words[e + 16 * n]);
-            count[n] = _mm512_setzero_si512();
-        }
-        for (int f = 0; f < 128; f++) {
-            V other = set32(words[f]);
-            for (int n = 0; n < 4; n++)
-                count[n] = _mm512_mask_add_epi32(count[n], _mm512_cmpgt_epu32_mask(key[n], other),
-                                                 count[n], one);
-        }
-        for (int n = 0; n < 4; n++)
-            _mm_storeu_si128((__m128i *)(ranks + e + 16 * n), _mm512_cvtepi32_epi8(count[n]));
-    }
 }
 
 #include "kernels/cpu/tile_simd.h"

@@ -6,13 +6,12 @@
 //   LEVEL, NAME    the orr_cpu_level to define, and its name
 //   load, store    unaligned
 //   set8, set32, set64, subtract8, add8_saturated
-//   map_step       one map step in every 64-bit element; k2 in every element
+//   square, scale, fold  the parts of orr_map_step: h h + ((h l) >> 31), times k2, reflected
 //   map_words      words of two vectors of states (even and odd cells) in order
 //   first_state    orr_mix64(x + y) >> 1 in every element
 //   permute        VB bytes picked from a line of 128 by eight shuffle controls
-//   planet, symbol the substitutions of rule 37241
+//   standard_state, standard_symbol  rule 37241: symbols to what is XORed, and back
 //   substitute     any substitution, from coefficients V[3][7]
-//   rank_keys      ranks of 128 sorting keys
 //
 // Both directions read and write a tile once in each round. A row is encoded (or fetched) into a
 // line of 3 x 128 bytes in L1, where its columns are permuted, and then goes to its place.
@@ -22,6 +21,7 @@
 
 #include "kernels/bitslice.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/sort_simd.h"
 
 #define NOINLINE __attribute__((noinline))
 #define COLUMNS ORR_TILE_COLUMNS
@@ -63,15 +63,26 @@ INLINE slice xor_slice(slice x, slice y) {
 }
 
 // `standard` is a constant wherever these are inlined: rule 37241.
-INLINE slice to_planet(slice x, const coefficients *rule, int standard) {
-    return standard ? planet(x) : substitute(x, rule->planet);
+INLINE slice to_state(slice x, const coefficients *rule, int standard) {
+    return standard ? standard_state(x) : substitute(x, rule->planet);
 }
 
 INLINE slice to_symbol(slice x, const coefficients *rule, int standard) {
-    return standard ? symbol(x) : substitute(x, rule->symbol);
+    return standard ? standard_symbol(x) : substitute(x, rule->symbol);
 }
 
 // ---- key sequences ------------------------------------------------------------------------------
+
+// One map step of every lane. Four vectors at a time go through each part, since a step is a chain
+// of 20 cycles: in sequence, too few of them would fit the processor's window.
+INLINE void step_lanes(V u[STATES], V k2) {
+    for (int n = 0; n < STATES; n += 4) {
+        V x[4];
+        for (int i = 0; i < 4; i++) x[i] = square(u[n + i]);
+        for (int i = 0; i < 4; i++) x[i] = scale(x[i], k2);
+        for (int i = 0; i < 4; i++) u[n + i] = fold(x[i]);
+    }
+}
 
 // States of the 32 lanes of one row of cells after their dropped steps. Vector 2n holds the even
 // and vector 2n + 1 the odd ones of the next VB / 4 lanes, so that words interleave by a shift and
@@ -79,8 +90,7 @@ INLINE slice to_symbol(slice x, const coefficients *rule, int standard) {
 INLINE void start_lanes(V u[STATES], uint64_t state, const uint64_t steps[GRID_COLUMNS], V k2) {
     V x = set64(state);
     for (int n = 0; n < STATES; n++) u[n] = first_state(x, load(&steps[n * (VB / 8)]));
-    for (int drop = 0; drop < ORR_LANE_DROP; drop++)
-        for (int n = 0; n < STATES; n++) u[n] = map_step(u[n], k2);
+    for (int drop = 0; drop < ORR_LANE_DROP; drop++) step_lanes(u, k2);
 }
 
 // Key bytes of K4 or K8, depending on the numbering of lanes in `steps`. On the way it asks for the
@@ -97,7 +107,7 @@ static NOINLINE void keystream(uint64_t state, const uint64_t steps[GRID_ROWS][G
                 size_t at = channel * k + (size_t)COLUMNS * i;
                 __builtin_prefetch(warm + at, 0, 2);
                 __builtin_prefetch(warm + at + COLUMNS / 2, 0, 2);
-                for (int n = 0; n < STATES; n++) u[n] = map_step(u[n], constant);
+                step_lanes(u, constant);
                 for (int n = 0; n < STATES / 2; n++)
                     store(out + at + VB * n, map_words(u[2 * n], u[2 * n + 1]));
             }
@@ -105,19 +115,19 @@ static NOINLINE void keystream(uint64_t state, const uint64_t steps[GRID_ROWS][G
     }
 }
 
-// Ranks of the first `count` keys of an index sequence. Keys from `count` on are above all others.
-static NOINLINE void index_ranks(uint64_t state, uint32_t count, uint32_t k2, uint8_t ranks[128],
-                                 uint32_t words[128]) {
+// Sorts the first `count` keys of an index sequence: words[8 * v + l] becomes the key of rank
+// 16 * l + v, whose low 7 bits are its index. Keys from `count` on are above all others.
+static NOINLINE void index_order(uint64_t state, uint32_t count, uint32_t k2, uint32_t words[128]) {
     V constant = set64(k2), u[STATES];
     start_lanes(u, state, orr_cpu_lanes(VB)->row_order[0], constant);
     for (int step = 0; step < 4; step++) {
-        for (int n = 0; n < STATES; n++) u[n] = map_step(u[n], constant);
+        step_lanes(u, constant);
         for (int n = 0; n < STATES / 2; n++)
             store(&words[32 * step + n * (VB / 4)], map_words(u[2 * n], u[2 * n + 1]));
     }
     for (uint32_t e = 0; e < 128; e++) words[e] = (words[e] & ~127u) | e;
     for (uint32_t e = count; e < 128; e++) words[e] = 0xffffffffu;
-    rank_keys(words, ranks);
+    sort_keys(words);
 }
 
 static void expand_streams(const orr_tile_key *key, uint32_t rows, uint32_t k2, const uint8_t *in,
@@ -129,10 +139,11 @@ static void expand_streams(const orr_tile_key *key, uint32_t rows, uint32_t k2, 
 
 static void expand_ranks(const orr_tile_key *key, uint32_t rows, uint32_t k2, orr_cpu_scratch *s) {
     for (int round = 0; round < 2; round++) {
-        uint8_t *ranks = s->line;
-        index_ranks(key->state[4 * round], rows, k2, ranks, s->words);
-        for (uint32_t i = 0; i < rows; i++) s->row[round][ranks[i]] = (uint8_t)i;
-        index_ranks(key->state[4 * round + 1], COLUMNS, k2, s->column[round], s->words);
+        index_order(key->state[4 * round], rows, k2, s->words);
+        for (uint32_t n = 0; n < 128; n++) s->row[round][16 * (n % 8) + n / 8] = s->words[n] & 127;
+        index_order(key->state[4 * round + 1], COLUMNS, k2, s->words);
+        for (uint32_t n = 0; n < 128; n++)
+            s->column[round][s->words[n] & 127] = (uint8_t)(16 * (n % 8) + n / 8);
         orr_tile_channel_ranks(key->state[4 * round + 2], k2, s->channel[round]);
     }
 }
@@ -187,7 +198,7 @@ INLINE void sum_columns(const coefficients *rule, int standard, uint32_t rows, c
         slice sum = {set64(0), set64(0), set64(0)};
         for (uint32_t i = 0; i < rows; i++) {
             slice x = load_slice(in + (size_t)COLUMNS * i + VB * o, channel);
-            sum = xor_slice(sum, to_planet(x, rule, standard));
+            sum = xor_slice(sum, to_state(x, rule, standard));
         }
         store_slice(total + VB * o, COLUMNS, sum);
     }
@@ -213,7 +224,7 @@ INLINE void encrypt_round(const coefficients *rule, int standard, int round, uin
         for (int o = 0; o < ROW_VECTORS; o++) {
             const uint8_t *from = in + (size_t)COLUMNS * i + VB * o;
             for (uint32_t n = 0; n < lines; n++) {
-                slice x = to_planet(load_slice(from + COLUMNS * n, channel), rule, standard);
+                slice x = to_state(load_slice(from + COLUMNS * n, channel), rule, standard);
                 state[o] = xor_slice(state[o], x);
                 store_slice(s->line + ORR_TILE_ROW_BYTES * n + VB * o, COLUMNS,
                             to_symbol(state[o], rule, standard));
@@ -231,7 +242,7 @@ INLINE void encrypt_round(const coefficients *rule, int standard, int round, uin
                     if (!standard) x = substitute(x, rule->rank);
                     x = xor_slice(x, load_slice(s->k8 + to, channel));
                 } else {
-                    total[o] = xor_slice(total[o], to_planet(x, rule, standard));
+                    total[o] = xor_slice(total[o], to_state(x, rule, standard));
                 }
                 store_slice(out + to, channel, x);
             }
@@ -275,7 +286,7 @@ INLINE void decrypt_round(const coefficients *rule, int standard, int round, uin
                 const uint8_t *at = s->line + ORR_TILE_ROW_BYTES * n;
                 slice x = {permute(at, control[o]), permute(at + COLUMNS, control[o]),
                            permute(at + 2 * COLUMNS, control[o])};
-                x = to_planet(x, rule, standard);
+                x = to_state(x, rule, standard);
                 slice y = to_symbol(xor_slice(x, before[o]), rule, standard);
                 store_slice(to + COLUMNS * n, channel, y);
                 before[o] = x;
@@ -287,7 +298,7 @@ INLINE void decrypt_round(const coefficients *rule, int standard, int round, uin
     for (int o = 0; o < ROW_VECTORS; o++) store_slice(s->state + VB * o, COLUMNS, before[o]);
     shift_columns(s->state);
     for (int o = 0; o < ROW_VECTORS; o++) {
-        slice x = to_planet(first[o], rule, standard);
+        slice x = to_state(first[o], rule, standard);
         x = xor_slice(x, load_slice(s->state + VB * o, COLUMNS));
         store_slice(out + VB * o, channel, to_symbol(x, rule, standard));
     }
