@@ -463,6 +463,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
 out:
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status);
     orr_resume_free(job.resume);
+    orr_claims_free(&job.claims);
     orr_walk_close(job.walk);
     if (options->output) orr_output_root_close(&job.root);
     pthread_mutex_destroy(&job.lock);

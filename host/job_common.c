@@ -217,6 +217,26 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
 
 // ---- names and resuming
 
+orr_status orr_file_claim(orr_job_file *file, const uint8_t *path, size_t path_bytes,
+                          const void *identity, size_t identity_bytes, orr_error *error) {
+    switch (orr_claim(&file->job->claims, path, path_bytes, identity, identity_bytes)) {
+    case ORR_CLAIM_NEW:
+        return ORR_OK;
+    case ORR_CLAIM_SAME:
+        file->outcome = ORR_OUT_SKIPPED;
+        file->reason = "the same file was given before";
+        return ORR_OK;
+    case ORR_CLAIM_TAKEN:
+        return orr_fail(error, ORR_EXISTS,
+                        "%s: another file of this job has the same path \"%.*s\" below the output: "
+                        "give their common directory as the input, or choose another output",
+                        file->source, (int)path_bytes, (const char *)path);
+    case ORR_CLAIM_MEMORY:
+        break;
+    }
+    return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+}
+
 char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque) {
     char *name;
     if (job->root.only) return strdup(job->root.only);

@@ -44,8 +44,11 @@ static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
         file->target = strdup(file->job->root.only ? file->job->root.only
                                                    : (const char *)file->metadata->path);
         if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-        status = look_for_output(file, error);
-        if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
+        status = orr_file_claim(file, file->metadata->path, file->metadata->path_length,
+                                file->container->header.file_id, 32, error);
+        if (status == ORR_OK && file->outcome == ORR_OUT_DONE)
+            status = look_for_output(file, error);
+        if (status != ORR_OK || file->outcome != ORR_OUT_DONE) return status;
         if (o->dry_run) {
             file->outcome = ORR_OUT_PLANNED;
             return ORR_OK;

@@ -27,6 +27,15 @@ static orr_status set_metadata(orr_job_file *file, orr_error *error) {
     return ORR_OK;
 }
 
+// One input cannot collide with itself: a tree of any size then needs no memory for its paths.
+static orr_status claim(orr_job_file *file, orr_error *error) {
+    const orr_inputs *inputs = &file->job->options->inputs;
+    const uint64_t identity[2] = {file->st.st_dev, file->st.st_ino};
+    if (inputs->count + inputs->listed_count < 2) return ORR_OK;
+    return orr_file_claim(file, file->metadata->path, file->metadata->path_length, identity,
+                          sizeof identity, error);
+}
+
 // Is there a finished output already? Sets outcome, or returns ORR_EXISTS.
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
@@ -59,6 +68,8 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
 static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_status status = set_metadata(file, error);
+    if (status == ORR_OK) status = claim(file, error);
+    if (status == ORR_OK && file->outcome == ORR_OUT_SKIPPED) return ORR_OK;
     if (status == ORR_OK && !file->job->resume) {
         file->target =
             orr_target_name(file->job, file->relative, file->header.file_id, o->opaque_names);

@@ -6,6 +6,7 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
+#include "host/claims.h"
 #include "host/job.h"
 #include "host/journal.h"
 #include "host/output.h"
@@ -76,6 +77,7 @@ struct orr_job {
     orr_walk *walk;
     orr_journal *journal;
     orr_resume_map *resume; // opaque names: which sources are finished; else NULL
+    orr_claims claims;      // paths below the output that files of this job have; the planner's
     orr_job_file *current;  // being cut into segments
     pthread_mutex_t lock;   // guards summary, hooks, journal, seen statuses
     orr_summary summary;
@@ -126,6 +128,10 @@ void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES])
 // profile)? *present: 0 no file, 1 finished; ORR_EXISTS when there is something else.
 orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
                                orr_profile profile, int *present, orr_error *error);
+// Claims `path` below the output for this file, whose content `identity` names. A path that another
+// file of the job has is ORR_EXISTS; the same file given again sets outcome SKIPPED.
+orr_status orr_file_claim(orr_job_file *file, const uint8_t *path, size_t path_bytes,
+                          const void *identity, size_t identity_bytes, orr_error *error);
 // PATH.orr.tif, or with `opaque` the hex of the ID; the name of OUT when that is a file. malloc'ed
 // or NULL.
 char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque);

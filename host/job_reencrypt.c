@@ -45,8 +45,11 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
 static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_status status = orr_file_open_container(file, 0, error);
-    if (status == ORR_OK) status = look_for_output(file, error);
-    if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
+    if (status == ORR_OK)
+        status = orr_file_claim(file, file->metadata->path, file->metadata->path_length,
+                                file->container->header.file_id, 32, error);
+    if (status == ORR_OK && file->outcome == ORR_OUT_DONE) status = look_for_output(file, error);
+    if (status != ORR_OK || file->outcome != ORR_OUT_DONE) return status;
     if (o->dry_run) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;

@@ -160,6 +160,40 @@ static char *partial_name(const char *name) {
     return partial;
 }
 
+// Creates the partial file and locks it, so that a second writer of the same name is refused
+// instead of taking the first one's file away. One without a lock was left by a killed run and is
+// replaced. Returns its descriptor, or -1 with errno (EBUSY: it is being written).
+static int create_partial(const orr_output *output) {
+    for (int tries = 0; tries < 3; tries++) {
+        struct stat mine, found;
+        int fd = openat(output->directory, output->partial,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST) return -1;
+        if (fd >= 0) {
+            int locked = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+            // Between the two calls another writer may have taken it for a stale one.
+            if (locked && fstat(fd, &mine) == 0 &&
+                fstatat(output->directory, output->partial, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+                mine.st_ino == found.st_ino && mine.st_dev == found.st_dev)
+                return fd;
+            close(fd);
+            break;
+        }
+        int old = openat(output->directory, output->partial,
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        int busy = old >= 0 && flock(old, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        int removed =
+            !busy && (unlinkat(output->directory, output->partial, 0) == 0 || errno == ENOENT);
+        int number = errno;
+        if (old >= 0) close(old);
+        errno = number;
+        if (busy) break;
+        if (!removed) return -1;
+    }
+    errno = EBUSY;
+    return -1;
+}
+
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error) {
     const char *name;
@@ -182,14 +216,12 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
                           output->shown, NAME_MAX);
         goto failed;
     }
-    if (unlinkat(output->directory, output->partial, 0) != 0 && errno != ENOENT) {
-        status = io_error(error, output->shown, "remove a stale partial file");
-        goto failed;
-    }
-    output->fd = openat(output->directory, output->partial,
-                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    output->fd = create_partial(output);
     if (output->fd < 0) {
-        status = io_error(error, output->shown, "create this file");
+        status = errno == EBUSY ? orr_fail(error, ORR_EXISTS,
+                                           "%s: is being written already, by this job or another",
+                                           output->shown)
+                                : io_error(error, output->shown, "create this file");
         goto failed;
     }
     if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&

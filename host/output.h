@@ -43,8 +43,9 @@ typedef struct orr_output {
 // directory gives *directory = -1 and ORR_OK. The caller closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
                                 int *directory, const char **name, orr_error *error);
-// Creates the partial file (0600, read and write) of `relative`, replacing a partial left by a
-// killed run, and reserves `bytes` when that is known (0: not).
+// Creates the partial file (0600, read and write, locked) of `relative`, replacing a partial left by
+// a killed run, and reserves `bytes` when that is known (0: not). ORR_EXISTS when another writer has
+// this name in hand.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
 // fsync, rename to the final name without replacing (ORR_EXISTS), fsync of the directory, close.
