@@ -59,7 +59,7 @@ typedef struct orr_job_options {
     orr_inputs inputs;
     const char *output; // OUT, or NULL (verify, rewrap)
     orr_profile profile;
-    uint32_t rule, k2;
+    uint32_t rule, k2;    // 0: the file's own when re-encrypting, else the default
     unsigned jobs;        // worker threads; 0: one per core
     uint64_t mem;         // ceiling in bytes of all buffers; 0: default
     unsigned chunk_tiles; // tiles in a batch; 0: default. Never changes an output byte.

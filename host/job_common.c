@@ -11,6 +11,7 @@
 #include "host/job_internal.h"
 #include "host/secret.h"
 #include "host/text.h"
+#include "kernels/map.h"
 
 orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error) {
     const orr_job_options *o = job->options;
@@ -116,12 +117,13 @@ orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_profile 
     if (status == ORR_OK) status = orr_file_random(h->file_id, sizeof h->file_id, error);
     if (status == ORR_OK)
         status = orr_file_secret_new(o->keyring, orr_file_now(), &to->secret, m->timestamp, error);
-    if (status == ORR_OK) status = orr_cipher_init(&to->cipher, o->rule, o->k2, error);
+    const orr_header *old = file->container ? &file->container->header : NULL;
+    h->rule = (uint16_t)(o->rule ? o->rule : old ? old->rule : ORR_RULE_DEFAULT);
+    h->k2 = o->k2 ? o->k2 : old ? old->k2 : ORR_MAP_K2_DEFAULT;
+    if (status == ORR_OK) status = orr_cipher_init(&to->cipher, h->rule, h->k2, error);
     if (status != ORR_OK) return status;
     h->version = h->suite = 1;
     h->profile = profile;
-    h->rule = (uint16_t)o->rule;
-    h->k2 = o->k2;
     h->pages = 1;
     h->length = length;
     h->metadata_length = orr_metadata_length(m);

@@ -12,10 +12,9 @@
 
 static void request_init(const orr_job_file *file, orr_metadata *metadata,
                          orr_paper_request *request) {
-    const orr_job_options *o = file->job->options;
     *request = (orr_paper_request){.name = file->source,
-                                   .rule = (uint16_t)o->rule,
-                                   .k2 = o->k2,
+                                   .rule = file->header.rule,
+                                   .k2 = file->header.k2,
                                    .secret = &file->to->secret,
                                    .slot = &file->slot,
                                    .file_id = file->header.file_id,

@@ -32,6 +32,14 @@ static int read_up_to(int fd, uint8_t *out, size_t bytes, size_t *got) {
     return 0;
 }
 
+// No keyring there is a missing key, not a fault of the disk.
+static orr_status fail_open(orr_error *error, const char *path) {
+    if (errno == ENOENT)
+        return orr_fail(error, ORR_KEY, "%s: there is no keyring: `orrery keyring new` makes one",
+                        path);
+    return fail_errno(error, path, "cannot open the keyring");
+}
+
 // Reads a whole keyring file, or with `head_only` its first 72 bytes, into *file (malloc'ed).
 // *length is the length of the file itself. O_NONBLOCK: a FIFO in the keyring's place must not
 // hang.
@@ -41,7 +49,7 @@ static orr_status read_file(const char *path, int head_only, uint8_t **file, uin
     size_t got;
     *file = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return fail_errno(error, path, "cannot open the keyring");
+    if (fd < 0) return fail_open(error, path);
     if (fstat(fd, info)) {
         fail_errno(error, path, "cannot read the keyring");
         goto out;
@@ -231,7 +239,7 @@ orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase
     orr_status status = ORR_INTERNAL;
     // A symlink stays and the file that it points to is replaced, under that file's own lock.
     char *target = realpath(path, NULL);
-    if (!target) return fail_errno(error, path, "cannot open the keyring");
+    if (!target) return fail_open(error, path);
     if (asprintf(&lock_path, "%s.lock", target) < 0) lock_path = NULL;
     if (asprintf(&fresh, "%s.new", target) < 0) fresh = NULL;
     if (!lock_path || !fresh) {

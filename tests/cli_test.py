@@ -291,7 +291,7 @@ class Keyring(Case):
     def test_what_is_no_keyring(self):
         Path("text").write_text("hello")
         self.assertEqual(run("keyring", "list", "-k", "text")[0], 10)
-        self.assertEqual(run("keyring", "list", "-k", "missing")[0], 7)
+        self.assertEqual(run("keyring", "list", "-k", "missing")[0], 5)
         self.messages(run("keyring", "list", "-k", "text", "--json")[1], 10)
 
 

@@ -128,7 +128,7 @@ TEST_F(KeyringTest, NotAKeyring) {
     WriteFile(path, {});
     EXPECT_EQ(orr_keyring_load(&ring, path.c_str(), &none, &error), ORR_NOT_ORRERY);
     EXPECT_EQ(orr_keyring_load(&ring, directory.c_str(), &none, &error), ORR_NOT_ORRERY);
-    EXPECT_EQ(orr_keyring_load(&ring, (path + "x").c_str(), &none, &error), ORR_IO);
+    EXPECT_EQ(orr_keyring_load(&ring, (path + "x").c_str(), &none, &error), ORR_KEY);
     std::string fifo = directory + "/fifo";
     ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
     EXPECT_EQ(orr_keyring_load(&ring, fifo.c_str(), &none, &error), ORR_NOT_ORRERY);
@@ -168,7 +168,7 @@ TEST_F(KeyringTest, UpdateReplacesAndRefreshesSaltAndNonce) {
     EXPECT_EQ(orr_keyring_update(path.c_str(), &pass, nullptr, refuse, nullptr, &error), ORR_USAGE);
     EXPECT_EQ(ReadFile(path), after);
     EXPECT_EQ(orr_keyring_update((path + "x").c_str(), &pass, nullptr, refuse, nullptr, &error),
-              ORR_IO);
+              ORR_KEY);
     EXPECT_FALSE(std::filesystem::exists(path + "x.lock"));
 }
 

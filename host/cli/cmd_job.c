@@ -7,7 +7,6 @@
 #include "host/cli/report.h"
 #include "host/cli/stop.h"
 #include "host/planets.h"
-#include "kernels/map.h"
 #include "kernels/volume.h"
 
 static orr_verb verb_of(const orr_command *command) {
@@ -103,7 +102,6 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
         .output = a->output,
         .profile = a->profile,
         .rule = a->rule,
-        .k2 = ORR_MAP_K2_DEFAULT,
         .jobs = a->jobs,
         .mem = a->mem,
         .opaque_names = a->opaque_names,
