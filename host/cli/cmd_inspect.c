@@ -12,8 +12,8 @@
 
 #define ARCHIVE_WORDS \
     "confidentiality and integrity: AES-256-GCM; the planet layer adds no claimed bits"
-#define PAPER_WORDS                                                                                \
-    "pixels are not sealed: their confidentiality is not claimed and changes go unnoticed; path, " \
+#define PAPER_WORDS                                                                               \
+    "pixels are not sealed: no confidentiality is claimed and they are not authenticated; path, " \
     "tags and digest are sealed with AES-256-GCM"
 
 static orr_status read_container(const char *path, orr_container *container, orr_error *error) {
