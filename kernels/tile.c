@@ -43,11 +43,32 @@ static void store_symbols(uint8_t *at, size_t channel, orr_slice_64 v) {
     memcpy(at + 2 * channel, &v.c, 8);
 }
 
-static orr_slice_64 add_planets(orr_slice_64 x, orr_slice_64 y) {
+static orr_slice_64 add_states(orr_slice_64 x, orr_slice_64 y) {
     x.a ^= y.a;
     x.b ^= y.b;
     x.c ^= y.c;
     return x;
+}
+
+// VPD encoding XORs states: planets, or for rule 37241 a linear image of them that has shorter
+// formulas (kernels/bitslice.h).
+typedef struct substitutions {
+    int standard;
+    wide_anf state, symbol;
+} substitutions;
+
+static void substitutions_init(substitutions *s, const orr_rule *rule) {
+    s->standard = rule->number == ORR_RULE_DEFAULT;
+    widen(&s->state, &rule->planet_anf);
+    widen(&s->symbol, &rule->symbol_anf);
+}
+
+static inline orr_slice_64 to_state(const substitutions *s, orr_slice_64 x) {
+    return s->standard ? orr_standard_state_64(x) : orr_substitute_64(x, s->state.m);
+}
+
+static inline orr_slice_64 to_symbol(const substitutions *s, orr_slice_64 x) {
+    return s->standard ? orr_standard_symbol_64(x) : orr_substitute_64(x, s->symbol.m);
 }
 
 // Applies one substitution to every symbol of a tile in place.
@@ -78,15 +99,14 @@ static void exclusive_scan(uint64_t words[ROW_WORDS]) {
 
 void orr_tile_vpd(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
     size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
-    wide_anf planet, symbol;
+    substitutions rules;
     orr_slice_64 state[ROW_WORDS];
     uint64_t column[3][ROW_WORDS] = {{0}};
-    widen(&planet, &rule->planet_anf);
-    widen(&symbol, &rule->symbol_anf);
+    substitutions_init(&rules, rule);
     for (uint32_t i = 0; i < rows; i++) {
         for (int w = 0; w < ROW_WORDS; w++) {
             orr_slice_64 p = load_symbols(tile + ORR_TILE_COLUMNS * i + 8 * w, channel);
-            p = orr_substitute_64(p, planet.m);
+            p = to_state(&rules, p);
             column[0][w] ^= p.a;
             column[1][w] ^= p.b;
             column[2][w] ^= p.c;
@@ -98,9 +118,9 @@ void orr_tile_vpd(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
     for (uint32_t i = 0; i < rows; i++) {
         for (int w = 0; w < ROW_WORDS; w++) {
             uint8_t *at = tile + ORR_TILE_COLUMNS * i + 8 * w;
-            orr_slice_64 p = orr_substitute_64(load_symbols(at, channel), planet.m);
-            state[w] = add_planets(state[w], p);
-            store_symbols(at, channel, orr_substitute_64(state[w], symbol.m));
+            orr_slice_64 p = to_state(&rules, load_symbols(at, channel));
+            state[w] = add_states(state[w], p);
+            store_symbols(at, channel, to_symbol(&rules, state[w]));
         }
     }
     OPENSSL_cleanse(state, sizeof state);
@@ -109,10 +129,9 @@ void orr_tile_vpd(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
 
 void orr_tile_vpd_inverse(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
     size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
-    wide_anf planet, symbol;
+    substitutions rules;
     orr_slice_64 before[ROW_WORDS];
-    widen(&planet, &rule->planet_anf);
-    widen(&symbol, &rule->symbol_anf);
+    substitutions_init(&rules, rule);
     // The symbol before row 0 of a bit column is the last row of the bit column before it.
     uint8_t last[ORR_TILE_ROW_BYTES];
     for (int k = 0; k < 3; k++)
@@ -120,7 +139,7 @@ void orr_tile_vpd_inverse(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
                tile + channel * k + (size_t)ORR_TILE_COLUMNS * (rows - 1), ORR_TILE_COLUMNS);
     for (int w = 0; w < ROW_WORDS; w++)
         store_symbols(last + 8 * w, ORR_TILE_COLUMNS,
-                      orr_substitute_64(load_symbols(last + 8 * w, ORR_TILE_COLUMNS), planet.m));
+                      to_state(&rules, load_symbols(last + 8 * w, ORR_TILE_COLUMNS)));
     for (int k = 0; k < 3; k++) {
         uint8_t *byte = last + ORR_TILE_COLUMNS * k, carry = 0;
         for (int j = 0; j < ORR_TILE_COLUMNS; j++) {
@@ -133,8 +152,8 @@ void orr_tile_vpd_inverse(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
     for (uint32_t i = 0; i < rows; i++) {
         for (int w = 0; w < ROW_WORDS; w++) {
             uint8_t *at = tile + ORR_TILE_COLUMNS * i + 8 * w;
-            orr_slice_64 p = orr_substitute_64(load_symbols(at, channel), planet.m);
-            store_symbols(at, channel, orr_substitute_64(add_planets(p, before[w]), symbol.m));
+            orr_slice_64 p = to_state(&rules, load_symbols(at, channel));
+            store_symbols(at, channel, to_symbol(&rules, add_states(p, before[w])));
             before[w] = p;
         }
     }
