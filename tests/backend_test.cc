@@ -59,7 +59,7 @@ struct Tiles {
         in = static_cast<uint8_t *>(backend->alloc(backend.handle, bytes));
         out = static_cast<uint8_t *>(backend->alloc(backend.handle, bytes));
         std::vector<uint8_t> data = random_bytes(bytes);
-        std::memcpy(in, data.data(), bytes);
+        if (bytes) std::memcpy(in, data.data(), bytes);
         batch = {op, cipher, new_cipher, in, out, bytes, tasks.data(), count, nullptr};
     }
     ~Tiles() {
