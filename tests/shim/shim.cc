@@ -320,8 +320,8 @@ void fault(uint32_t *words, unsigned count) {
     next_fault.armed = false;
 }
 
-int launch_or_error(unsigned blocks, unsigned threads, size_t shared_bytes,
-                    const std::function<void()> &kernel) {
+int launch_now(unsigned blocks, unsigned threads, size_t shared_bytes,
+               const std::function<void()> &kernel) {
     last_error = launch(blocks, threads, shared_bytes, kernel);
     return last_error.empty() ? 0 : 719; // cudaErrorLaunchFailure
 }

@@ -37,9 +37,20 @@ extern Statistics statistics;
 std::string launch(unsigned blocks, unsigned threads, size_t shared_bytes,
                    const std::function<void()> &kernel);
 
+// Launches as CUDA does: at once without a stream, else queued in it (tests/shim/runtime.h). The
+// result is a CUDA error number; last_error says why a kernel failed.
 extern std::string last_error;
-int launch_or_error(unsigned blocks, unsigned threads, size_t shared_bytes,
-                    const std::function<void()> &kernel);
+int launch_now(unsigned blocks, unsigned threads, size_t shared_bytes,
+               const std::function<void()> &kernel);
+int enqueue_launch(void *stream, std::function<int()> run);
+
+template <typename KERNEL, typename ARGUMENT>
+int launch_kernel(KERNEL kernel, unsigned blocks, unsigned threads, size_t shared_bytes,
+                  void *stream, ARGUMENT argument) {
+    return enqueue_launch(stream, [=] {
+        return launch_now(blocks, threads, shared_bytes, [&] { kernel(argument); });
+    });
+}
 
 // ---- for kernels --------------------------------------------------------------------------------
 
@@ -112,9 +123,8 @@ class GuardedBuffer {
 #define ORR_PARAMETER const
 #define ORR_SHARED_WORDS(name) uint32_t *name = static_cast<uint32_t *>(shim::shared_memory())
 
-// The CUDA error number of a failed launch; shim::last_error says why.
 #define ORR_LAUNCH(kernel, blocks, threads, shared, stream, argument) \
-    ((void)(stream), shim::launch_or_error(blocks, threads, shared, [&] { kernel(argument); }))
+    shim::launch_kernel(kernel, blocks, threads, shared, stream, argument)
 #define ORR_ALLOW_SHARED(kernel, bytes) ((void)(kernel), (void)(bytes), 0)
 
 #define orr_thread_id() shim::position.thread

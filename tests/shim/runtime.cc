@@ -1,0 +1,270 @@
+#include "tests/shim/runtime.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+#include "tests/shim/runtime/cuda_runtime_api.h"
+#include "tests/shim/shim.h"
+
+struct CUstream_st {
+    std::deque<std::function<cudaError_t()>> work;
+    cudaError_t error = cudaSuccess;
+};
+
+namespace shim {
+
+Runtime runtime;
+
+namespace {
+
+std::recursive_mutex mutex; // alloc and free come from other threads than the rest
+
+// Every call comes through here: counts it and fails it when a test asked for that.
+cudaError_t call(const char *name) {
+    runtime.calls++;
+    bool hit = runtime.calls == runtime.fail_call;
+    bool after = runtime.fail_sticky && runtime.fail_call && runtime.calls > runtime.fail_call;
+    if (hit) runtime.failed = name;
+    return hit || after ? static_cast<cudaError_t>(runtime.fail_code) : cudaSuccess;
+}
+
+#define ENTER(name)                                          \
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex); \
+    do {                                                     \
+        cudaError_t enter_code = shim::call(name);           \
+        if (enter_code != cudaSuccess) return enter_code;    \
+    } while (0)
+
+void complain(const std::string &what) {
+    runtime.complaints.push_back(what);
+}
+
+bool all_zero(const void *memory, size_t bytes) {
+    const unsigned char *byte = static_cast<const unsigned char *>(memory);
+    return std::all_of(byte, byte + bytes, [](unsigned char b) { return b == 0; });
+}
+
+// [memory, memory + bytes) must lie in one allocation of the map.
+void check_range(const std::map<void *, size_t> &owner, const void *memory, size_t bytes,
+                 const char *call_name) {
+    auto after = owner.upper_bound(const_cast<void *>(memory));
+    const char *at = static_cast<const char *>(memory);
+    if (after != owner.begin()) {
+        auto range = std::prev(after);
+        const char *start = static_cast<const char *>(range->first);
+        if (at >= start && at + bytes <= start + range->second) return;
+    }
+    complain(std::string(call_name) + ": outside of device memory");
+}
+
+cudaError_t drain(CUstream_st *stream) {
+    while (!stream->work.empty()) {
+        std::function<cudaError_t()> next = std::move(stream->work.front());
+        stream->work.pop_front();
+        cudaError_t code = next();
+        if (stream->error == cudaSuccess) stream->error = code;
+    }
+    return stream->error;
+}
+
+cudaError_t release(std::map<void *, size_t> &owner, void *memory, const char *name, bool wiped) {
+    if (!memory) return cudaSuccess;
+    auto found = owner.find(memory);
+    if (found == owner.end()) {
+        complain(std::string(name) + ": not allocated");
+        return cudaErrorInvalidValue;
+    }
+    // Flags are no secret; they are the only small buffers.
+    if (wiped && !all_zero(memory, found->second)) complain(std::string(name) + ": not wiped");
+    std::free(memory);
+    owner.erase(found);
+    return cudaSuccess;
+}
+
+} // namespace
+
+int enqueue_launch(void *stream, std::function<int()> run) {
+    std::lock_guard<std::recursive_mutex> lock(mutex);
+    cudaError_t code = call("launch");
+    if (code != cudaSuccess) return code;
+    if (!stream) return run();
+    static_cast<CUstream_st *>(stream)->work.push_back(
+        [run] { return static_cast<cudaError_t>(run()); });
+    return 0;
+}
+
+} // namespace shim
+
+using shim::runtime;
+
+extern "C" {
+
+cudaError_t cudaGetDeviceCount(int *count) {
+    ENTER("cudaGetDeviceCount");
+    *count = 0;
+    if (runtime.driver == 0) return cudaErrorInsufficientDriver; // as the real one without a driver
+    if (runtime.driver < 13000) return cudaErrorInsufficientDriver;
+    if (runtime.devices == 0) return cudaErrorNoDevice;
+    *count = runtime.devices;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
+    ENTER("cudaGetDeviceProperties");
+    *properties = {};
+    std::snprintf(properties->name, sizeof properties->name, "Make-believe GPU %d", device);
+    properties->major = runtime.major;
+    properties->minor = runtime.minor;
+    properties->multiProcessorCount = 1;
+    properties->totalGlobalMem = runtime.memory;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+    *version = runtime.driver;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+    *version = 13000;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device) {
+    ENTER("cudaSetDevice");
+    return device < runtime.devices ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+cudaError_t cudaSetDeviceFlags(unsigned) {
+    ENTER("cudaSetDeviceFlags");
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize(void) {
+    ENTER("cudaDeviceSynchronize");
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
+    ENTER("cudaMemGetInfo");
+    *available = runtime.memory - runtime.device_bytes;
+    *total = runtime.memory;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    ENTER("cudaMalloc");
+    if (bytes > runtime.memory - runtime.device_bytes) return cudaErrorMemoryAllocation;
+    *memory = std::malloc(bytes);
+    std::memset(*memory, 0xd1, bytes);
+    runtime.device_memory[*memory] = bytes;
+    runtime.device_bytes += bytes;
+    runtime.device_peak = std::max(runtime.device_peak, runtime.device_bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *memory) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    auto found = runtime.device_memory.find(memory);
+    size_t bytes = found == runtime.device_memory.end() ? 0 : found->second;
+    runtime.device_bytes -= bytes;
+    bool secret = bytes > (64 << 10) && !runtime.fail_call; // the flags are smaller
+    return shim::release(runtime.device_memory, memory, "cudaFree", secret);
+}
+
+cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned) {
+    ENTER("cudaHostAlloc");
+    *memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    std::memset(*memory, 0xd2, bytes);
+    runtime.pinned_memory[*memory] = bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *memory) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    return shim::release(runtime.pinned_memory, memory, "cudaFreeHost", !runtime.fail_call);
+}
+
+cudaError_t cudaMemset(void *memory, int value, size_t bytes) {
+    ENTER("cudaMemset");
+    shim::check_range(runtime.device_memory, memory, bytes, "cudaMemset");
+    std::memset(memory, value, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream) {
+    ENTER("cudaMemsetAsync");
+    shim::check_range(runtime.device_memory, memory, bytes, "cudaMemsetAsync");
+    stream->work.push_back([=] {
+        std::memset(memory, value, bytes);
+        return cudaSuccess;
+    });
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+    ENTER("cudaMemcpyAsync");
+    shim::check_range(runtime.device_memory, kind == cudaMemcpyHostToDevice ? to : from, bytes,
+                      "cudaMemcpyAsync");
+    stream->work.push_back([=] {
+        std::memcpy(to, from, bytes);
+        return cudaSuccess;
+    });
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    ENTER("cudaStreamCreateWithFlags");
+    *stream = new CUstream_st;
+    runtime.streams++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    ENTER("cudaStreamSynchronize");
+    return shim::drain(stream);
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    delete stream;
+    runtime.streams--;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError(void) {
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t code) {
+    switch (code) {
+    case cudaErrorMemoryAllocation:
+        return "out of memory";
+    case cudaErrorIllegalAddress:
+        return "an illegal memory access was encountered";
+    case cudaErrorLaunchFailure:
+        return "unspecified launch failure";
+    default:
+        return "some error";
+    }
+}
+
+const char *cudaGetErrorName(cudaError_t code) {
+    switch (code) {
+    case cudaErrorMemoryAllocation:
+        return "cudaErrorMemoryAllocation";
+    case cudaErrorIllegalAddress:
+        return "cudaErrorIllegalAddress";
+    case cudaErrorLaunchFailure:
+        return "cudaErrorLaunchFailure";
+    default:
+        return "cudaErrorUnknown";
+    }
+}
+
+} // extern "C"
