@@ -260,6 +260,15 @@ static int not_work(orr_job *job, const orr_walk_item *item) {
     return 1;
 }
 
+// A file that could not even be held is a failure like any other: passing over it would lose it.
+static void report_no_memory(orr_job *job, const orr_walk_item *item) {
+    orr_file_event event = {.outcome = ORR_OUT_FAILED,
+                            .source = item->source,
+                            .status = ORR_INTERNAL,
+                            .reason = "out of memory"};
+    report(job, &event);
+}
+
 // Takes the next file from the walk through its verb's open(). Returns it when there is work, NULL
 // at the end.
 static orr_job_file *next_file(orr_job *job) {
@@ -270,6 +279,7 @@ static orr_job_file *next_file(orr_job *job) {
             continue;
         }
         orr_job_file *file = file_new(job, &item);
+        if (!file) report_no_memory(job, &item);
         orr_walk_item_free(&item);
         if (!file) continue;
         orr_error error = {0};
@@ -418,7 +428,8 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
     if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
-        job->resume = orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring);
+        job->resume =
+            orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring, !o->dry_run);
         if (!job->resume)
             return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", o->output);
     }

@@ -48,7 +48,6 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
         if (status != ORR_OK || !orr_resume_find(job->resume, file->metadata, key->id,
                                                  job->options->profile, &finished, &name))
             return status;
-        free(file->target);
         file->target = name;
         if (finished)
             file->outcome = ORR_OUT_PRESENT;
@@ -59,6 +58,7 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
                 file->source, name ? name : "an output");
         return ORR_OK;
     }
+    if (!file->target) return ORR_OK; // an opaque name, and no output directory yet
     orr_status status =
         orr_target_finished(file, file->metadata, job->options->profile, &present, error);
     if (status == ORR_OK && present) file->outcome = ORR_OUT_PRESENT;
@@ -67,27 +67,24 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
 
 static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
+    int opaque = o->opaque_names && !file->job->root.only;
     orr_status status = set_metadata(file, error);
     if (status == ORR_OK) status = claim(file, error);
-    if (status == ORR_OK && file->outcome == ORR_OUT_SKIPPED) return ORR_OK;
-    if (status == ORR_OK && !file->job->resume) {
-        file->target =
-            orr_target_name(file->job, file->relative, file->header.file_id, o->opaque_names);
+    if (status != ORR_OK || file->outcome != ORR_OUT_DONE) return status;
+    if (!opaque) {
+        file->target = orr_target_name(file->job, file->relative, file->header.file_id, 0);
         if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     }
-    if (status == ORR_OK) status = look_for_output(file, error);
-    if (status != ORR_OK || file->outcome == ORR_OUT_PRESENT) return status;
+    status = look_for_output(file, error);
+    if (status != ORR_OK || file->outcome != ORR_OUT_DONE) return status;
     if (o->dry_run) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;
     }
     status = orr_file_new_secret(file, file->bytes, o->profile, error);
     if (status != ORR_OK) return status;
-    if (file->job->options->opaque_names) {
-        free(file->target);
-        file->target =
-            orr_target_name(file->job, file->relative, file->header.file_id, o->opaque_names);
-    }
+    if (opaque) file->target = orr_target_name(file->job, NULL, file->header.file_id, 1);
+    if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     if (o->profile == ORR_PROFILE_PAPER) {
         file->whole = orr_paper_encrypt_whole;
         return ORR_OK;
@@ -95,7 +92,7 @@ static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
     file->segments = file->to->geometry.segments;
     file->digests = calloc(file->segments, sizeof *file->digests);
     if (o->sha256) file->sha = EVP_MD_CTX_new();
-    if (!file->target || !file->digests ||
+    if (!file->digests ||
         (o->sha256 && (!file->sha || !EVP_DigestInit_ex(file->sha, EVP_sha256(), NULL))))
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     return ORR_OK;

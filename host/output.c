@@ -40,7 +40,7 @@ static int make_directories(const char *path) {
     return result;
 }
 
-// Does OUT name a file rather than a directory? (README, "Where outputs go")
+// Does OUT name a file rather than a directory? (docs/CLI.md, "Where outputs go")
 static int names_a_file(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
@@ -123,7 +123,9 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         memcpy(component, p, n);
         component[n] = 0;
         p += n + 1;
-        if (create && mkdirat(fd, component, 0777) != 0 && errno != EEXIST) {
+        // A new directory is made durable in its parent: nobody flushes that later.
+        int made = create && mkdirat(fd, component, 0777) == 0;
+        if (create && (made ? fsync(fd) != 0 && errno != EINVAL : errno != EEXIST)) {
             orr_status status = io_error(error, relative, "create its directory");
             close(fd);
             return status;
@@ -160,28 +162,33 @@ static char *partial_name(const char *name) {
     return partial;
 }
 
+// Is `name` still the file that is open as `fd`?
+static int is_same_file(int directory, const char *name, int fd) {
+    struct stat named, opened;
+    return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
 // Creates the partial file and locks it, so that a second writer of the same name is refused
 // instead of taking the first one's file away. One without a lock was left by a killed run and is
 // replaced. Returns its descriptor, or -1 with errno (EBUSY: it is being written).
 static int create_partial(const orr_output *output) {
     for (int tries = 0; tries < 3; tries++) {
-        struct stat mine, found;
         int fd = openat(output->directory, output->partial,
                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 && errno != EEXIST) return -1;
         if (fd >= 0) {
             int locked = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
             // Between the two calls another writer may have taken it for a stale one.
-            if (locked && fstat(fd, &mine) == 0 &&
-                fstatat(output->directory, output->partial, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-                mine.st_ino == found.st_ino && mine.st_dev == found.st_dev)
-                return fd;
+            if (locked && is_same_file(output->directory, output->partial, fd)) return fd;
             close(fd);
             break;
         }
         int old = openat(output->directory, output->partial,
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        int busy = old >= 0 && flock(old, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        // Another writer may have replaced the stale one before it was locked here.
+        int busy = old >= 0 && ((flock(old, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+                                !is_same_file(output->directory, output->partial, old));
         int removed =
             !busy && (unlinkat(output->directory, output->partial, 0) == 0 || errno == ENOENT);
         int number = errno;
@@ -239,6 +246,11 @@ orr_status orr_output_commit(orr_output *output, orr_error *error) {
     orr_status status = ORR_OK;
     if (fsync(output->fd) != 0) {
         status = io_error(error, output->shown, "flush this file");
+    } else if (!is_same_file(output->directory, output->partial, output->fd)) {
+        status = orr_fail(error, ORR_IO,
+                          "%s: its partial file was removed or replaced while it was written: run "
+                          "the same command again",
+                          output->shown);
     } else if (syscall(SYS_renameat2, output->directory, output->partial, output->directory,
                        output->name, 1u /* RENAME_NOREPLACE */) != 0) {
         // File systems without that flag: a hard link never replaces either.
@@ -272,7 +284,9 @@ orr_status orr_output_commit(orr_output *output, orr_error *error) {
 
 void orr_output_abort(orr_output *output) {
     if (!output->name && !output->partial && !output->shown) return;
-    if (output->partial && output->fd >= 0) unlinkat(output->directory, output->partial, 0);
+    if (output->partial && output->fd >= 0 &&
+        is_same_file(output->directory, output->partial, output->fd))
+        unlinkat(output->directory, output->partial, 0);
     if (output->fd >= 0) close(output->fd);
     if (output->directory >= 0) close(output->directory);
     free(output->name);

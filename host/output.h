@@ -43,12 +43,13 @@ typedef struct orr_output {
 // directory gives *directory = -1 and ORR_OK. The caller closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
                                 int *directory, const char **name, orr_error *error);
-// Creates the partial file (0600, read and write, locked) of `relative`, replacing a partial left by
-// a killed run, and reserves `bytes` when that is known (0: not). ORR_EXISTS when another writer has
-// this name in hand.
+// Creates the partial file (0600, read and write, locked) of `relative`, replacing a partial left
+// by a killed run, and reserves `bytes` when that is known (0: not). ORR_EXISTS when another writer
+// has this name in hand.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
 // fsync, rename to the final name without replacing (ORR_EXISTS), fsync of the directory, close.
+// ORR_IO when the partial name is no longer this file: what has it now is not for that name.
 orr_status orr_output_commit(orr_output *output, orr_error *error);
 // Closes and removes the partial file. Does nothing on an output that was never begun (all zero) or
 // is committed.

@@ -71,6 +71,48 @@ class Jobs(Case):
         self.assertRegex(err, r"would encrypt 3 files\n\Z")
         self.assertFalse(Path("out").exists())
 
+    def test_two_inputs_with_one_path(self):
+        for n in "12":
+            Path(n).mkdir()
+            Path(n, "slice").write_bytes(os.urandom(9_000_000))
+            os.utime(Path(n, "slice"), (1, 1))  # the same size and time: nothing but the path tells
+        for options in ([], ["--names", "opaque"]):
+            status, _, err = run("encrypt", "-k", "keys", "1/slice", "2/slice", "-o", "one" + "".join(options), *options)
+            self.assertEqual(status, 3, err)
+            self.assertIn("2/slice: another file of this job has the same path", err)
+        self.assertEqual(run("verify", "-k", "keys", "one")[0], 0)
+        self.assertEqual(run("decrypt", "-k", "keys", "one", "-o", "plain")[0], 0)
+        self.assertEqual(Path("plain/slice").read_bytes(), Path("1/slice").read_bytes())
+        status, _, err = run("encrypt", "-k", "keys", "1/slice", "in", "1/slice", "-o", "once", "-v")
+        self.assertEqual(status, 0, err)
+        self.assertIn("given before", err)
+        # Two encrypted files of one original path: neither decrypt nor reencrypt drops one in silence.
+        for n in "12":
+            self.assertEqual(run("encrypt", "-k", "keys", n + "/slice", "-o", "two/" + n)[0], 0)
+        Path("two/2/slice.orr.tif").chmod(0o600)
+        with open("two/2/slice.orr.tif", "r+b") as file:
+            file.seek(-9, 2)
+            file.write(b"!!!!!!!!!")
+        for verb in ("decrypt", "reencrypt"):
+            status, _, err = run(verb, "-k", "keys", "two", "-o", "from-" + verb)
+            self.assertEqual(status, 3, err)
+            self.assertIn("two/2/slice.orr.tif: another file of this job", err)
+            self.assertEqual([p.name for p in Path("from-" + verb).iterdir() if not p.name.startswith(".")],
+                             ["slice" if verb == "decrypt" else "slice.orr.tif"])
+        self.assertEqual(Path("from-decrypt/slice").read_bytes(), Path("1/slice").read_bytes())
+
+    def test_dry_run_leaves_partial_files(self):
+        Path("out").mkdir()
+        partial = Path("out", "a" * 64 + ".orr.tif.orrery-partial")
+        partial.write_bytes(b"of a job at work")
+        for verb, source in (("encrypt", "in"), ("reencrypt", "in")):
+            run(verb, "-k", "keys", source, "-o", "out", "--names", "opaque", "--dry-run")
+            self.assertTrue(partial.exists())
+        err = run("encrypt", "-k", "keys", "in", "-o", "none", "--names", "opaque", "--dry-run")[2]
+        self.assertIn("would encrypt in/a.bin\n", err)
+        self.assertEqual(self.encrypt("--names", "opaque", "-q")[0], 0)
+        self.assertFalse(partial.exists())
+
     def test_json(self):
         weird = os.fsencode("in/") + b"bad\xff\x1bname\n"
         Path(os.fsdecode(weird)).write_bytes(b"x")

@@ -47,7 +47,9 @@ class Tree : public ::testing::Test {
         orr_walk_item item;
         while (orr_walk_next(w, &item)) {
             found.push_back({item.relative ? item.relative : "(null)", item.kind});
-            if (item.kind == ORR_WALK_FILE) EXPECT_GE(item.fd, 0);
+            if (item.kind == ORR_WALK_FILE) {
+                EXPECT_GE(item.fd, 0);
+            }
             orr_walk_item_free(&item);
         }
         orr_walk_close(w);
@@ -130,6 +132,37 @@ TEST_F(Tree, OutputAppearsWholeAndReplacesNothing) {
     orr_output_root second;
     EXPECT_EQ(ORR_IO, orr_output_root_open(&second, (root + "/x/y").c_str(), 0, 0, &error))
         << "one job at a time";
+    orr_output_root_close(&out);
+}
+
+// The name of a partial file belongs to one writer: else the first to finish would give its final
+// name to what the other is still writing.
+TEST_F(Tree, OutputHasOneWriter) {
+    orr_output_root out;
+    orr_output first, second;
+    orr_error error;
+    std::string partial = root + "/out/name" ORR_PARTIAL_SUFFIX;
+    ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/out").c_str(), 0, 0, &error));
+    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error)) << error.text;
+    ASSERT_EQ(5, write(first.fd, "first", 5));
+    EXPECT_EQ(ORR_EXISTS, orr_output_begin(&second, &out, "name", 0, &error));
+    EXPECT_NE(nullptr, strstr(error.text, "is being written")) << error.text;
+    EXPECT_EQ(0, access(partial.c_str(), F_OK)) << "the refused writer takes nothing away";
+    ASSERT_EQ(ORR_OK, orr_output_commit(&first, &error)) << error.text;
+    struct stat st;
+    ASSERT_EQ(0, stat((root + "/out/name").c_str(), &st));
+    EXPECT_EQ(5, st.st_size);
+
+    ASSERT_EQ(0, unlink((root + "/out/name").c_str()));
+    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error));
+    ASSERT_EQ(0, unlink(partial.c_str()));
+    put("out/name" ORR_PARTIAL_SUFFIX); // somebody else's
+    EXPECT_EQ(ORR_IO, orr_output_commit(&first, &error));
+    EXPECT_NE(0, access((root + "/out/name").c_str(), F_OK)) << "not another file's bytes";
+    EXPECT_EQ(0, access(partial.c_str(), F_OK));
+    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error)) << "a stale one goes";
+    orr_output_abort(&first);
+    EXPECT_NE(0, access(partial.c_str(), F_OK));
     orr_output_root_close(&out);
 }
 
