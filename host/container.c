@@ -34,8 +34,12 @@ orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset,
         ssize_t put = pwrite(fd, at, bytes, (off_t)offset);
         if (put < 0 && errno == EINTR) continue;
         if (put <= 0) {
-            return orr_fail(error, ORR_IO, "%s: writing at byte %llu failed: %s", name,
-                            (unsigned long long)offset, put < 0 ? strerror(errno) : "no space");
+            int number = put < 0 ? errno : ENOSPC;
+            return orr_fail(error, ORR_IO, "%s: writing at byte %llu failed: %s%s", name,
+                            (unsigned long long)offset, strerror(number),
+                            number == ENOSPC || number == EDQUOT
+                                ? ": free some space and run the same command again"
+                                : "");
         }
         at += put;
         offset += (uint64_t)put;

@@ -1,0 +1,16 @@
+"""A short run of scripts/crash-test: kill -9 and polite signals at random moments of every verb."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SOURCE = Path(os.environ.get("SOURCE", Path(__file__).resolve().parent.parent))
+COMMON = [sys.executable, str(SOURCE / "scripts" / "crash-test"), "--files", "60", "--mebibytes", "24"]
+if os.access("/dev/shm", os.W_OK):
+    COMMON += ["--dir", "/dev/shm"]
+
+for options in (["--rounds", "20"], ["--rounds", "6", "--signal", "POLITE"]):
+    print(" ".join(options), flush=True)
+    status = subprocess.run(COMMON + options, check=False).returncode
+    if status:
+        sys.exit(status)

@@ -1,0 +1,183 @@
+// Makes one chosen system call of a program go wrong: LD_PRELOAD=libfault.so
+// ORRERY_FAULT=CALL:N:ACTION[:PART]
+//
+// CALL    open (creation only), read, write, pread, pwrite, fsync, rename, unlink, fallocate,
+// fchmod, futimens, or any
+//         of those that change something: change
+// N       which such call counts, from 1; 0: every one
+// ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS), short (half of the bytes), kill
+// (SIGKILL before the
+//         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
+//         (SIGTERM, then the call)
+// PART    only calls on files whose path contains this
+//
+// ORRERY_FAULT_LOG names a file that gets a line for every call that counts, so that a test knows
+// how many there are.
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER };
+
+static atomic_long seen;
+
+static int is_change(const char *call) {
+    return strcmp(call, "read") && strcmp(call, "pread");
+}
+
+static void log_call(const char *call, const char *path) {
+    const char *log = getenv("ORRERY_FAULT_LOG");
+    char line[512];
+    if (!log) return;
+    int fd =
+        (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) return;
+    int n = snprintf(line, sizeof line, "%s %.400s\n", call, path);
+    if (syscall(SYS_write, fd, line, (size_t)n) < 0) abort();
+    syscall(SYS_close, fd);
+}
+
+// What is to happen to this call. FAIL: errno is set.
+static int decide(const char *call, const char *path) {
+    static const struct {
+        const char *name;
+        int number;
+    } errors[] = {{"EIO", EIO},     {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT},
+                  {"EINTR", EINTR}, {"EACCES", EACCES}, {"EROFS", EROFS}};
+    const char *fault = getenv("ORRERY_FAULT");
+    char wanted[16] = "", action[16] = "", part[256] = "";
+    long n = 0;
+    if (!fault || sscanf(fault, "%15[^:]:%ld:%15[^:]:%255[^\n]", wanted, &n, action, part) < 3)
+        return GO_ON;
+    if (strcmp(wanted, call) && !(!strcmp(wanted, "change") && is_change(call))) return GO_ON;
+    if (!strstr(path, part)) return GO_ON;
+    log_call(call, path);
+    long count = atomic_fetch_add(&seen, 1) + 1;
+    if (n && count != n) return GO_ON;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        if (strcmp(action, errors[i].name)) continue;
+        errno = errors[i].number;
+        return FAIL;
+    }
+    if (!strcmp(action, "kill")) raise(SIGKILL);
+    if (!strcmp(action, "term")) raise(SIGTERM);
+    return !strcmp(action, "short")   ? HALF
+           : !strcmp(action, "tear")  ? HALF_THEN_DIE
+           : !strcmp(action, "after") ? DIE_AFTER
+                                      : GO_ON;
+}
+
+static int decide_fd(const char *call, int fd) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    return decide(call, path);
+}
+
+static void die_if(int die) {
+    if (die) raise(SIGKILL);
+}
+
+#define ON_BYTES(call, fd, count, expression)                             \
+    int what = decide_fd(call, fd);                                       \
+    if (what == FAIL) return -1;                                          \
+    if ((what == HALF || what == HALF_THEN_DIE) && count > 1) count /= 2; \
+    ssize_t result = expression;                                          \
+    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);                   \
+    return result
+
+#define ON_RESULT(decision, expression)                 \
+    int what = decision;                                \
+    if (what == FAIL) return -1;                        \
+    int result = expression;                            \
+    die_if(what == HALF_THEN_DIE || what == DIE_AFTER); \
+    return result
+
+ssize_t read(int fd, void *buffer, size_t count) {
+    ON_BYTES("read", fd, count, REAL(read)(fd, buffer, count));
+}
+
+ssize_t pread(int fd, void *buffer, size_t count, off_t at) {
+    ON_BYTES("pread", fd, count, REAL(pread)(fd, buffer, count, at));
+}
+
+ssize_t write(int fd, const void *buffer, size_t count) {
+    if (fd <= 2) return REAL(write)(fd, buffer, count);
+    ON_BYTES("write", fd, count, REAL(write)(fd, buffer, count));
+}
+
+ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
+    ON_BYTES("pwrite", fd, count, REAL(pwrite)(fd, buffer, count, at));
+}
+
+int fsync(int fd) {
+    ON_RESULT(decide_fd("fsync", fd), REAL(fsync)(fd));
+}
+
+int fallocate(int fd, int mode, off_t at, off_t bytes) {
+    ON_RESULT(decide_fd("fallocate", fd), REAL(fallocate)(fd, mode, at, bytes));
+}
+
+int fchmod(int fd, mode_t mode) {
+    ON_RESULT(decide_fd("fchmod", fd), REAL(fchmod)(fd, mode));
+}
+
+int futimens(int fd, const struct timespec times[2]) {
+    ON_RESULT(decide_fd("futimens", fd), REAL(futimens)(fd, times));
+}
+
+int rename(const char *from, const char *to) {
+    ON_RESULT(decide("rename", from), REAL(rename)(from, to));
+}
+
+int unlink(const char *path) {
+    ON_RESULT(decide("unlink", path), REAL(unlink)(path));
+}
+
+int unlinkat(int directory, const char *path, int flags) {
+    ON_RESULT(decide("unlink", path), REAL(unlinkat)(directory, path, flags));
+}
+
+// renameat2 has no wrapper in older C libraries, so the program calls it by number.
+long syscall(long number, ...) {
+    long a[6];
+    va_list args;
+    va_start(args, number);
+    for (int i = 0; i < 6; i++) a[i] = va_arg(args, long);
+    va_end(args);
+    long (*real)(long, ...) = REAL(syscall);
+    int what = number == SYS_renameat2 ? decide("rename", (const char *)a[1]) : GO_ON;
+    if (what == FAIL) return -1;
+    long result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);
+    return result;
+}
+
+int open(const char *path, int flags, ...) {
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = va_arg(args, mode_t);
+    va_end(args);
+    ON_RESULT(flags & O_CREAT ? decide("open", path) : GO_ON, REAL(open)(path, flags, mode));
+}
+
+int openat(int directory, const char *path, int flags, ...) {
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = va_arg(args, mode_t);
+    va_end(args);
+    ON_RESULT(flags & O_CREAT ? decide("open", path) : GO_ON,
+              REAL(openat)(directory, path, flags, mode));
+}
