@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <xxhash.h>
 
 #define DEFAULT_MEMORY (256ull << 20)
+#define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
 #define FIXED_MEMORY (48ull << 20) // program, libraries, stacks, heads being written
 
 static const char *verb_name(orr_verb verb) {
@@ -403,6 +405,12 @@ static void stream_config(const orr_job_options *o, orr_stream_config *config) {
     uint64_t useful =
         2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
     config->chunks = (unsigned)(chunks < 2 ? 2 : chunks > useful ? useful : chunks);
+    // A file in flight may hold three descriptors: source, output, the output's directory.
+    struct rlimit limit;
+    uint64_t descriptors = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
+    uint64_t files = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 3 : 0;
+    files /= config->chunks;
+    config->pieces = (unsigned)(files < 1 ? 1 : files > UINT_MAX ? UINT_MAX : files);
 }
 
 static uint64_t paper_memory(const orr_job_options *o, unsigned workers) {
@@ -420,12 +428,29 @@ static void raise_descriptor_limit(void) {
     }
 }
 
+// An input that is the output directory itself: nothing could come of it but a mess in the sources.
+static orr_status refuse_output_as_input(const orr_job *job, orr_error *error) {
+    const orr_inputs *in = &job->options->inputs;
+    struct stat st;
+    for (size_t i = 0; i < in->count + in->listed_count; i++) {
+        const char *path = i < in->count ? in->paths[i] : in->listed[i - in->count];
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_dev == job->root.dev &&
+            st.st_ino == job->root.ino)
+            return orr_fail(error, ORR_USAGE,
+                            "%s: input and output are the same directory: choose another output",
+                            path);
+    }
+    return ORR_OK;
+}
+
 static orr_status open_output(orr_job *job, orr_error *error) {
     const orr_job_options *o = job->options;
     job->root.fd = -1;
     if (!o->output) return ORR_OK;
     orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
+    status = refuse_output_as_input(job, error);
+    if (status != ORR_OK) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
     if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
         job->resume =

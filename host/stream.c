@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PIECES 256 // in one chunk: bounds the files in flight
+#define MAX_PIECES \
+    256 // in one chunk, unless the configuration says less: bounds the files in flight
 
 typedef enum chunk_state {
     CHUNK_FREE,
@@ -86,7 +87,8 @@ static int same_cipher(const orr_cipher *a, const orr_cipher *b) {
 }
 
 static int fits(const engine *e, const chunk *c, const orr_piece *p) {
-    if (c->piece_count == MAX_PIECES) return 0;
+    unsigned most = e->config->pieces;
+    if (c->piece_count >= (most && most < MAX_PIECES ? most : MAX_PIECES)) return 0;
     if (p->tiles == 0) return 1;
     if (c->tiles + p->tiles > e->config->chunk_tiles || c->used + p->bytes > chunk_bytes(e))
         return 0;

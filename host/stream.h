@@ -55,6 +55,7 @@ typedef struct orr_stream_config {
     unsigned workers;     // threads for front and back, >= 1
     unsigned chunk_tiles; // capacity of a chunk; at least ORR_SEGMENT_TILES
     unsigned chunks;      // >= 2
+    unsigned pieces;      // at most so many in one chunk, which bounds the open files; 0: 256
 } orr_stream_config;
 
 // Runs until next() has returned 0 and every piece is through back(). ORR_INTERNAL when threads or
