@@ -1,0 +1,224 @@
+"""System calls that fail, and death at them (at every one with ORRERY_LONG=1): tests/support/preload/fault.c makes one call
+at a time go wrong."""
+import os
+import random
+import shutil
+import signal
+import unittest
+from pathlib import Path
+
+from support.cli import Case, run
+
+FAULT = os.environ.get("FAULT")
+SIZES = {"in/small": 1000, "in/sub/big": 7_000_000}  # one segment, two segments
+SEED = int(os.environ.get("ORRERY_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+VERBS = ("encrypt", "decrypt", "rewrap", "reencrypt")
+
+
+def setUpModule():
+    if not FAULT or not Path(FAULT).exists():
+        raise unittest.SkipTest("no FAULT library: run by ctest")
+    print(f"seed {SEED}", flush=True)
+    if "libasan" in Path("/proc/self/maps").read_text():
+        raise unittest.SkipTest("not under AddressSanitizer")
+
+
+def sampled(items):
+    """Every fourth, from a random start; all with ORRERY_LONG set."""
+    if os.environ.get("ORRERY_LONG"):
+        return items
+    start = random.Random(SEED).randrange(4)
+    return items[start::4]
+
+
+def broken(fault, *arguments, log=None):
+    """Runs a command while one call goes wrong."""
+    environment = {**os.environ, "LD_PRELOAD": FAULT, "ORRERY_FAULT": fault}
+    if log:
+        environment["ORRERY_FAULT_LOG"] = log
+    return run(*arguments, env=environment)
+
+
+class Faults(Case):
+    def setUp(self):
+        super().setUp()
+        first = self.keyring()
+        self.keys = [first, run("keyring", "add", "-k", "keys")[1].strip()]
+        for name, size in SIZES.items():
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(size))
+            os.utime(path, ns=(0, 1_400_000_000_987_654_321))
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
+        self.originals = {name: Path(name).read_bytes() for name in SIZES}
+
+    def done(self, *arguments):
+        status, out, err = run(*arguments)
+        self.assertEqual(status, 0, f"{arguments}: {err}")
+        return out
+
+    def command(self, verb):
+        common = [verb, "-q", "-j", "1", "-k", "keys"]
+        if verb == "rewrap":
+            return [*common, "--to", self.keys[1], "copy"]
+        return [*common, "in" if verb == "encrypt" else "sealed", "-o", "out"]
+
+    def fresh(self, verb):
+        for folder in ("out", "back", "copy"):
+            shutil.rmtree(folder, ignore_errors=True)
+        if verb == "rewrap":
+            shutil.copytree("sealed", "copy")
+
+    def assert_original(self, root):
+        names = {str(p.relative_to(root)) for p in Path(root).rglob("*") if p.is_file()}
+        self.assertEqual(names, set(SIZES))
+        for name, data in self.originals.items():
+            self.assertTrue(Path(root, name).read_bytes() == data, name)
+            self.assertEqual(Path(root, name).stat().st_mtime_ns, 1_400_000_000_987_654_321)
+
+    def assert_complete(self, verb):
+        self.assertEqual([str(p) for p in Path(".").rglob("*") if "partial" in p.name or "journal" in p.name], [])
+        if verb == "decrypt":
+            self.assert_original("out")
+        else:
+            result = "copy" if verb == "rewrap" else "out"
+            self.assertEqual(len([p for p in Path(result).rglob("*") if p.is_file()]), len(SIZES))
+            self.done("decrypt", "-q", "-k", "keys", result, "-o", "back")
+            self.assert_original("back")
+        self.assert_sources()
+
+    def assert_sources(self):
+        for name, data in self.originals.items():
+            self.assertTrue(Path(name).read_bytes() == data, f"{name} was changed")
+
+    def assert_no_half_file(self, verb):
+        """Whatever has a final name is whole, also after a failure."""
+        self.assert_sources()
+        for path in Path("out").rglob("*"):
+            if path.is_file() and "partial" not in path.name and "journal" not in path.name:
+                if verb == "decrypt":
+                    self.assertTrue(path.read_bytes() == self.originals[str(path.relative_to("out"))], path)
+                else:
+                    self.done("verify", "-q", "-k", "keys", str(path))
+        if verb == "rewrap":  # a torn slot is told by verify; every byte still comes back
+            self.done("decrypt", "-q", "-k", "keys", "copy", "-o", "back")
+            self.assert_original("back")
+            shutil.rmtree("back")
+
+    def points(self, verb, call):
+        """How many such calls an undisturbed run makes."""
+        self.fresh(verb)
+        Path("log").unlink(missing_ok=True)
+        status, _, err = broken(f"{call}:0:count:{os.getcwd() if call in ('pread', 'pwrite') else ''}", *self.command(verb), log="log")
+        self.assertEqual(status, 0, err)
+        return Path("log").read_text().splitlines() if Path("log").exists() else []
+
+    def test_death_at_every_change(self):
+        for verb in VERBS:
+            calls = self.points(verb, "change")
+            self.assertGreaterEqual(len(calls), 8, calls)
+            for n, call in sampled(list(enumerate(calls, 1))):
+                # Before the call; and within it, when it is a write, or behind it, when it is not.
+                for action in ("kill", "tear"):
+                    with self.subTest(verb=verb, n=n, call=call, action=action):
+                        self.fresh(verb)
+                        status, _, err = broken(f"change:{n}:{action}", *self.command(verb))
+                        self.assertEqual(status, -signal.SIGKILL, err)
+                        self.assert_no_half_file(verb)
+                        self.done(*self.command(verb))
+                        self.assert_complete(verb)
+
+    def test_errors(self):
+        for verb in VERBS:
+            for call, error in (("pread", "EIO"), ("pwrite", "EIO"), ("pwrite", "ENOSPC"), ("fsync", "EIO"), ("rename", "EIO"),
+                                ("fchmod", "EROFS"), ("futimens", "EROFS")):
+                calls = self.points(verb, call)
+                if not calls:
+                    continue
+                for n in sorted({1, (len(calls) + 1) // 2, len(calls)}):
+                    with self.subTest(verb=verb, call=call, error=error, n=n):
+                        self.fresh(verb)
+                        folder = os.getcwd() if call in ("pread", "pwrite") else ""
+                        status, _, err = broken(f"{call}:{n}:{error}:{folder}", *self.command(verb))
+                        self.assertEqual(status, 7, err)
+                        self.assertRegex(err, {"EIO": "Input/output error", "ENOSPC": "No space left on device.*free some space",
+                                               "EROFS": "Read-only file system"}[error])
+                        self.assertEqual([str(p) for p in Path(".").rglob("*partial*")], [])
+                        self.assert_no_half_file(verb)
+                        self.done(*self.command(verb))
+                        self.assert_complete(verb)
+
+    def test_no_output_can_be_created(self):
+        for verb in ("encrypt", "decrypt", "reencrypt"):
+            with self.subTest(verb=verb):
+                self.fresh(verb)
+                status, _, err = broken("open:0:EACCES:partial", *self.command(verb))
+                self.assertEqual(status, 7, err)
+                self.assertRegex(err, "cannot create this file: Permission denied: check permissions")
+                self.done(*self.command(verb))
+                self.assert_complete(verb)
+
+    def test_a_journal_that_cannot_be_had_stops_nothing(self):
+        self.fresh("encrypt")
+        status, _, err = broken("open:0:ENOSPC:journal", *self.command("encrypt"))
+        self.assertEqual(status, 0, err)
+        self.assert_complete("encrypt")
+
+    def test_interrupted_and_short_calls_change_nothing(self):
+        for verb in VERBS:
+            for call, action in (("pread", "short"), ("pwrite", "short"), ("pread", "EINTR"), ("pwrite", "EINTR")):
+                for n in (1, 2, 3) if os.environ.get("ORRERY_LONG") else (2,):
+                    with self.subTest(verb=verb, call=call, action=action, n=n):
+                        self.fresh(verb)
+                        status, _, err = broken(f"{call}:{n}:{action}:{os.getcwd()}", *self.command(verb))
+                        self.assertEqual(status, 0, err)
+                        self.assert_complete(verb)
+
+    def test_one_bad_file_does_not_hold_up_the_others(self):
+        self.fresh("encrypt")
+        status, _, err = broken("pread:0:EIO:in/small", *self.command("encrypt"))
+        self.assertEqual(status, 7, err)
+        self.assertRegex(err, "in/small: cannot read this file: Input/output error")
+        self.assertFalse(Path("out/in/small.orr.tif").exists())
+        self.done("verify", "-q", "-k", "keys", "out/in/sub/big.orr.tif")
+        self.done(*self.command("encrypt"))
+        self.assert_complete("encrypt")
+
+    def test_keyring_updates(self):
+        update = ("keyring", "add", "-k", "keys", "-q")
+        Path("log").unlink(missing_ok=True)
+        broken("change:0:count", *update, log="log")
+        for n, call in enumerate(Path("log").read_text().splitlines(), 1):
+            for action in ("kill", "tear", "EIO", "ENOSPC"):
+                with self.subTest(n=n, call=call, action=action):
+                    keys = self.done("keyring", "list", "-k", "keys", "--json")
+                    status, out, err = broken(f"change:{n}:{action}", *update)
+                    after = self.done("keyring", "list", "-k", "keys", "--json")
+                    # Either the old keyring or the new one, whole; never a key less.
+                    self.assertTrue(all(key in after for key in self.keys))
+                    if status == 0:
+                        self.assertIn(out.strip(), after)
+                    else:
+                        self.assertIn(status, (7, -signal.SIGKILL), err)
+                        self.assertIn(after.count('"key"'), (keys.count('"key"'), keys.count('"key"') + 1))
+                    self.done(*update)
+        self.done("verify", "-q", "-k", "keys", "sealed")
+        self.assertEqual(sorted(p.name for p in Path(".").glob("keys*")), ["keys", "keys.lock"])
+
+    def test_a_new_keyring_is_whole_or_absent(self):
+        new = ("keyring", "new", "-o", "fresh", "--no-passphrase", "-q", "--decoy", "decoy.png")
+        Path("log").unlink(missing_ok=True)
+        self.assertEqual(broken("change:0:count:fresh", *new, log="log")[0], 0)
+        Path("fresh").unlink()
+        for n, call in enumerate(Path("log").read_text().splitlines(), 1):
+            for error in ("EIO", "ENOSPC"):
+                with self.subTest(call=call, error=error):
+                    status, _, err = broken(f"change:{n}:{error}:fresh", *new)
+                    self.assertEqual(status, 7, err)
+                    self.assertFalse(Path("fresh").exists())
+                    self.done(*new)
+                    Path("fresh").unlink()
+
+
+if __name__ == "__main__":
+    unittest.main()
