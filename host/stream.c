@@ -198,16 +198,23 @@ static void retire(engine *e, chunk *c) {
     pthread_cond_broadcast(&e->changed);
 }
 
+// A worker thread and what it owns.
+typedef struct seat {
+    pthread_t thread;
+    engine *engine;
+    orr_worker worker;
+} seat;
+
 static void *work(void *argument) {
-    engine *e = argument;
-    orr_worker worker = {orr_gcm_new((const uint8_t[32]){0})};
+    seat *self = argument;
+    engine *e = self->engine;
     pthread_mutex_lock(&e->lock);
     for (;;) {
         chunk *c = NULL;
         orr_piece *p = drain(e, &c);
         if (p) {
             pthread_mutex_unlock(&e->lock);
-            e->ops->back(e->context, p, &worker);
+            e->ops->back(e->context, p, &self->worker);
             pthread_mutex_lock(&e->lock);
             retire(e, c);
             continue;
@@ -215,7 +222,7 @@ static void *work(void *argument) {
         p = plan(e, &c);
         if (p) {
             pthread_mutex_unlock(&e->lock);
-            e->ops->front(e->context, p, &worker);
+            e->ops->front(e->context, p, &self->worker);
             pthread_mutex_lock(&e->lock);
             c->reading--;
             advance(e, c);
@@ -228,7 +235,6 @@ static void *work(void *argument) {
     }
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
-    orr_gcm_free(worker.gcm);
     return NULL;
 }
 
@@ -321,25 +327,38 @@ static void release(engine *e) {
     orr_wipe(&e->stashed, sizeof e->stashed);
 }
 
+// Starts up to config->workers threads and returns how many run: with fewer the job is only slower.
+static unsigned start_workers(engine *e, seat *seats) {
+    unsigned started = 0;
+    while (started < e->config->workers) {
+        seat *s = &seats[started];
+        s->engine = e;
+        s->worker.gcm = orr_gcm_new((const uint8_t[32]){0});
+        if (!s->worker.gcm || pthread_create(&s->thread, NULL, work, s) != 0) {
+            orr_gcm_free(s->worker.gcm);
+            break;
+        }
+        started++;
+    }
+    return started;
+}
+
 orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops *ops, void *context,
                           orr_error *error) {
     engine e = {.config = config, .ops = ops, .context = context};
     orr_backend_properties properties;
+    pthread_t driver;
     config->backend->api->properties(config->backend, &properties);
     e.separate = properties.separate_output;
-    pthread_t *threads = calloc(config->workers + 1, sizeof *threads);
-    unsigned started = 0;
+    seat *seats = calloc(config->workers, sizeof *seats);
     pthread_mutex_init(&e.lock, NULL);
     pthread_cond_init(&e.changed, NULL);
     orr_status status =
-        threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
-    if (status == ORR_OK && pthread_create(&threads[0], NULL, cipher, &e) != 0) {
+        seats ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
+    if (status == ORR_OK && pthread_create(&driver, NULL, cipher, &e) != 0) {
         status = orr_fail(error, ORR_INTERNAL, "cannot start a thread");
     } else if (status == ORR_OK) {
-        // With fewer workers than asked for the job only runs slower; with none it cannot run.
-        while (started < config->workers &&
-               pthread_create(&threads[started + 1], NULL, work, &e) == 0)
-            started++;
+        unsigned started = start_workers(&e, seats);
         if (!started) {
             status = orr_fail(error, ORR_INTERNAL, "cannot start a worker thread");
             pthread_mutex_lock(&e.lock);
@@ -347,10 +366,14 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
             pthread_cond_broadcast(&e.changed);
             pthread_mutex_unlock(&e.lock);
         }
-        for (unsigned i = 0; i <= started; i++) pthread_join(threads[i], NULL);
+        for (unsigned i = 0; i < started; i++) {
+            pthread_join(seats[i].thread, NULL);
+            orr_gcm_free(seats[i].worker.gcm);
+        }
+        pthread_join(driver, NULL);
     }
     release(&e);
-    free(threads);
+    free(seats);
     pthread_cond_destroy(&e.changed);
     pthread_mutex_destroy(&e.lock);
     return status;
