@@ -427,8 +427,9 @@ class Keystream(Case):
 class Devices(Case):
     def test_devices(self):
         status, out, err = run("devices")
-        self.assertEqual((status, err), (0, ""))
-        self.assertRegex(out, r"\Acpu +cpu \w+, \d+ threads?; self-test ok\n\Z")
+        self.assertEqual(status, 0, err)
+        self.assertRegex(out, r"\Acpu +cpu \w+, \d+ threads?; self-test ok\n(cuda:\d+ .*; self-test ok\n)*\Z")
+        self.assertEqual("cuda:" not in out, "no CUDA device: " in err, "either a device or the reason why not")
         device = self.messages(run("devices", "--json")[1], 0)[0]
         self.assertEqual((device["message_type"], device["device"], device["self_test_passed"]), ("device", "cpu", True))
         self.assertGreaterEqual(device["threads"], 1)

@@ -1,19 +1,18 @@
 // From --device to an open backend that has passed its self-test.
 #include "host/cli/cli.h"
+#include "kernels/device.h"
+
+// A device failed and the CPU goes on with the same bytes: the operator should know, whatever the
+// job's outcome.
+static void report_failure(void *context, const orr_error *error, int stopped) {
+    orr_cli *cli = context;
+    orr_console_warn(&cli->console, 1, "%s; %s", error->text,
+                     stopped ? "the device is not used any more, the CPU goes on"
+                             : "redone on the CPU");
+}
 
 orr_status orr_cli_backend(orr_cli *cli, orr_backend **backend, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
-    *backend = NULL;
-    if (a->device == ORR_DEVICE_CUDA) {
-        return orr_fail(error, ORR_UNSUPPORTED,
-                        "no CUDA backend is built into this program; use --device cpu, or auto");
-    }
-    orr_status status = orr_cpu_backend_open(a->jobs, ORR_SIMD_BEST, backend, error);
-    if (status != ORR_OK) return status;
-    status = orr_backend_self_test(*backend, error);
-    if (status != ORR_OK) {
-        (*backend)->api->close(*backend);
-        *backend = NULL;
-    }
-    return status;
+    orr_device_options options = {.threads = a->jobs, .report = report_failure, .context = cli};
+    return orr_device_open(a->device, &options, backend, error);
 }

@@ -103,21 +103,14 @@ static orr_status set_mu(orr_arguments *a, const char *value, orr_error *error) 
 
 static orr_status set_device(orr_arguments *a, const char *value, orr_error *error) {
     uint64_t number = 0;
-    if (strcmp(value, "auto") == 0) {
-        a->device = ORR_DEVICE_AUTO;
-    } else if (strcmp(value, "cpu") == 0) {
-        a->device = ORR_DEVICE_CPU;
-    } else if (strcmp(value, "cuda") == 0) {
-        a->device = ORR_DEVICE_CUDA;
-    } else if (strncmp(value, "cuda:", 5) == 0 &&
-               orr_value_count(value + 5, "--device cuda:N", 0, 255, &number, NULL) == ORR_OK) {
-        a->device = ORR_DEVICE_CUDA;
-        a->device_number = (unsigned)number;
-    } else {
-        return orr_fail(error, ORR_USAGE, "--device takes auto, cpu, cuda or cuda:N, not \"%s\"",
-                        value);
-    }
-    return ORR_OK;
+    a->device = value;
+    if (strcmp(value, "auto") == 0 || strcmp(value, "cpu") == 0 || strcmp(value, "cuda") == 0)
+        return ORR_OK;
+    if (strncmp(value, "cuda:", 5) == 0 &&
+        orr_value_count(value + 5, "--device cuda:N", 0, 255, &number, NULL) == ORR_OK)
+        return ORR_OK;
+    return orr_fail(error, ORR_USAGE, "--device takes auto, cpu, cuda or cuda:N, not \"%s\"",
+                    value);
 }
 
 static orr_status set_jobs(orr_arguments *a, const char *value, orr_error *error) {

@@ -34,12 +34,6 @@ typedef enum orr_command_id {
     ORR_COMMAND_COUNT
 } orr_command_id;
 
-typedef enum orr_device_choice {
-    ORR_DEVICE_AUTO,
-    ORR_DEVICE_CPU,
-    ORR_DEVICE_CUDA
-} orr_device_choice;
-
 // What a command line says. Strings point into argv; the two arrays are owned.
 typedef struct orr_arguments {
     const struct orr_command *command; // NULL: the options below stand before any command
@@ -53,8 +47,8 @@ typedef struct orr_arguments {
     orr_profile profile;
     uint32_t rule;
     double mu; // 0: the published value
-    orr_device_choice device;
-    unsigned device_number, jobs;
+    const char *device; // auto, cpu, cuda or cuda:N
+    unsigned jobs;
     uint64_t mem, bytes; // bytes: UINT64_MAX without --bytes
     unsigned subset_n, subset_of, shard_i, shard_n;
     double subset_share;

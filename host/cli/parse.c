@@ -249,6 +249,7 @@ orr_status orr_arguments_parse(orr_arguments *a, int argc, char **argv, orr_erro
     *a = (orr_arguments){.passphrase_fd = -1,
                          .new_passphrase_fd = -1,
                          .profile = ORR_PROFILE_ARCHIVE,
+                         .device = "auto",
                          .bytes = UINT64_MAX};
     int skip = 0;
     orr_status status = parse_command(a, argc, argv, &skip, error);
