@@ -74,7 +74,7 @@ SORT_INLINE void sort_keys(uint32_t words[128]) {
     for (int v = 0; v < 16; v++) key[v] = _mm256_loadu_si256((const __m256i *)&words[8 * v]);
     for (int run = 2; run <= 16; run *= 2) {
         for (int v = 0; v < 16; v++) {
-            int mirror = v ^ (run - 1);
+            int mirror = (v ^ (run - 1)) & 15; // & 15: gcc 13 takes it for 16 otherwise
             if (v < mirror) sort_vectors(key, v, mirror);
         }
         sort_runs(key, run / 4);
