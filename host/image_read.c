@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/crypto.h"
 #include "host/image_internal.h"
 
 // libtiff hands out 16-bit samples in the machine's byte order; the rectangles below are
@@ -351,6 +352,7 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
             }
         }
     }
+    orr_wipe(pixels, stride * high);
     free(pixels);
     return good ? ORR_OK : libtiff_failed(source, index, "cannot be decoded", error);
 }

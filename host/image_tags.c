@@ -236,8 +236,10 @@ static orr_status read_value(orr_tiff_file *file, const orr_raw_entry *entry, or
         *tag = (orr_tag){entry->id, entry->type, (uint32_t)entry->count, (uint32_t)bytes, value};
         file->budget -= bytes;
     } else {
+        orr_wipe(value, bytes);
         free(value);
     }
+    orr_wipe(raw, bytes);
     free(raw);
     return status;
 }

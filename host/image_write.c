@@ -149,6 +149,7 @@ orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const 
             }
         }
     }
+    orr_wipe(pixels, bytes);
     free(pixels);
     if (good) good = TIFFWriteDirectory(writer->tif);
     return good ? ORR_OK : write_failed(writer, "a page cannot be written", error);

@@ -185,18 +185,22 @@ void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES])
     memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
 }
 
+static mode_t default_mode;
+
+static void read_umask(void) {
+    FILE *status = fopen("/proc/self/status", "re"); // umask(2) cannot ask without changing it
+    char line[128];
+    mode_t mask = 022;
+    while (status && fgets(line, sizeof line, status))
+        if (!strncmp(line, "Umask:", 6)) mask = (mode_t)strtoul(line + 6, NULL, 8);
+    if (status) fclose(status);
+    default_mode = 0666 & ~mask;
+}
+
 mode_t orr_default_mode(void) {
-    static mode_t mask = (mode_t)-1; // a race writes the same value twice
-    if (mask == (mode_t)-1) {
-        FILE *status = fopen("/proc/self/status", "re");
-        char line[128];
-        mode_t found = 022;
-        while (status && fgets(line, sizeof line, status))
-            if (!strncmp(line, "Umask:", 6)) found = (mode_t)strtoul(line + 6, NULL, 8);
-        if (status) fclose(status);
-        mask = found;
-    }
-    return 0666 & ~mask;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_umask);
+    return default_mode;
 }
 
 orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {

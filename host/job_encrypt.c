@@ -138,8 +138,7 @@ static void encrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worke
     if (orr_segment_seal_write(file, piece, worker, &error) != ORR_OK) orr_file_fail(file, &error);
 }
 
-// Did the source stay what it was at open?
-static orr_status check_source(const orr_job_file *file, orr_error *error) {
+orr_status orr_file_check_source(const orr_job_file *file, orr_error *error) {
     struct stat now;
     if (fstat(file->fd, &now) != 0)
         return orr_fail(error, ORR_IO, "%s: %s", file->source, strerror(errno));
@@ -152,7 +151,7 @@ static orr_status check_source(const orr_job_file *file, orr_error *error) {
 }
 
 static orr_status encrypt_finish(orr_job_file *file, orr_error *error) {
-    orr_status status = check_source(file, error);
+    orr_status status = orr_file_check_source(file, error);
     if (status != ORR_OK) return status;
     if (file->sha && !EVP_DigestFinal_ex(file->sha, file->metadata->sha256, NULL))
         return orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", file->source);

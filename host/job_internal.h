@@ -117,6 +117,8 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
                                  orr_error *error);
 // Writes the head, checks on the CPU if asked, sets the mode, commits.
 orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
+// Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read.
+orr_status orr_file_check_source(const orr_job_file *file, orr_error *error);
 // Restores mode and mtime of a decrypted output and commits it.
 orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error);
 // The permission bits that creating a file normally gives (0666 less the umask): outputs are made

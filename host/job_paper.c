@@ -54,6 +54,7 @@ static orr_status hash_source(orr_job_file *file, orr_error *error) {
     }
     if (status == ORR_OK) EVP_DigestFinal_ex(sha, file->metadata->sha256, NULL);
     EVP_MD_CTX_free(sha);
+    orr_wipe(buffer, 1 << 20);
     free(buffer);
     return status;
 }
@@ -66,6 +67,7 @@ void orr_paper_encrypt_whole(orr_job_file *file) {
     orr_status status = file->metadata->has_sha256 ? hash_source(file, &error) : ORR_OK;
     if (status == ORR_OK) status = orr_file_output(file, 0, &error);
     if (status == ORR_OK) status = orr_paper_encrypt(&request, file->fd, file->output.fd, &error);
+    if (status == ORR_OK) status = orr_file_check_source(file, &error);
     if (status == ORR_OK) status = commit(file, &error);
     finish(file, status, &error);
 }
