@@ -18,7 +18,8 @@ extern "C" {
 typedef enum orr_tile_op {
     ORR_TILE_ENCRYPT,
     ORR_TILE_DECRYPT,
-    ORR_TILE_REENCRYPT // decrypt under `key`, encrypt under `new_key`; no plaintext leaves the device
+    ORR_TILE_REENCRYPT // decrypt under `key`, encrypt under `new_key`; no plaintext leaves the
+                       // device
 } orr_tile_op;
 
 typedef struct orr_tile_task {
@@ -41,11 +42,15 @@ typedef struct orr_batch {
     void *ticket; // the backend's own
 } orr_batch;
 
+// For backends, at submit(): a bad batch would make a device write outside its buffers.
+// ORR_INTERNAL, for it is a bug of the caller.
+orr_status orr_batch_check(const orr_batch *batch, orr_error *error);
+
 typedef struct orr_backend_properties {
-    char name[128];   // "cpu avx2, 2 threads", "NVIDIA RTX A6000"
-    unsigned threads; // CPU threads it uses itself
-    size_t memory;    // bytes it may use, 0 when unknown
-    unsigned depth;   // batches worth keeping in flight
+    char name[128];      // "cpu avx2, 2 threads", "NVIDIA RTX A6000"
+    unsigned threads;    // CPU threads it uses itself
+    size_t memory;       // bytes it may use, 0 when unknown
+    unsigned depth;      // batches worth keeping in flight
     int separate_output; // wants out != in: a batch may fail half way and its input must survive
 } orr_backend_properties;
 
@@ -70,7 +75,12 @@ struct orr_backend {
 };
 
 // SIMD level of the CPU backend. ORR_SIMD_BEST picks what the processor has.
-typedef enum orr_simd { ORR_SIMD_BEST = -1, ORR_SIMD_PORTABLE = 0, ORR_SIMD_AVX2 = 1, ORR_SIMD_AVX512 = 2 } orr_simd;
+typedef enum orr_simd {
+    ORR_SIMD_BEST = -1,
+    ORR_SIMD_PORTABLE = 0,
+    ORR_SIMD_AVX2 = 1,
+    ORR_SIMD_AVX512 = 2
+} orr_simd;
 
 // One tile on the CPU at a given SIMD level (clamped to what the processor has).
 typedef void (*orr_tile_function)(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
@@ -88,7 +98,8 @@ orr_status orr_cpu_keystream(orr_simd level, const orr_tile_key *keys, size_t co
 
 // Opens the CPU backend with `threads` worker threads (0: one for each core the process may use).
 // *backend is closed with api->close. ORR_INTERNAL when threads or memory run out.
-orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **backend, orr_error *error);
+orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **backend,
+                                orr_error *error);
 
 // Known-answer self-test of a backend against the portable path and the vectors built in:
 // encrypt, decrypt, reencrypt, short tiles, default and other rules. ORR_SELF_TEST on a mismatch.
