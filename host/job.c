@@ -26,7 +26,7 @@ int orr_job_stopping(const orr_job *job) {
 }
 
 void orr_job_warn(orr_job *job, const char *format, ...) {
-    char text[640];
+    char text[5120];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -217,7 +217,7 @@ static void make_directory(orr_job *job, const orr_walk_item *item) {
         orr_job_warn(job, "%s", error.text);
 }
 
-// Our own leftovers inside an input are not part of anybody's archive.
+// A journal among encrypted files is nothing to tell of.
 static int is_own_journal(const orr_walk_item *item) {
     const char *slash = strrchr(item->relative, '/');
     return !item->named && !strcmp(slash ? slash + 1 : item->relative, ORR_JOURNAL_NAME);
@@ -245,9 +245,10 @@ static int not_work(orr_job *job, const orr_walk_item *item) {
         event.reason = item->error.text;
         break;
     case ORR_WALK_FILE:
-        if (!selected(job->options, item->relative) || is_own_journal(item)) return 1;
+        if (!selected(job->options, item->relative)) return 1;
         if (job->options->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative))
             return 0;
+        if (is_own_journal(item)) return 1;
         event.reason = "its name does not end in " ORR_SUFFIX;
         break;
     }
@@ -343,7 +344,7 @@ static void back(void *context, orr_piece *piece, orr_worker *worker) {
     orr_job *job = context;
     orr_job_file *file = piece->file;
     if (!file->whole) {
-        if (piece->backend_status != ORR_OK) orr_file_fail(file, &piece->backend_error);
+        if (piece->backend_status != ORR_OK) orr_file_fail(file, piece->backend_error);
         if (!atomic_load(&file->failed)) job->ops->back(file, piece, worker);
         const orr_side *side = file->from ? file->from : file->to;
         atomic_fetch_add(&job->progress->done_bytes,

@@ -31,6 +31,7 @@ typedef struct chunk {
     orr_tile_op op;
     orr_tile_task *tasks;
     orr_batch batch;
+    orr_error error; // of the batch
     struct chunk *next; // in a queue
 } chunk;
 
@@ -284,9 +285,10 @@ static void *cipher(void *argument) {
             pthread_cond_wait(&e->changed, &e->lock);
             continue;
         }
+        c->error = error;
         for (unsigned i = 0; i < c->piece_count; i++) {
             c->pieces[i].backend_status = status;
-            c->pieces[i].backend_error = error;
+            c->pieces[i].backend_error = &c->error;
         }
         c->state = CHUNK_DRAINING;
         push(&e->to_drain, c);

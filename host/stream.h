@@ -32,7 +32,7 @@ typedef struct orr_piece {
     orr_tile_task *tasks; // `tiles` of them; front() fills rows and keys, the engine wipes them
     uint8_t head[ORR_PIECE_HEAD]; // a segment's tags and sealed digest, for the verb's use
     orr_status backend_status;    // of the chunk, valid in back()
-    orr_error backend_error;
+    const orr_error *backend_error; // its sentence when that is not ORR_OK
 } orr_piece;
 
 // What one worker thread owns.

@@ -25,7 +25,7 @@ typedef enum orr_status {
 // A status with one sentence for a person: which file, what was expected, what to do next.
 typedef struct orr_error {
     orr_status status;
-    char text[512];
+    char text[4608]; // room for the longest path and the reason behind it
 } orr_error;
 
 // Fills *error (NULL is allowed) and returns `status`, so that a function can end with
