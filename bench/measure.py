@@ -108,7 +108,8 @@ def filesystem(path):
 
 
 def conditions(work):
-    """Commit, machine and versions: what every record says beside its figures."""
+    """Commit, machine and versions: what every record says beside its figures. To be asked for at the start,
+    before the tree changes under a long run."""
     def git(*words):
         return first_line(["git", "-C", str(ROOT), *words])
 
@@ -120,6 +121,7 @@ def conditions(work):
         "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": int(memory) * 1024,
+        "load_average": [round(load, 1) for load in os.getloadavg()],
         "kernel": platform.release(),
         "filesystem": filesystem(work),
         "openssl": first_line(["openssl", "version"]),
