@@ -45,9 +45,9 @@ struct Launch {
            const std::vector<uint32_t> &heights)
         : op(operation), cipher(c), new_cipher(n), flags(heights.size(), 0) {
         for (uint32_t rows : heights) {
-            orr_cuda_task task = {bytes, rows, 0, {}, {}};
-            for (uint64_t &state : task.key) state = test_random()();
-            for (uint64_t &state : task.new_key) state = test_random()();
+            orr_cuda_task task = {bytes, rows, 0, {}};
+            for (auto &key : task.key)
+                for (uint64_t &state : key) state = test_random()();
             tasks.push_back(task);
             bytes += 384 * rows + (tasks.size() < heights.size() ? 16 * (rows % 3) : 0);
         }
@@ -74,8 +74,8 @@ struct Launch {
         std::vector<uint8_t> result(bytes, 0xee);
         for (const orr_cuda_task &task : tasks) {
             orr_tile_key key, new_key;
-            std::memcpy(key.state, task.key, sizeof task.key);
-            std::memcpy(new_key.state, task.new_key, sizeof task.new_key);
+            std::memcpy(key.state, task.key[0], sizeof key.state);
+            std::memcpy(new_key.state, task.key[1], sizeof new_key.state);
             const uint8_t *from = in->data() + task.offset;
             uint8_t *to = result.data() + task.offset;
             if (op == ORR_CUDA_ENCRYPT) {

@@ -102,8 +102,8 @@ static void stage_tasks(slot *place, const orr_batch *batch, size_t base) {
         staged->offset = task->offset - base;
         staged->rows = task->rows;
         staged->unused = 0;
-        memcpy(staged->key, task->key.state, sizeof staged->key);
-        memcpy(staged->new_key, task->new_key.state, sizeof staged->new_key);
+        memcpy(staged->key[0], task->key.state, sizeof staged->key[0]);
+        memcpy(staged->key[1], task->new_key.state, sizeof staged->key[1]);
     }
 }
 

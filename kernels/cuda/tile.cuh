@@ -470,7 +470,7 @@ ORR_DEVICE bool differs(const uint32_t (&d)[ORR_WORDS], const uint32_t *tile, ui
 // made anew, and compared with the input; flags[n] says whether tile n is right. DEFAULT_RULE: both
 // ciphers have rule 37241. `in` and `out` must not overlap.
 //
-// Re-encryption deciphers under `key` and enciphers under `new_key`; undoing it is the same with
+// Re-encryption deciphers under key[0] and enciphers under key[1]; undoing it is the same with
 // the keys exchanged, so that the check is a second pass of one loop.
 template <orr_cuda_op OP, bool DEFAULT_RULE, bool CHECK>
 ORR_DEVICE void run_tiles(const orr_cuda_launch &launch, uint32_t *shared) {
@@ -481,35 +481,35 @@ ORR_DEVICE void run_tiles(const orr_cuda_launch &launch, uint32_t *shared) {
         uint32_t rows = task.rows, d[ORR_WORDS];
         load_tile(d, in, rows);
         if (OP == ORR_CUDA_ENCRYPT) {
-            encipher<DEFAULT_RULE>(d, shared, task.key, rows, launch.cipher[0]);
+            encipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
             ORR_FAULT(d);
             store_tile(d, out, rows);
             if (CHECK) {
                 orr_barrier();
-                decipher<DEFAULT_RULE>(d, shared, task.key, rows, launch.cipher[0]);
+                decipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
             }
         }
         if (OP == ORR_CUDA_DECRYPT) {
-            decipher<DEFAULT_RULE>(d, shared, task.key, rows, launch.cipher[0]);
+            decipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
             ORR_FAULT(d);
             store_tile(d, out, rows);
             if (CHECK) {
                 orr_barrier();
-                encipher<DEFAULT_RULE>(d, shared, task.key, rows, launch.cipher[0]);
+                encipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
             }
         }
         if (OP == ORR_CUDA_REENCRYPT) {
 #pragma unroll 1
-            for (int pass = 0; pass < (CHECK ? 2 : 1); pass++) {
-                const uint64_t *from = pass ? task.new_key : task.key;
-                const uint64_t *to = pass ? task.key : task.new_key;
+            for (uint32_t pass = 0; pass < (CHECK ? 2 : 1); pass++) {
+                const uint64_t *from = task.key[pass], *to = task.key[1 - pass];
                 if (pass) orr_barrier();
                 decipher<DEFAULT_RULE>(d, shared, from, rows, launch.cipher[pass]);
                 orr_barrier();
                 encipher<DEFAULT_RULE>(d, shared, to, rows, launch.cipher[1 - pass]);
-                if (pass) break;
-                ORR_FAULT(d);
-                store_tile(d, out, rows);
+                if (pass == 0) {
+                    ORR_FAULT(d);
+                    store_tile(d, out, rows);
+                }
             }
         }
         if (CHECK) {

@@ -24,7 +24,7 @@ typedef enum orr_cuda_op { ORR_CUDA_ENCRYPT, ORR_CUDA_DECRYPT, ORR_CUDA_REENCRYP
 typedef struct orr_cuda_task {
     uint64_t offset; // of the tile in both buffers; multiple of 16
     uint32_t rows, unused;
-    uint64_t key[8], new_key[8];
+    uint64_t key[2][8]; // initial states of the key and, for re-encryption, of the new key
 } orr_cuda_task;
 
 // orr_cipher as the kernels read it: algebraic normal forms (kernels/vpd.h) and the map constant.
@@ -40,7 +40,7 @@ typedef struct orr_cuda_launch {
     const orr_cuda_task *tasks;
     uint32_t *flags; // one word for each task
     uint32_t count, unused;
-    orr_cuda_cipher cipher[2]; // of `key` and of `new_key`
+    orr_cuda_cipher cipher[2]; // of key[0] and of key[1]
 } orr_cuda_launch;
 
 // Copies what the kernels need of a cipher.
