@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets, tests/fuzz/corpus/NAME/seed-*: all made here, nothing copied.
+
+    tests/fuzz/make_corpus.py
+
+Deterministic: running it again changes nothing. Files of other names (reproducers of fixed findings)
+are left alone. Needs only the standard library.
+"""
+import hashlib
+import hmac
+import pathlib
+import struct
+import zlib
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+
+
+def write(target, name, content):
+    path = CORPUS / target / f"seed-{name}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+# ---- keyring (docs/FORMAT.md, "Keyring file")
+
+def hkdf(salt, ikm, info, length):
+    prk = hmac.new(salt, ikm, hashlib.sha512).digest()
+    return hmac.new(prk, info + b"\x01", hashlib.sha512).digest()[:length]
+
+
+def key_record(key, state, label):
+    key_id = hkdf(b"orrery v1 master key", key, b"orrery v1 key id", 16)
+    kept = bytes(32) if state == 3 else key
+    return key_id + kept + struct.pack("<IIq", state, 0, 1732406400) + label.ljust(64, b"\0")
+
+
+def payload(keys, decoys):
+    out = struct.pack("<II", len(keys), len(decoys)) + bytes(32)
+    return out + b"".join(keys) + b"".join(struct.pack("<3Q", *d) for d in decoys)
+
+
+def keyring_seeds():
+    one = payload([key_record(b"k" * 32, 1, b"first")], [(1, 2, 3)])
+    many = payload([key_record(bytes([n]) * 32, 1 + (n > 0) + (n > 2), "schlüssel".encode())
+                    for n in range(4)], [(n, 255 << 26, 7) for n in range(20)])
+    for name, content in (("one", one), ("many", many), ("none", payload([], [])[:40])):
+        for mode in (1, 2, 64, 65):
+            write("keyring", f"{name}-{mode}", bytes([mode]) + content)
+    header = b"ORRKEYRG" + struct.pack("<HHIII", 1, 1, 17, 8, 1) + bytes(44)
+    write("keyring", "file-scrypt", b"\0" + header + struct.pack("<I", len(one)) + one + bytes(16))
+    header = b"ORRKEYRG" + struct.pack("<HHIII", 1, 0, 0, 0, 0) + bytes(44)
+    write("keyring", "file-clear", b"\0" + header + struct.pack("<I", len(one)) + one + bytes(16))
+
+
+# ---- command lines and small texts
+
+def cli_seeds():
+    lines = [
+        "--help", "--version", "keyring --help", "keyring new -o k --decoy a.png b.png --label x",
+        "keyring new -o k --no-passphrase --decoy a --decoy b", "keyring add -k k --label new",
+        "keyring list -k k --json", "keyring set-state -k k abcd destroyed --yes",
+        "keyring passwd -k k --passphrase-fd 3 --new-passphrase-fd 4",
+        "encrypt -k k a b c -o out -j 4 --mem 256M --sha256 --names opaque --check cpu",
+        "encrypt -k k --profile paper --mu 0.05 --rule 37241 a -o out --dry-run -q",
+        "encrypt -k k --files-from list -o out --shard 1/8 --device cuda:1",
+        "encrypt -k k --files-from0 - -o out --passphrase-file p --json",
+        "decrypt -k k -o out --salvage -- -a", "verify -k k a --subset 1/8 -v",
+        "verify -k k a --subset 10%", "rewrap -k k --to abcd a", "reencrypt -k k --to abcd a -o b",
+        "inspect a b --json", "keystream --seed 00ff --bytes 1M", "devices --json", "encrypt --jobs",
+        "encrypt --no-such", "inspect -xyz", "--json", "encrypt --key=k",
+    ]
+    for n, line in enumerate(lines):
+        write("cli", f"{n:02}", line.replace(" ", "\n").encode())
+
+
+def text_seeds():
+    texts = [
+        (0, b"a\nb c\n\nlast"), (0, b"a\0b"), (0, b"\n\n"), (1, b"a\0b\nc\0\0d\0"), (1, b"\0"),
+        (2, b"secret\nmore"), (2, b"secret\r\n"), (2, b"x" * 1024), (2, b"\n"),
+        (3, "größe \u2603 \U0001f600".encode()), (3, b"\xff\xfe\xc0\x80 \xed\xa0\x80 \xf4\x90"),
+        (3, b'quote " back \\ tab \t line \n'), (3, b"a/../b"), (4, b"12"), (4, b"64MiB"),
+        (4, b"99999999999999999999"), (4, b"1/8"), (4, b"0.0519999999988"), (4, b"1e400"),
+        (4, b"0x10"), (4, b"00ffAB"),
+    ]
+    for n, (mode, text) in enumerate(texts):
+        write("text", f"{n:02}", bytes([mode]) + text)
+
+
+# ---- images
+
+def tiff(pages, big_endian=False, big=False):
+    """pages: (tags, [strip or tile bytes]); tags: {id: (type, values)} without the data arrays."""
+    e = ">" if big_endian else "<"
+    codes, sizes = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "s", 16: "Q"}, {}
+    word, offset_type = ("Q", 16) if big else ("I", 4)
+    out = bytearray(b"MM" if big_endian else b"II")
+    out += struct.pack(e + "HHHQ", 43, 8, 0, 16) if big else struct.pack(e + "HI", 42, 8)
+    link = len(out) - (8 if big else 4)
+    for tags, chunks in pages:
+        offsets = []
+        for chunk in chunks:
+            offsets.append(len(out))
+            out += chunk + b"\0" * (len(chunk) % 2)
+        tiled = 322 in tags
+        tags = dict(tags)
+        tags[324 if tiled else 273] = (offset_type, offsets)
+        tags[325 if tiled else 279] = (offset_type, [len(c) for c in chunks])
+        entries = []
+        for tag in sorted(tags):
+            kind, values = tags[tag]
+            if kind in (2, 7):
+                raw, count = values, len(values)
+            elif kind == 5:
+                raw = b"".join(struct.pack(e + "II", *v) for v in values)
+                count = len(values)
+            else:
+                raw = struct.pack(f"{e}{len(values)}{codes[kind]}", *values)
+                count = len(values)
+            if len(raw) <= struct.calcsize(word):
+                field = raw.ljust(struct.calcsize(word), b"\0")
+            else:
+                field = struct.pack(e + word, len(out))
+                out += raw + b"\0" * (len(raw) % 2)
+            entries.append(struct.pack(e + "HH" + word, tag, kind, count) + field)
+        struct.pack_into(e + word, out, link, len(out))
+        out += struct.pack(e + ("Q" if big else "H"), len(entries)) + b"".join(entries)
+        link = len(out)
+        out += bytes(struct.calcsize(word))
+    return bytes(out)
+
+
+def page_tags(width, height, samples, bits, photometric, compression=1, **more):
+    tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [bits] * samples),
+            259: (3, [compression]), 262: (3, [photometric]), 277: (3, [samples]),
+            278: (4, [height])}
+    tags.update({int(k[1:]): v for k, v in more.items()})
+    return {k: v for k, v in tags.items() if v is not None}
+
+
+def packbits(raw):
+    return b"".join(bytes([len(raw[i:i + 128]) - 1]) + raw[i:i + 128] for i in range(0, len(raw), 128))
+
+
+def noise(count):
+    return (hashlib.shake_128(b"orrery fuzz seeds").digest(count))
+
+
+def tiff_seeds():
+    gray, rgb, deep = noise(16 * 8), noise(16 * 8 * 3), noise(16 * 8 * 2)
+    text = b"PatientName^Nobody\0"
+    half = len(gray) // 2
+    seeds = {
+        "gray8": tiff([(page_tags(16, 8, 1, 8, 1), [gray])]),
+        "gray8-be-strips": tiff([(page_tags(16, 8, 1, 8, 0, _278=(4, [4])), [gray[:half], gray[half:]])],
+                                big_endian=True),
+        "gray16": tiff([(page_tags(16, 8, 1, 16, 1), [deep])]),
+        "gray16-be-signed": tiff([(page_tags(16, 8, 1, 16, 1, _339=(3, [2])), [deep])], True),
+        "rgb8-tags": tiff([(page_tags(16, 8, 3, 8, 2, _270=(2, text), _282=(5, [(72, 1)]),
+                                      _700=(1, list(noise(40))), _65000=(7, noise(9))), [rgb])]),
+        "rgb8-planar": tiff([(page_tags(16, 8, 3, 8, 2, _284=(3, [2])),
+                              [rgb[:128], rgb[128:256], rgb[256:]])]),
+        "rgba": tiff([(page_tags(8, 8, 4, 8, 2, _338=(3, [2])), [noise(256)])]),
+        "deflate": tiff([(page_tags(16, 8, 3, 8, 2, 8), [zlib.compress(rgb)])]),
+        "deflate-predictor": tiff([(page_tags(16, 8, 1, 16, 1, 8, _317=(3, [2])),
+                                    [zlib.compress(deep)])]),
+        "packbits": tiff([(page_tags(16, 8, 1, 8, 1, 32773), [packbits(gray)])]),
+        "lzw-empty": tiff([(page_tags(16, 8, 1, 8, 1, 5), [b"\x80\x0b\x60\x50\x22\x0c\x0c\x85\x01"])]),
+        "tiled": tiff([(page_tags(20, 20, 1, 8, 1, _278=None, _322=(4, [16]), _323=(4, [16])),
+                        [noise(256)] * 4)]),
+        "bigtiff-pages": tiff([(page_tags(16, 8, 1, 8, 1), [gray]),
+                               (page_tags(4, 2, 3, 8, 2), [noise(24)])], big=True),
+        "pages": tiff([(page_tags(16, 8, 1, 8, 1), [gray])] * 3),
+        "palette": tiff([(page_tags(16, 8, 1, 8, 3, _320=(3, [7] * 768)), [gray])]),
+        "bilevel": tiff([(page_tags(16, 8, 1, 1, 1), [gray[:16]])]),
+        "float": tiff([(page_tags(4, 4, 1, 32, 1, _339=(3, [3])), [noise(64)])]),
+        "cmyk": tiff([(page_tags(4, 4, 4, 8, 5), [noise(64)])]),
+        "subifd": tiff([(page_tags(4, 4, 1, 8, 1, _330=(4, [8])), [noise(16)])]),
+        "exif": tiff([(page_tags(4, 4, 1, 8, 1, _34665=(4, [8])), [noise(16)])]),
+        "jpeg": tiff([(page_tags(8, 8, 1, 8, 1, 7), [jpeg(8, 8, 1)])]),
+        "jpeg-ycbcr": tiff([(page_tags(8, 8, 3, 8, 6, 7), [jpeg(8, 8, 3)])]),
+        "huge": tiff([(page_tags(1 << 20, 1 << 20, 1, 8, 1), [gray])]),
+    }
+    for name, content in seeds.items():
+        write("tiff", name, content)
+        if name not in ("subifd", "exif", "cmyk", "bilevel"):
+            write("decoy", f"tiff-{name}", content)
+
+
+def png(width, height, color, bits, raw, palette=None, interlace=0):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace)
+    out = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+    if palette:
+        out += chunk(b"PLTE", palette) + chunk(b"tRNS", b"\x80")
+    return out + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def jpeg(width, height, components, progressive=False):
+    """Gray blocks only: every DC difference is zero and every block ends at once."""
+    def segment(marker, body):
+        return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+    out = b"\xff\xd8" + segment(0xDB, b"\0" + b"\x01" * 64)
+    frame = struct.pack(">BHHB", 8, height, width, components)
+    frame += b"".join(bytes([n + 1, 0x11, 0]) for n in range(components))
+    out += segment(0xC2 if progressive else 0xC0, frame)
+    for table in (0x00, 0x10):  # one code of one bit for symbol 0: no difference, end of block
+        out += segment(0xC4, bytes([table, 1] + [0] * 15 + [0]))
+    scan = bytes([components]) + b"".join(bytes([n + 1, 0]) for n in range(components))
+    scan += bytes([0, 0 if progressive else 63, 0])
+    blocks = -(-width // 8) * -(-height // 8) * components
+    bits = "0" * blocks * (1 if progressive else 2)
+    bits += "1" * (-len(bits) % 8)
+    data = bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
+    return out + segment(0xDA, scan) + data + b"\xff\xd9"
+
+
+def decoy_seeds():
+    def rows(width, height, bytes_per_row):
+        body = noise(height * bytes_per_row)
+        return b"".join(bytes([n % 5]) + body[n * bytes_per_row:(n + 1) * bytes_per_row]
+                        for n in range(height))
+    for name, color, bits, per_row in (("gray8", 0, 8, 8), ("gray1", 0, 1, 1), ("gray16", 0, 16, 16),
+                                       ("rgb8", 2, 8, 24), ("rgb16", 2, 16, 48), ("ga8", 4, 8, 16),
+                                       ("rgba8", 6, 8, 32), ("rgba16", 6, 16, 64)):
+        write("decoy", f"png-{name}", png(8, 5, color, bits, rows(8, 5, per_row)))
+    write("decoy", "png-palette", png(8, 2, 3, 4, rows(8, 2, 4), noise(48)))
+    write("decoy", "png-interlaced", png(1, 1, 2, 8, rows(1, 1, 3), interlace=1))
+    write("decoy", "jpeg-gray", jpeg(17, 9, 1))
+    write("decoy", "jpeg-rgb", jpeg(17, 9, 3))
+    write("decoy", "jpeg-cmyk", jpeg(8, 8, 4))
+    write("decoy", "jpeg-progressive", jpeg(17, 9, 1, progressive=True))
+
+
+keyring_seeds()
+cli_seeds()
+text_seeds()
+tiff_seeds()
+decoy_seeds()

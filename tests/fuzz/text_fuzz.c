@@ -1,0 +1,124 @@
+// Small texts of strangers: lists of files, passphrases, names on their way into JSON, numbers.
+// Byte 0 chooses.
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/cli/cli.h"
+#include "host/keyring_codec.h"
+#include "host/text.h"
+#include "tests/fuzz/fuzz.h"
+
+static void fuzz_list(fuzz_input input, int zeros) {
+    orr_error error = {ORR_OK, ""};
+    orr_name_list list;
+    orr_arguments arguments = {0};
+    char path[32];
+    int fd = fuzz_file(input.at, input.left);
+    if (zeros)
+        arguments.files_from0 = fuzz_path(fd, path);
+    else
+        arguments.files_from = fuzz_path(fd, path);
+    if (orr_name_list_read(&arguments, &list, &error) == ORR_OK) {
+        size_t bytes = 0;
+        fuzz_check(list.count > 0, "an accepted list names something");
+        for (size_t i = 0; i < list.count; i++) {
+            fuzz_check(list.names[i][0] && (zeros || !strchr(list.names[i], '\n')),
+                       "names are whole and not empty");
+            bytes += strlen(list.names[i]);
+        }
+        fuzz_check(bytes <= input.left, "names come from the list");
+        orr_name_list_free(&list);
+    } else {
+        fuzz_check(error.status == ORR_USAGE, "a list is refused as usage");
+    }
+    close(fd);
+}
+
+static void fuzz_passphrase(fuzz_input input) {
+    orr_error error = {ORR_OK, ""};
+    orr_passphrase passphrase;
+    int fd = fuzz_file(input.at, input.left);
+    if (orr_passphrase_from_fd(fd, &passphrase, &error) == ORR_OK) {
+        fuzz_check(passphrase.present && passphrase.length > 0 && passphrase.length <= 1023 &&
+                       passphrase.length <= input.left,
+                   "a passphrase has 1 to 1,023 bytes");
+        fuzz_check(!memcmp(passphrase.bytes, input.at, passphrase.length) &&
+                       !memchr(passphrase.bytes, '\n', passphrase.length),
+                   "a passphrase is the first line");
+        orr_passphrase_wipe(&passphrase);
+    } else {
+        fuzz_check(error.status == ORR_KEY, "a bad passphrase is status 5");
+    }
+    close(fd);
+}
+
+static void fuzz_json(const char *text) {
+    char *repaired = orr_utf8_repair(text);
+    fuzz_check(repaired && orr_utf8_valid(repaired), "repaired text is UTF-8");
+    int valid = orr_utf8_valid(text);
+    fuzz_check(!valid || strcmp(repaired, text) == 0, "valid text is left alone");
+    cJSON *object = cJSON_CreateObject();
+    orr_json_add_bytes(object, "file", text);
+    char *line = cJSON_PrintUnformatted(object);
+    fuzz_check(line && !strchr(line, '\n'), "JSON is one line");
+    cJSON *back = cJSON_Parse(line);
+    const cJSON *file = cJSON_GetObjectItemCaseSensitive(back, "file");
+    const cJSON *exact = cJSON_GetObjectItemCaseSensitive(back, "file_bytes_hex");
+    fuzz_check(cJSON_IsString(file) && strcmp(file->valuestring, repaired) == 0,
+               "JSON parses and holds the text");
+    fuzz_check(valid == !exact, "the exact bytes are there when the text is not");
+    if (exact) {
+        char *hex = malloc(2 * strlen(text) + 1);
+        fuzz_check(hex != NULL, "memory can be had");
+        orr_hex(text, strlen(text), hex);
+        fuzz_check(strcmp(hex, exact->valuestring) == 0, "the exact bytes are right");
+        free(hex);
+    }
+    cJSON_Delete(back);
+    free(line);
+    cJSON_Delete(object);
+    free(repaired);
+}
+
+static void fuzz_values(const char *text) {
+    orr_error error = {ORR_OK, ""};
+    uint64_t number;
+    unsigned part, whole;
+    double real;
+    uint8_t hex[64];
+    if (orr_value_count(text, "--jobs", 1, 1024, &number, &error) == ORR_OK)
+        fuzz_check(number >= 1 && number <= 1024, "a count is in its range");
+    orr_value_size(text, "--mem", &number, &error);
+    if (orr_value_fraction(text, "--shard", &part, &whole, &error) == ORR_OK)
+        fuzz_check(part >= 1 && part <= whole, "a part is of its whole");
+    if (orr_value_real(text, "--mu", &real, &error) == ORR_OK)
+        fuzz_check(real >= 0, "a decimal number is finite");
+    orr_value_hex(text, "--seed", hex, sizeof hex, &error);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_input input = {data, size};
+    unsigned mode = fuzz_byte(&input) % 5;
+    if (mode <= 1) {
+        fuzz_list(input, mode == 1);
+        return 0;
+    }
+    if (mode == 2) {
+        fuzz_passphrase(input);
+        return 0;
+    }
+    char *text = malloc(input.left + 1);
+    fuzz_check(text != NULL, "memory can be had");
+    if (input.left) memcpy(text, input.at, input.left);
+    text[input.left] = 0;
+    if (mode == 3) {
+        fuzz_json(text);
+        orr_path_is_safe((const uint8_t *)text, input.left);
+        orr_label_is_valid(text);
+    } else {
+        fuzz_values(text);
+    }
+    free(text);
+    return 0;
+}
