@@ -232,8 +232,86 @@ def decoy_seeds():
     write("decoy", "jpeg-progressive", jpeg(17, 9, 1, progressive=True))
 
 
+
+# ---- inside the seal, and containers
+
+def tag(number, kind, count, value):
+    return struct.pack("<HHII", number, kind, count, len(value)) + value
+
+
+def page_entry(width, height, tags=(), samples=1, bits=8, photometric=1, planar=1, compression=1,
+               predictor=1, tiled=0, chunk=None):
+    columns, rows = chunk or (width, height)
+    return struct.pack("<IIHHHHHHHHHHIIII", width, height, samples, bits, 1, photometric, planar,
+                       compression, predictor, 1, 0, tiled, columns, rows, 0,
+                       len(tags)) + b"".join(tags)
+
+
+def page_table(pages, flags=0):
+    return struct.pack("<HHI", 1, flags, len(pages)) + b"".join(pages)
+
+
+def metadata(path, *more):
+    def record(kind, value):
+        return struct.pack("<HHI", kind, 0, len(value)) + value
+    out = record(1, path) + record(2, struct.pack("<Q", 10)) + record(3, struct.pack("<qI", -5, 9))
+    out += record(4, struct.pack("<I", 0o640)) + record(5, b"d" * 16)
+    out += b"".join(record(6, m) for m in more)
+    return out + record(7, b"02-01-2025 03:04:05")
+
+
+def record_seeds():
+    size = [tag(256, 4, 1, struct.pack("<I", 8)), tag(257, 4, 1, struct.pack("<I", 4))]
+    inner = tag(37510, 7, 3, b"abc") + tag(36864, 7, 4, b"0230")
+    exif = tag(34665, 0x8004, 2, inner)
+    pages = {
+        "plain": [page_entry(8, 4, size)],
+        "rgb": [page_entry(8, 4, size + [tag(270, 2, 5, b"text\0")], samples=3, photometric=2)],
+        "planar16": [page_entry(8, 4, size, samples=3, bits=16, photometric=2, planar=2)],
+        "tiled-lzw": [page_entry(20, 20, (), compression=5, predictor=2, tiled=1, chunk=(16, 16))],
+        "deflate": [page_entry(8, 4, size, compression=8)],
+        "zstd": [page_entry(8, 4, size, compression=50000)],
+        "exif": [page_entry(8, 4, size + [exif])],
+        "pages": [page_entry(8, 4, size), page_entry(2, 2)],
+    }
+    for name, entries in pages.items():
+        write("record", f"pages-{name}", b"\1" + page_table(entries))
+    write("record", "pages-big-endian", b"\1" + page_table(pages["rgb"], 3))
+    write("record", "metadata", b"\0" + metadata(b"a/b.tif"))
+    write("record", "metadata-sha256", b"\0" + metadata(b"name", b"s" * 32))
+
+
+def container_seeds():
+    for base in range(5):
+        write("container", f"base{base}", bytes([2 * base, 0, 0]))
+        # fixes; how often; region, number of changes; kind, place, value
+        write("container", f"base{base}-header", bytes([2 * base, 31, 1, 0, 0, 0, 6, 0, 0, 1]))
+        write("container", f"base{base}-length", bytes([2 * base, 31, 1, 0, 1, 0, 48, 0, 0, 1, 0, 72, 0, 0, 1]))
+        write("container", f"base{base}-slot", bytes([2 * base, 6, 1, 2, 0, 0, 8, 0, 0, 1]))
+        write("container", f"base{base}-metadata", bytes([2 * base, 8, 0, 0, 0, 2, 0, 0, 1]))
+        write("container", f"base{base}-data", bytes([2 * base, 0, 1, 5, 0, 0, 0, 64, 0, 1]))
+        write("container", f"base{base}-cut", bytes([2 * base, 32, 0, 9, 0]))
+    head = bytearray(4096)
+    head[:8] = struct.pack("<2sHI", b"II", 42, 12600)
+    head[16:32] = b"\x89ORRERY\r\n\x1a\n" + bytes(5)
+    struct.pack_into("<HHBxHI", head, 32, 1, 1, 1, 37241, 2825054457)
+    struct.pack_into("<QQIIQI", head, 80, 0, 145, 49152, 128, 13000, 1)
+    write("container", "file", b"\1" + bytes(head) + b"ORRSLOT1" + bytes(600))
+    write("container", "file-length", b"\3" + bytes(head) + b"ORRSLOT1" + bytes(600))
+
+
+def roundtrip_seeds():
+    for n, (size, options) in enumerate([(0, 0), (1, 1), (384, 2), (49152, 7), (49153, 12),
+                                         (100000, 31), (5000, 64), (70000, 128), (300, 255)]):
+        write("roundtrip", f"{n}", struct.pack("<BIHBB", options, size, 37241 * (n + 1) % 40320, n, 7 * n)
+              + noise(64))
+
+
 keyring_seeds()
 cli_seeds()
 text_seeds()
 tiff_seeds()
 decoy_seeds()
+record_seeds()
+container_seeds()
+roundtrip_seeds()
