@@ -20,7 +20,8 @@ static void check_accepted(const orr_arguments *a, int argc) {
     fuzz_check(a->operand_count >= command->least || listed, "no fewer operands than it needs");
     for (size_t i = 0; i < a->operand_count; i++)
         fuzz_check(a->operands[i] && a->operands[i][0], "no operand is empty");
-    for (size_t i = 0; i < a->decoy_count; i++) fuzz_check(a->decoys[i] != NULL, "decoys are named");
+    for (size_t i = 0; i < a->decoy_count; i++)
+        fuzz_check(a->decoys[i] != NULL, "decoys are named");
     fuzz_check(!(command->required & ORR_NEED_KEYRING) || a->keyring, "a needed keyring is given");
     fuzz_check(!(command->required & ORR_NEED_OUTPUT) || a->output, "a needed output is given");
     fuzz_check(a->rule >= 1 && a->rule <= 40320, "the rule is one of 40,320");

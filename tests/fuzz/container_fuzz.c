@@ -66,8 +66,12 @@ static void write_segment(int fd, const orr_header *header, const orr_file_keys 
 }
 
 static orr_metadata metadata_of(uint64_t size, int sha256) {
-    orr_metadata metadata = {.path = "ward/scan.svs", .path_length = 13, .size = size,
-                             .mtime_seconds = -5, .mode = 0640, .has_sha256 = sha256};
+    orr_metadata metadata = {.path = "ward/scan.svs",
+                             .path_length = 13,
+                             .size = size,
+                             .mtime_seconds = -5,
+                             .mode = 0640,
+                             .has_sha256 = sha256};
     strcpy(metadata.timestamp, "02-01-2025 03:04:05");
     return metadata;
 }
@@ -81,9 +85,15 @@ static void write_archive(int fd, uint64_t length, int sha256) {
     uint8_t encoded[ORR_HEADER_BYTES], digest[16];
     size_t bytes = orr_metadata_length(&metadata);
     fuzz_check_ok(orr_geometry_init(&geometry, length, bytes, &error), &error, "small files fit");
-    orr_header header = {.version = 1, .suite = 1, .profile = ORR_PROFILE_ARCHIVE,
-                         .rule = ORR_RULE_DEFAULT, .k2 = ORR_MAP_K2_DEFAULT, .length = length,
-                         .metadata_length = bytes, .file_length = geometry.file_length, .pages = 1};
+    orr_header header = {.version = 1,
+                         .suite = 1,
+                         .profile = ORR_PROFILE_ARCHIVE,
+                         .rule = ORR_RULE_DEFAULT,
+                         .k2 = ORR_MAP_K2_DEFAULT,
+                         .length = length,
+                         .metadata_length = bytes,
+                         .file_length = geometry.file_length,
+                         .pages = 1};
     memcpy(header.file_id, fuzz_file_id, 32);
     orr_header_encode(&header, encoded);
     fuzz_check_ok(orr_file_keys_derive(&keys, &fuzz_secret, encoded, &error), &error, "keys");
@@ -101,15 +111,19 @@ static void write_archive(int fd, uint64_t length, int sha256) {
 static void write_paper(int fd) {
     orr_error error = {ORR_OK, ""};
     static const uint8_t tiff[] = {
-        'I', 'I', 42, 0, 40, 0, 0, 0,                                          // header
-        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,                 // pixels
-        17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,        //
-        8, 0,                                                                  // directory
-        0, 1, 4, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 1, 4, 0, 1, 0, 0, 0, 4, 0, 0, 0, // 8 x 4
-        2, 1, 3, 0, 1, 0, 0, 0, 8, 0, 0, 0, 3, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0, // 8 bits, plain
-        6, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0, 17, 1, 4, 0, 1, 0, 0, 0, 8, 0, 0, 0,  // gray, at 8
-        22, 1, 4, 0, 1, 0, 0, 0, 4, 0, 0, 0, 23, 1, 4, 0, 1, 0, 0, 0, 32, 0, 0, 0, // one strip
-        0, 0, 0, 0};
+        'I', 'I', 42, 0,  40, 0,  0,  0,                                  // header
+        1,   2,   3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, // pixels
+        17,  18,  19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, //
+        8,   0,                                                           // directory
+        0,   1,   4,  0,  1,  0,  0,  0,  8,  0,  0,  0,  1,  1,  4,  0,
+        1,   0,   0,  0,  4,  0,  0,  0, // 8 x 4
+        2,   1,   3,  0,  1,  0,  0,  0,  8,  0,  0,  0,  3,  1,  3,  0,
+        1,   0,   0,  0,  1,  0,  0,  0, // 8 bits, plain
+        6,   1,   3,  0,  1,  0,  0,  0,  1,  0,  0,  0,  17, 1,  4,  0,
+        1,   0,   0,  0,  8,  0,  0,  0, // gray, at 8
+        22,  1,   4,  0,  1,  0,  0,  0,  4,  0,  0,  0,  23, 1,  4,  0,
+        1,   0,   0,  0,  32, 0,  0,  0, // one strip
+        0,   0,   0,  0};
     int source = fuzz_file(tiff, sizeof tiff);
     orr_slot slot = fuzz_slot(3);
     orr_metadata metadata = metadata_of(sizeof tiff, 0);

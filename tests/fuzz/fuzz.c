@@ -10,8 +10,9 @@
 #include "host/keyring_codec.h"
 
 const uint8_t fuzz_master[32] = "a master key of the fuzz targets";
-const orr_file_secret fuzz_secret = {"the seal root of the fuzz target",
-                                     "a planet secret of sixty-four bytes, known to everybody, abcdefg"};
+const orr_file_secret fuzz_secret = {
+    "the seal root of the fuzz target",
+    "a planet secret of sixty-four bytes, known to everybody, abcdefg"};
 const uint8_t fuzz_file_id[32] = "one fixed file ID, thirty-two by";
 
 void fuzz_check(int ok, const char *promise) {

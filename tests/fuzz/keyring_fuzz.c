@@ -29,8 +29,8 @@ static void check_round_trip(orr_keyring *keyring) {
                        strcmp(a->label, b->label) == 0,
                    "keys come back as they were");
     }
-    fuzz_check(again.decoy_count == 0 || !memcmp(again.decoys, keyring->decoys,
-                                                 again.decoy_count * sizeof *again.decoys),
+    fuzz_check(again.decoy_count == 0 ||
+                   !memcmp(again.decoys, keyring->decoys, again.decoy_count * sizeof *again.decoys),
                "decoys come back as they were");
     orr_keyring_free(&again);
     free(file);
