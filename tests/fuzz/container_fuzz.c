@@ -225,20 +225,25 @@ static void alter(fuzz_input *input, uint8_t *region, size_t size) {
     }
 }
 
-// Opens the metadata under the base's keys, alters it, gives it the length that the (altered)
-// header says as far as there is room, and seals it under the new keys.
-static void alter_metadata(fuzz_input *input, uint8_t *file, size_t size, const orr_file_keys *was,
-                           const orr_file_keys *keys, size_t old_length) {
+// Takes the base's metadata in clear, alters it, gives it the length that the (altered) header says
+// as far as there is room, and seals it under the new keys.
+static void alter_metadata(fuzz_input *input, uint8_t *file, size_t size, const uint8_t *valid,
+                           const orr_file_keys *keys) {
     static const uint8_t nonce[ORR_GCM_NONCE];
     static uint8_t plain[65536];
-    uint8_t *at = file + ORR_METADATA_OFFSET;
+    orr_file_keys was;
+    const uint8_t *sealed = valid + ORR_METADATA_OFFSET;
+    size_t old_length = (size_t)orr_load_le64(valid + 32 + 56);
     uint64_t length = orr_load_le64(file + 32 + 56);
-    orr_gcm *gcm = orr_gcm_new(was->metadata_key);
+    orr_file_keys_derive(&was, &fuzz_secret, valid + 32, NULL);
+    orr_gcm *gcm = orr_gcm_new(was.metadata_key);
     fuzz_check(gcm != NULL, "memory can be had");
     memset(plain, 0, sizeof plain);
-    fuzz_check(orr_gcm_open(gcm, nonce, NULL, 0, at, old_length, plain, at + old_length) == ORR_OK,
+    fuzz_check(orr_gcm_open(gcm, nonce, NULL, 0, sealed, old_length, plain, sealed + old_length) ==
+                   ORR_OK,
                "the base's metadata opens");
     if (length <= sizeof plain && ORR_METADATA_OFFSET + length + ORR_GCM_TAG <= size) {
+        uint8_t *at = file + ORR_METADATA_OFFSET;
         alter(input, plain, length);
         orr_gcm_rekey(gcm, keys->metadata_key);
         orr_gcm_seal(gcm, nonce, NULL, 0, plain, length, at, at + length);
@@ -255,10 +260,10 @@ static void fix_slots(uint8_t *file, const orr_file_keys *keys, unsigned fix) {
 }
 
 static void fuzz_altered(fuzz_input input, unsigned choice) {
-    orr_file_keys was, keys;
+    orr_file_keys keys;
     unsigned fix = fuzz_byte(&input);
     bytes valid = base(choice % BASES);
-    size_t size = valid.size, old_length = (size_t)orr_load_le64(valid.data + 32 + 56);
+    size_t size = valid.size;
     uint8_t *file = calloc(1, MAX_FILE);
     fuzz_check(file != NULL, "memory can be had");
     memcpy(file, valid.data, size);
@@ -271,14 +276,12 @@ static void fuzz_altered(fuzz_input input, unsigned choice) {
         size_t room = size - regions[n].at;
         alter(&input, file + regions[n].at, room < regions[n].bytes ? room : regions[n].bytes);
     }
-    orr_file_keys_derive(&was, &fuzz_secret, valid.data + 32, NULL);
     orr_file_keys_derive(&keys, &fuzz_secret, fix & FIX_KEYS ? file + 32 : valid.data + 32, NULL);
     if (fix & FIX_LENGTH) {
         uint64_t wanted = orr_load_le64(file + 32 + 72);
         if (wanted >= ORR_METADATA_OFFSET && wanted <= MAX_FILE) size = (size_t)wanted;
     }
-    if (fix & FIX_METADATA)
-        alter_metadata(&input, file, size, &was, fix & FIX_KEYS ? &keys : &was, old_length);
+    if (fix & FIX_METADATA) alter_metadata(&input, file, size, valid.data, &keys);
     if (fix & FIX_KEYS) memcpy(file + 224, keys.commitment, 32);
     fix_slots(file, &keys, fix);
     int cut = (fix & 32) && size > 0;
