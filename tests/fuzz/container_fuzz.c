@@ -66,8 +66,8 @@ static void write_segment(int fd, const orr_header *header, const orr_file_keys 
 }
 
 static orr_metadata metadata_of(uint64_t size, int sha256) {
-    orr_metadata metadata = {.path = "ward/scan.svs",
-                             .path_length = 13,
+    orr_metadata metadata = {.path = "ward/scan1.svs",
+                             .path_length = 14,
                              .size = size,
                              .mtime_seconds = -5,
                              .mode = 0640,

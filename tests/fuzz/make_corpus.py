@@ -288,6 +288,10 @@ def container_seeds():
         write("container", f"base{base}-header", bytes([2 * base, 31, 1, 0, 0, 0, 6, 0, 0, 1]))
         write("container", f"base{base}-length", bytes([2 * base, 31, 1, 0, 1, 0, 48, 0, 0, 1, 0, 72, 0, 0, 1]))
         write("container", f"base{base}-slot", bytes([2 * base, 6, 1, 2, 0, 0, 8, 0, 0, 1]))
+        write("container", f"base{base}-slot-sum", bytes([2 * base, 4, 1, 2, 0, 0, 8, 0, 0, 1]))
+        # behind the metadata (121 bytes; 40 more with a SHA-256) and its tag
+        gap = 12288 + 121 + (40 if base in (1, 3) else 0) + 16
+        write("container", f"base{base}-gap", bytes([2 * base, 0, 1, 5, 0, 0]) + struct.pack("<I", gap)[:3] + b"\1")
         write("container", f"base{base}-metadata", bytes([2 * base, 8, 0, 0, 0, 2, 0, 0, 1]))
         write("container", f"base{base}-data", bytes([2 * base, 0, 1, 5, 0, 0, 0, 64, 0, 1]))
         write("container", f"base{base}-cut", bytes([2 * base, 32, 0, 9, 0]))

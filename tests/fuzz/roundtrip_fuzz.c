@@ -109,7 +109,7 @@ static void set_up(orr_backend **backend, orr_keyring *keyring) {
     fuzz_check(mkdtemp(root) != NULL, "a directory in memory can be made");
     atexit(forget_root);
     fuzz_keyring(keyring);
-    fuzz_check_ok(orr_cpu_backend_open(2, ORR_SIMD_BEST, backend, &error), &error, "a CPU backend");
+    fuzz_check_ok(orr_cpu_backend_open(1, ORR_SIMD_BEST, backend, &error), &error, "a CPU backend");
 }
 
 // The whole way of one file; every path below `root`.
@@ -163,7 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                                    .k2 = ORR_MAP_K2_DEFAULT,
                                    .keyring = &keyring,
                                    .backend = backend};
-    job_options.jobs = 1 + fuzz_byte(&input) % 3;
+    job_options.jobs = 1 + fuzz_byte(&input) % 2;
     job_options.mem = (uint64_t)24 << 20; // less memory to clear: more inputs
     job_options.sha256 = options & 1;
     job_options.opaque_names = options >> 1 & 1;
