@@ -175,12 +175,26 @@ static orr_status altered(const char *name, orr_error *error, const char *what) 
     return orr_fail(error, ORR_AUTH, "%s: %s was altered or damaged", name, what);
 }
 
+// The page table must give the header's pages and length. Asked before anything of its size is
+// allocated: the header's length was compared with the file's, the page table's not.
+static orr_status check_sizes(const orr_header *header, const orr_image *image, const char *name,
+                              orr_error *error) {
+    uint64_t left = header->length;
+    int fits = header->pages == image->page_count;
+    for (uint32_t n = 0; fits && n < image->page_count; n++) {
+        uint64_t bytes = orr_page_bytes(&image->pages[n]);
+        fits = bytes <= left;
+        left -= fits ? bytes : 0;
+    }
+    if (fits && left == 0) return ORR_OK;
+    return altered(name, error, "the page table does not fit the header: the file");
+}
+
 // Directories and the gaps between pages must be, byte for byte, what the page table gives.
 static orr_status check_layout(const orr_container *container, const orr_paper_layout *layout,
                                const orr_image *image, int fd, const char *name, orr_error *error) {
     const orr_header *header = &container->header;
-    if (header->length != layout->length || header->file_length != layout->file_length ||
-        header->pages != image->page_count)
+    if (header->file_length != layout->file_length)
         return altered(name, error, "the page table does not fit the header: the file");
     size_t bytes = (size_t)(layout->data_offset - layout->ifd_offset);
     uint8_t *there = malloc(bytes > ORR_PAGE ? bytes : ORR_PAGE);
@@ -259,6 +273,7 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
     decrypt_job job = {container, secret, &image, &layout, NULL, source_fd, name, error};
     orr_status status =
         orr_image_record_decode(&image, metadata->paper, metadata->paper_length, name, error);
+    if (!status) status = check_sizes(&container->header, &image, name, error);
     if (!status)
         status =
             orr_paper_layout_init(&layout, &image, container->header.metadata_length, name, error);

@@ -295,6 +295,8 @@ def container_seeds():
         write("container", f"base{base}-metadata", bytes([2 * base, 8, 0, 0, 0, 2, 0, 0, 1]))
         write("container", f"base{base}-data", bytes([2 * base, 0, 1, 5, 0, 0, 0, 64, 0, 1]))
         write("container", f"base{base}-cut", bytes([2 * base, 32, 0, 9, 0]))
+    # a paper file whose sealed page table says a height of 2^30 (behind 121 bytes of other records)
+    write("container", "base4-tall", bytes([8, 8, 0, 0, 1]) + struct.pack("<I", 121 + 8 + 8 + 7)[:3] + b"\x40")
     head = bytearray(4096)
     head[:8] = struct.pack("<2sHI", b"II", 42, 12600)
     head[16:32] = b"\x89ORRERY\r\n\x1a\n" + bytes(5)
