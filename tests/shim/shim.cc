@@ -114,7 +114,8 @@ struct Warp {
 struct Block {
     unsigned threads, running; // the fiber that runs
     unsigned live, arrived, turn;
-    bool any[2]; // of the predicates of a barrier
+    bool any[2];   // of the predicates of a barrier
+    bool released; // some fiber that waited may run again
     std::vector<Fiber> fibers;
     std::vector<Warp> warps;
     Context main;
@@ -174,6 +175,7 @@ void release_barrier() {
     block->arrived = 0;
     block->turn ^= 1;
     block->any[block->turn] = false;
+    block->released = true;
     for (Fiber &fiber : block->fibers)
         if (fiber.state == State::at_barrier) fiber.state = State::runnable;
 }
@@ -182,6 +184,7 @@ void release_warp(unsigned number) {
     Warp &warp = block->warps[number];
     warp.arrived = 0;
     warp.turn ^= 1;
+    block->released = true;
     for (unsigned n = 32 * number; n < 32 * number + 32; n++)
         if (block->fibers[n].state == State::in_exchange) block->fibers[n].state = State::runnable;
 }
@@ -214,7 +217,9 @@ size_t canary_bytes() {
            static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-// Runs every fiber that can run, in the order of the schedule, until all are done or none can.
+// Runs every fiber that can run, in the order of the schedule, until all are done or none can. In
+// forward and reverse order the first in the order has priority: a warp runs as far ahead of the
+// others as it can.
 void run_block(std::mt19937_64 &random) {
     std::vector<unsigned> order(block->threads);
     std::iota(order.begin(), order.end(), 0u);
@@ -230,7 +235,9 @@ void run_block(std::mt19937_64 &random) {
             before_switch(&block->main_sanitizer, stacks + stack_bytes * n, stack_bytes);
             switch_context(block->main, block->fibers[n].context);
             after_switch(block->main_sanitizer, nullptr, nullptr);
+            if (block->released && settings.schedule != Schedule::random) break;
         }
+        block->released = false;
         if (!progress)
             fail("deadlock: " + std::to_string(block->arrived) + " of " +
                  std::to_string(block->live) + " threads wait at a barrier, others elsewhere");

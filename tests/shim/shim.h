@@ -4,8 +4,9 @@
 //
 // What it checks: a block that can make no progress (deadlock), lanes of a warp that meet in
 // different exchanges, reads of shared memory before a write (it starts as a pattern), accesses
-// beyond shared memory (guard page at its end, canary at its start), a missing barrier (threads run
-// from one wait to the next in forward, reverse or random order, so the bytes differ).
+// beyond shared memory (guard page at its end, canary at its start), a missing barrier (the first
+// or the last threads run as far ahead as they can, or all take turns in random order, so the bytes
+// differ).
 #ifndef ORRERY_TESTS_SHIM_SHIM_H
 #define ORRERY_TESTS_SHIM_SHIM_H
 
