@@ -47,11 +47,13 @@ def row(path):
     folder = pathlib.Path("build-fuzz/findings") / name
     # slow-unit-*: over 10 seconds, a remark of libFuzzer about the machine's load more than a finding
     findings = len([f for f in folder.glob('*') if not f.name.startswith('slow-unit')])
-    cells = [name, commit.group(1) if commit else "unknown", f"{seconds}", f"{executed:,}",
-             f"{executed / seconds:.0f}" if seconds else "-", f"{coverage:,} of {edges:,}",
-             f"{number(log, r'ft: (\d+) corp'):,}", f"{number(log, r'corp: (\d+)/'):,}",
-             f"{number(log, r'^stat::slowest_unit_time_sec: (\d+)')}",
-             f"{number(log, r'^stat::peak_rss_mb: (\d+)')}", f"{findings}"]
+    features, corpus = number(log, r"ft: (\d+) corp"), number(log, r"corp: (\d+)/")
+    slowest = number(log, r"^stat::slowest_unit_time_sec: +(\d+)")
+    peak = number(log, r"^stat::peak_rss_mb: +(\d+)")
+    rate = f"{executed / seconds:.1f}" if seconds else "-"
+    cells = [name, commit.group(1) if commit else "unknown", f"{seconds}", f"{executed:,}", rate,
+             f"{coverage:,} of {edges:,}", f"{features:,}", f"{corpus:,}", f"{slowest}", f"{peak}",
+             f"{findings}"]
     command = re.search(r"^command: (.*)", log, re.MULTILINE)
     return cells, findings, command.group(1) if command else ""
 
