@@ -199,22 +199,21 @@ static int has_suffix(const char *name) {
     return n > m && !strcmp(name + n - m, ORR_SUFFIX);
 }
 
-// Keep the tree's shape: directories appear even when empty. Opaque names hide it.
-static void make_directory(orr_job *job, const orr_walk_item *item) {
+// Keep the tree's shape: directories appear even when empty. Opaque names hide it. One that cannot
+// be made, or whose entry cannot be flushed, is a failure as a file's would be.
+static orr_status make_directory(orr_job *job, const orr_walk_item *item, orr_error *error) {
     char below[ORR_MAX_PATH + 16];
     int fd;
     const char *name;
-    orr_error error;
     if (job->options->verb != ORR_VERB_ENCRYPT || job->options->opaque_names ||
         job->options->dry_run)
-        return;
+        return ORR_OK;
     if (!item->relative[0] || job->root.only ||
         snprintf(below, sizeof below, "%s/.", item->relative) >= (int)sizeof below)
-        return;
-    if (orr_output_directory(&job->root, below, 1, &fd, &name, &error) == ORR_OK)
-        close(fd);
-    else
-        orr_job_warn(job, "%s", error.text);
+        return ORR_OK;
+    orr_status status = orr_output_directory(&job->root, below, 1, &fd, &name, error);
+    if (status == ORR_OK) close(fd);
+    return status;
 }
 
 // A journal among encrypted files is nothing to tell of.
@@ -226,10 +225,14 @@ static int is_own_journal(const orr_walk_item *item) {
 // Reports an item that is not work. Returns 1 when it was one.
 static int not_work(orr_job *job, const orr_walk_item *item) {
     orr_file_event event = {.outcome = ORR_OUT_SKIPPED, .source = item->source, .pixels_sealed = 1};
+    orr_error error;
     switch (item->kind) {
     case ORR_WALK_DIRECTORY:
-        make_directory(job, item);
-        return 1;
+        event.status = make_directory(job, item, &error);
+        if (event.status == ORR_OK) return 1;
+        event.outcome = ORR_OUT_FAILED;
+        event.reason = error.text;
+        break;
     case ORR_WALK_OUTPUT:
         event.reason = "this is the output directory of the job";
         break;
