@@ -251,7 +251,8 @@ class Jobs(Case):
         self.assertEqual(status, 0, err)
         self.assertIn("p/g.tif.orr.tif: paper profile, pixels not authenticated\n", err)
         messages = self.messages(run("verify", "-k", "keys", "--json", "p")[1], 0)
-        self.assertEqual((messages[-2]["pixels_sealed"], messages[-1]["pixels_not_authenticated"]), (False, 1))
+        files = [message for message in messages if message["message_type"] == "file"]  # a slow run has progress besides
+        self.assertEqual((files[-1]["pixels_sealed"], messages[-1]["pixels_not_authenticated"]), (False, 1))
         status, _, err = run("decrypt", "-k", "keys", "p", "-o", "b")
         self.assertEqual(status, 0, err)
         self.assertIn(bytes(range(128)), Path("b/g.tif").read_bytes())
