@@ -262,9 +262,9 @@ void orr_salvage(orr_job_file *file) {
     if (status == ORR_OK)
         orr_job_warn(file->job,
                      "%s: %llu of %llu bytes were salvaged into %s/%s; the gaps are zero and "
-                     "listed in %s.json",
+                     "listed in %s/%s.json",
                      file->source, (unsigned long long)good, (unsigned long long)length,
-                     file->job->root.path, name, name);
+                     file->job->root.path, name, file->job->root.path, name);
     else
         orr_job_warn(file->job, "%s: salvage failed: %s", file->source, error.text);
 out:

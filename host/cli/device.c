@@ -14,5 +14,10 @@ static void report_failure(void *context, const orr_error *error, int stopped) {
 orr_status orr_cli_backend(orr_cli *cli, orr_backend **backend, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_device_options options = {.threads = a->jobs, .report = report_failure, .context = cli};
-    return orr_device_open(a->device, &options, backend, error);
+    orr_error failure = {0};
+    orr_status status = orr_device_open(a->device, &options, backend, &failure);
+    if (status == ORR_UNSUPPORTED)
+        return orr_fail(error, status, "--device %s: %s; --device auto runs on what is there",
+                        a->device, failure.text);
+    return status == ORR_OK ? status : orr_fail(error, status, "%s", failure.text);
 }
