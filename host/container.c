@@ -1,5 +1,6 @@
 // An encrypted file opened for reading: what it is, who can open it, and is it whole.
 #include "host/format.h"
+#include "host/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -127,9 +128,7 @@ static orr_status unwrap(const orr_slot *slot, orr_master_lookup lookup, void *c
         status = orr_kwp_unwrap(key, slot->wrap[i].wrapped, ORR_WRAP_BYTES, opened, sizeof opened);
         if (status == ORR_KEY) {
             char id[2 * ORR_KEY_ID_BYTES + 1];
-            for (int n = 0; n < ORR_KEY_ID_BYTES; n++) {
-                snprintf(id + 2 * n, 3, "%02x", slot->wrap[i].key_id[n]);
-            }
+            orr_hex(slot->wrap[i].key_id, ORR_KEY_ID_BYTES, id);
             status = orr_fail(&inner, ORR_AUTH,
                               "the wrapped secret does not open under master key %s, which the "
                               "slot names; the slot was altered",

@@ -1,4 +1,5 @@
 #include "host/job_internal.h"
+#include "host/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,7 +162,7 @@ static void report_file(orr_job_file *file) {
                             .reason = failed ? file->error.text : file->reason,
                             .pixels_sealed = !is_paper(file)};
     if (file->metadata && file->metadata->has_sha256 && !failed) {
-        for (int i = 0; i < 32; i++) snprintf(sha256 + 2 * i, 3, "%02x", file->metadata->sha256[i]);
+        orr_hex(file->metadata->sha256, 32, sha256);
         event.sha256 = sha256;
     }
     report(file->job, &event);

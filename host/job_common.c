@@ -314,3 +314,21 @@ orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *exp
                     "or choose another output",
                     file->job->root.path, file->target, file->source);
 }
+
+orr_status orr_target_resumed(orr_job_file *file, orr_profile profile, orr_error *error) {
+    const orr_master_key *key;
+    char *name = NULL;
+    int finished;
+    orr_status status = orr_job_target_key(file->job, &key, error);
+    if (status != ORR_OK ||
+        !orr_resume_find(file->job->resume, file->metadata, key->id, profile, &finished, &name))
+        return status;
+    file->target = name;
+    if (!finished)
+        return orr_fail(
+            error, ORR_EXISTS,
+            "%s: %s holds another state of this file or another key: move it away first",
+            file->source, name ? name : "an output");
+    file->outcome = ORR_OUT_PRESENT;
+    return ORR_OK;
+}

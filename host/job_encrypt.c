@@ -40,24 +40,7 @@ static orr_status claim(orr_job_file *file, orr_error *error) {
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     int present = 0;
-    if (job->resume) {
-        const orr_master_key *key;
-        orr_status status = orr_job_target_key(job, &key, error);
-        char *name = NULL;
-        int finished;
-        if (status != ORR_OK || !orr_resume_find(job->resume, file->metadata, key->id,
-                                                 job->options->profile, &finished, &name))
-            return status;
-        file->target = name;
-        if (finished)
-            file->outcome = ORR_OUT_PRESENT;
-        else
-            return orr_fail(
-                error, ORR_EXISTS,
-                "%s: %s holds another state of this file or another key: move it away first",
-                file->source, name ? name : "an output");
-        return ORR_OK;
-    }
+    if (job->resume) return orr_target_resumed(file, job->options->profile, error);
     if (!file->target) return ORR_OK; // an opaque name, and no output directory yet
     orr_status status =
         orr_target_finished(file, file->metadata, job->options->profile, &present, error);

@@ -134,6 +134,9 @@ orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *exp
 // file of the job has is ORR_EXISTS; the same file given again sets outcome SKIPPED.
 orr_status orr_file_claim(orr_job_file *file, const uint8_t *path, size_t path_bytes,
                           const void *identity, size_t identity_bytes, orr_error *error);
+// The same question for an opaque name, which only the job's resume map can answer: sets the target
+// and outcome PRESENT when there is a finished one; ORR_EXISTS for another state or key.
+orr_status orr_target_resumed(orr_job_file *file, orr_profile profile, orr_error *error);
 // PATH.orr.tif, or with `opaque` the hex of the ID; the name of OUT when that is a file. malloc'ed
 // or NULL.
 char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque);

@@ -17,23 +17,7 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     orr_profile profile = file->container->header.profile;
     int present = 0;
-    if (job->resume && is_opaque(file)) {
-        const orr_master_key *key;
-        char *name = NULL;
-        int finished;
-        orr_status status = orr_job_target_key(job, &key, error);
-        if (status != ORR_OK ||
-            !orr_resume_find(job->resume, file->metadata, key->id, profile, &finished, &name))
-            return status;
-        file->target = name;
-        if (!finished)
-            return orr_fail(
-                error, ORR_EXISTS,
-                "%s: %s holds another state of this file or another key: move it away first",
-                file->source, name ? name : "an output");
-        file->outcome = ORR_OUT_PRESENT;
-        return ORR_OK;
-    }
+    if (job->resume && is_opaque(file)) return orr_target_resumed(file, profile, error);
     file->target =
         orr_target_name(job, (const char *)file->metadata->path, file->header.file_id, 0);
     if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);

@@ -7,10 +7,7 @@
 #include <time.h>
 
 #include "host/keyring_codec.h"
-
-static void id_to_hex(const uint8_t id[ORR_KEY_ID_BYTES], char hex[2 * ORR_KEY_ID_BYTES + 1]) {
-    for (int i = 0; i < ORR_KEY_ID_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", id[i]);
-}
+#include "host/text.h"
 
 const char *orr_key_state_name(orr_key_state state) {
     switch (state) {
@@ -108,7 +105,7 @@ static orr_master_key *key_by_id(const orr_keyring *keyring, const uint8_t id[OR
 orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
                                  orr_key_state state, orr_error *error) {
     char hex[2 * ORR_KEY_ID_BYTES + 1];
-    id_to_hex(id, hex);
+    orr_hex(id, ORR_KEY_ID_BYTES, hex);
     orr_master_key *key = key_by_id(keyring, id);
     if (!key) return orr_fail(error, ORR_KEY, "the keyring has no key %s", hex);
     if (state < ORR_KEY_ACTIVE || state > ORR_KEY_DESTROYED)
@@ -174,7 +171,7 @@ orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYT
         memcpy(key, found->key, 32);
         return ORR_OK;
     }
-    id_to_hex(key_id, hex);
+    orr_hex(key_id, ORR_KEY_ID_BYTES, hex);
     if (found) return orr_fail(error, ORR_KEY, "master key %s was destroyed", hex);
     return orr_fail(error, ORR_KEY, "the keyring has no master key %s", hex);
 }

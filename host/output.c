@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/crypto.h"
+#include "host/text.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
 
@@ -156,7 +157,7 @@ static char *partial_name(const char *name) {
     } else {
         uint8_t hash[64];
         orr_sha512(name, strlen(name), NULL, 0, hash);
-        for (int i = 0; i < 16; i++) snprintf(partial + 2 * i, 3, "%02x", hash[i]);
+        orr_hex(hash, 16, partial);
         memcpy(partial + 32, ORR_PARTIAL_SUFFIX, sizeof ORR_PARTIAL_SUFFIX);
     }
     return partial;

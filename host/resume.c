@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "host/output.h"
+#include "host/text.h"
 
 typedef struct entry {
     XXH128_hash_t path;
@@ -127,10 +128,7 @@ int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,
                 !memcmp(e->key_id, key_id, ORR_KEY_ID_BYTES);
     *name = malloc(2 * sizeof e->file_id + sizeof ORR_SUFFIX);
     if (*name) {
-        for (size_t i = 0; i < sizeof e->file_id; i++) {
-            (*name)[2 * i] = "0123456789abcdef"[e->file_id[i] >> 4];
-            (*name)[2 * i + 1] = "0123456789abcdef"[e->file_id[i] & 15];
-        }
+        orr_hex(e->file_id, sizeof e->file_id, *name);
         memcpy(*name + 2 * sizeof e->file_id, ORR_SUFFIX, sizeof ORR_SUFFIX);
     }
     return 1;
