@@ -38,6 +38,11 @@ void orr_wipe(void *memory, size_t bytes) {
     if (memory) OPENSSL_cleanse(memory, bytes);
 }
 
+__attribute__((noinline)) void orr_wipe_stack(void) {
+    uint8_t below[192 * 1024];
+    orr_wipe(below, sizeof below);
+}
+
 int orr_equal_secret(const void *a, const void *b, size_t bytes) {
     return CRYPTO_memcmp(a, b, bytes) == 0;
 }

@@ -236,6 +236,7 @@ static void *work(void *argument) {
     }
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
+    orr_wipe_stack();
     return NULL;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <pthread.h>
 #include <thread>
 
 #include "host/crypto.h"
@@ -166,6 +167,44 @@ TEST(Crypto, EqualAndWipe) {
     orr_wipe(a, 32);
     EXPECT_EQ(Bytes(a, a + 32), Bytes(32, 0));
     orr_wipe(nullptr, 0);
+}
+
+// A thread on a stack that can be searched once it has ended: a secret is left there, or wiped.
+struct OnItsStack {
+    std::vector<uint8_t> memory = std::vector<uint8_t>(1 << 20);
+    bool wipe = false;
+
+    __attribute__((noinline)) static void leave() {
+        volatile uint8_t secret[4096];
+        for (size_t i = 0; i < sizeof secret; i++) secret[i] = uint8_t(0xa7 ^ i % 31);
+    }
+    static void *run(void *self) {
+        leave();
+        if (static_cast<OnItsStack *>(self)->wipe) orr_wipe_stack();
+        return nullptr;
+    }
+    bool found() {
+        pthread_attr_t attributes;
+        pthread_t thread;
+        pthread_attr_init(&attributes);
+        EXPECT_EQ(pthread_attr_setstack(&attributes, memory.data(), memory.size()), 0);
+        EXPECT_EQ(pthread_create(&thread, &attributes, run, this), 0);
+        EXPECT_EQ(pthread_join(thread, nullptr), 0);
+        pthread_attr_destroy(&attributes);
+        uint8_t secret[310];
+        for (size_t i = 0; i < sizeof secret; i++) secret[i] = uint8_t(0xa7 ^ i % 31);
+        return memmem(memory.data(), memory.size(), secret, sizeof secret) != nullptr;
+    }
+};
+
+TEST(Crypto, WipeStack) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizer keeps frames elsewhere";
+#endif
+    OnItsStack left, wiped;
+    wiped.wipe = true;
+    EXPECT_TRUE(left.found()); // the search works
+    EXPECT_FALSE(wiped.found());
 }
 
 TEST(Crypto, RandomDiffersAcrossThreads) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The program offers no way to fix randomness or time; the test program, built from the same sources,
-# does (otherwise this test would look for the wrong thing).
+# does (otherwise this test would look for the wrong thing). Nor does the program bind symbols lazily,
+# which would leave vector registers, and keys in them, on its stack (CMakeLists.txt).
 set -euo pipefail
 : "${ORRERY:?set by ctest: the program}" "${BUILD:?set by ctest: the build directory}"
 
@@ -16,6 +17,10 @@ if nm -a "$ORRERY" "$BUILD/host/liborrery_host.a" 2>/dev/null |
 fi
 grep -qa "$hook" "$BUILD/host/liborrery_host_testing.a" || {
     echo "the test library has no $hook: this test looks for the wrong name"
+    exit 1
+}
+LC_ALL=C readelf -d "$ORRERY" | grep -E 'FLAGS' | grep -q NOW || {
+    echo "$ORRERY binds symbols lazily"
     exit 1
 }
 echo "no hook in $ORRERY"

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "host/cli/cli.h"
 #include "host/cli/stop.h"
+#include "host/crypto.h"
 
 orr_status orr_status_merge(orr_status worst, orr_status next) {
     static const orr_status order[] = {ORR_SELF_TEST, ORR_IO, ORR_STOPPED, ORR_AUTH};
@@ -46,6 +47,7 @@ static orr_status run_command(orr_cli *cli, orr_error *error) {
     orr_status status = cli->arguments.command->run(cli, error);
     if (status != ORR_OK && !cli->said) orr_console_error(&cli->console, error, NULL);
     if (status == ORR_USAGE && !cli->said) print_usage_hint(cli);
+    orr_wipe_stack();
     return status;
 }
 
