@@ -24,13 +24,15 @@ git ls-files '*.c' '*.h' '*.cc' '*.py' '*.sh' 'scripts/*' | while read -r file; 
 done | rule "files are at most 600 lines long"
 
 git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|system|popen|tmpnam|tempnam|strtok|alloca|atoi|rand)[[:space:]]*\(' \
-    -- 'kernels/*.[ch]' 'host/*.[ch]' 'bench/*.[ch]' | rule "functions that are not to be used"
+    -- 'kernels/*.[ch]' 'media/*.[ch]' 'host/*.[ch]' 'bench/*.[ch]' | rule "functions that are not to be used"
 
-git grep -nE '\b(exit|_exit|abort)[[:space:]]*\(' -- 'kernels/*.[ch]' 'host/*.[ch]' ':!host/cli' |
+git grep -nE '\b(exit|_exit|abort)[[:space:]]*\(' -- 'kernels/*.[ch]' 'media/*.[ch]' 'host/*.[ch]' ':!host/cli' |
     rule "only main() ends the program"
 
 git grep -nE '#[[:space:]]*include[[:space:]]+"' -- kernels | grep -v '"kernels/' |
     rule "kernels/ includes nothing from above it"
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- media | grep -vE '"(media/|kernels/status\.h")' |
+    rule "media/ includes kernels/status.h and itself only"
 git grep -nE '#[[:space:]]*include[[:space:]]+"host/cli/' -- host bench ':!host/cli' |
     rule "only host/cli/ and tests see the command line"
 
