@@ -1,19 +1,21 @@
-// The backend seam: how the scheduler asks a device to run the tile cipher.
+// The backend seam: how the scheduler asks a device to run the cipher.
 //
-// A backend turns batches of tiles into batches of tiles. The bytes are the same on every backend
-// (kernels/tile.h is the definition); a backend only decides where and how fast.
+// A backend turns batches of tiles into batches of tiles, and whole volumes into volumes. The bytes
+// are the same on every backend (kernels/tile.h and kernels/volume.h are the definition); a backend
+// only decides where and how fast.
 #ifndef ORRERY_KERNELS_BACKEND_H
 #define ORRERY_KERNELS_BACKEND_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include "kernels/tile.h"
+#include "kernels/volume.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define ORR_BACKEND_ABI 1
+#define ORR_BACKEND_ABI 2
 
 typedef enum orr_tile_op {
     ORR_TILE_ENCRYPT,
@@ -46,12 +48,32 @@ typedef struct orr_batch {
 // ORR_INTERNAL, for it is a bug of the caller.
 orr_status orr_batch_check(const orr_batch *batch, orr_error *error);
 
+typedef enum orr_volume_op { ORR_VOLUME_ENCRYPT, ORR_VOLUME_DECRYPT } orr_volume_op;
+
+// One image of the paper profile. Lent to the backend from volume_submit() until volume_wait()
+// returns; `in` and `out` may be any memory.
+typedef struct orr_volume_task {
+    orr_volume_op op;
+    const orr_cipher *cipher;
+    orr_volume_key key; // secret
+    orr_volume_shape shape;
+    const uint8_t *in; // C M N bytes
+    uint8_t *out;      // the same number; may equal `in`, unless the properties say separate_output
+    void *ticket;      // the backend's own
+} orr_volume_task;
+
+// For backends, at volume_submit(): *bytes = C M N. ORR_INTERNAL for a task without a cipher or
+// buffer or with an unknown operation, ORR_UNSUPPORTED for an empty volume or one whose length
+// overflows.
+orr_status orr_volume_task_check(const orr_volume_task *task, size_t *bytes, orr_error *error);
+
 typedef struct orr_backend_properties {
     char name[128];      // "cpu avx2, 2 threads", "NVIDIA RTX A6000"
     unsigned threads;    // CPU threads it uses itself
     size_t memory;       // bytes it may use, 0 when unknown
     unsigned depth;      // batches worth keeping in flight
-    int separate_output; // wants out != in: a batch may fail half way and its input must survive
+    unsigned volumes;    // volumes worth keeping in flight; 0 when it takes none
+    int separate_output; // wants out != in: work may fail half way and its input must survive
 } orr_backend_properties;
 
 typedef struct orr_backend orr_backend;
@@ -68,11 +90,25 @@ typedef struct orr_backend_api {
     orr_status (*submit)(orr_backend *backend, orr_batch *batch, orr_error *error);
     orr_status (*wait)(orr_backend *backend, orr_batch *batch, orr_error *error);
     void (*close)(orr_backend *backend);
+    // The same two for volumes; both NULL where they are not offered. ORR_UNSUPPORTED, from either,
+    // says that this volume is not for this backend (too large for the device, say): the caller has
+    // it enciphered elsewhere, and the backend is as good as before. orr_volume_submit does that.
+    orr_status (*volume_submit)(orr_backend *backend, orr_volume_task *task, orr_error *error);
+    orr_status (*volume_wait)(orr_backend *backend, orr_volume_task *task, orr_error *error);
 } orr_backend_api;
 
 struct orr_backend {
     const orr_backend_api *api;
 };
+
+// A volume on a backend, or, where the backend does not take it, on the calling thread in
+// orr_volume_wait(). orr_volume_wait() must be called once for each successful
+// orr_volume_submit(), in any order. ORR_UNSUPPORTED only for a bad shape, ORR_INTERNAL when memory
+// runs out or the backend fails, ORR_SELF_TEST when a device failed the check of its own work.
+orr_status orr_volume_submit(orr_backend *backend, orr_volume_task *task, orr_error *error);
+orr_status orr_volume_wait(orr_backend *backend, orr_volume_task *task, orr_error *error);
+// The task on the calling thread: orr_volume_encrypt or orr_volume_decrypt from `in` to `out`.
+orr_status orr_volume_run(const orr_volume_task *task, orr_error *error);
 
 // SIMD level of the CPU backend. ORR_SIMD_BEST picks what the processor has.
 typedef enum orr_simd {
@@ -102,8 +138,11 @@ orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **
                                 orr_error *error);
 
 // Known-answer self-test of a backend against the portable path and the vectors built in:
-// encrypt, decrypt, reencrypt, short tiles, default and other rules. ORR_SELF_TEST on a mismatch.
+// encrypt, decrypt, reencrypt, short tiles, default and other rules; volumes, where the backend
+// takes them. ORR_SELF_TEST on a mismatch.
 orr_status orr_backend_self_test(orr_backend *backend, orr_error *error);
+// The part of it that concerns volumes; ORR_OK when the backend takes none.
+orr_status orr_backend_self_test_volumes(orr_backend *backend, orr_error *error);
 
 #ifdef __cplusplus
 }

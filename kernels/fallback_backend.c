@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "kernels/compound.h"
 
 // A batch in flight: the ticket of orr_batch.
@@ -102,9 +104,88 @@ static orr_status fallback_wait(orr_backend *backend, orr_batch *batch, orr_erro
     return status;
 }
 
+// ---- volumes ------------------------------------------------------------------------------------
+
+// A volume in flight: the ticket of orr_volume_task.
+typedef struct volume_flight {
+    orr_volume_task task; // what the inner backend sees; holds a key
+    int on_cpu;
+} volume_flight;
+
+static void volume_flight_free(volume_flight *item) {
+    OPENSSL_cleanse(item, sizeof *item);
+    free(item);
+}
+
+static orr_status start_volume(orr_backend *backend, volume_flight *item,
+                               const orr_volume_task *task, orr_error *error) {
+    item->task = *task;
+    item->task.ticket = NULL;
+    return backend->api->volume_submit(backend, &item->task, error);
+}
+
+// The primary's failures count; a volume that it does not take is no failure.
+static void note_volume_failure(fallback_backend *both, const orr_error *failure) {
+    if (failure->status != ORR_UNSUPPORTED) note_failure(both, failure);
+}
+
+static orr_status fallback_volume_submit(orr_backend *backend, orr_volume_task *task,
+                                         orr_error *error) {
+    fallback_backend *both = (fallback_backend *)backend;
+    orr_error failure = {.status = ORR_OK};
+    size_t bytes;
+    orr_status status = orr_volume_task_check(task, &bytes, error);
+    if (status != ORR_OK) return status;
+    if (both->separate_output && task->in == task->out)
+        return orr_fail(
+            error, ORR_INTERNAL,
+            "a volume for a device needs an output of its own, to be redone if it fails");
+    volume_flight *item = calloc(1, sizeof *item);
+    if (!item) return orr_fail(error, ORR_INTERNAL, "out of memory for a volume");
+    item->on_cpu = !both->primary->api->volume_submit || is_stopped(both);
+    if (!item->on_cpu && start_volume(both->primary, item, task, &failure) != ORR_OK) {
+        note_volume_failure(both, &failure);
+        item->on_cpu = 1;
+    }
+    if (item->on_cpu) status = start_volume(both->cpu, item, task, error);
+    if (status != ORR_OK) {
+        volume_flight_free(item);
+        return status;
+    }
+    task->ticket = item;
+    return ORR_OK;
+}
+
+static orr_status fallback_volume_wait(orr_backend *backend, orr_volume_task *task,
+                                       orr_error *error) {
+    fallback_backend *both = (fallback_backend *)backend;
+    volume_flight *item = task->ticket;
+    orr_error failure = {.status = ORR_OK};
+    orr_status status = ORR_OK;
+    if (!item) return orr_fail(error, ORR_INTERNAL, "wait for a volume that was not submitted");
+    if (!item->on_cpu &&
+        both->primary->api->volume_wait(both->primary, &item->task, &failure) != ORR_OK) {
+        note_volume_failure(both, &failure);
+        status = start_volume(both->cpu, item, task, error);
+        item->on_cpu = 1;
+    }
+    if (status == ORR_OK && item->on_cpu)
+        status = both->cpu->api->volume_wait(both->cpu, &item->task, error);
+    task->ticket = NULL;
+    volume_flight_free(item);
+    return status;
+}
+
+// ---- the rest -----------------------------------------------------------------------------------
+
 static void fallback_properties(const orr_backend *backend, orr_backend_properties *properties) {
     const fallback_backend *both = (const fallback_backend *)backend;
     both->primary->api->properties(both->primary, properties);
+    if (properties->volumes == 0) {
+        orr_backend_properties cpu;
+        both->cpu->api->properties(both->cpu, &cpu);
+        properties->volumes = cpu.volumes;
+    }
 }
 
 static void *fallback_alloc(orr_backend *backend, size_t bytes) {
@@ -161,6 +242,8 @@ static const orr_backend_api fallback_api = {
     .submit = fallback_submit,
     .wait = fallback_wait,
     .close = fallback_close,
+    .volume_submit = fallback_volume_submit,
+    .volume_wait = fallback_volume_wait,
 };
 
 orr_status orr_fallback_backend_open(orr_backend *primary, orr_backend *cpu,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "kernels/compound.h"
 
 #define MOST_BACKENDS 64
@@ -73,6 +75,45 @@ static orr_status multi_wait(orr_backend *backend, orr_batch *batch, orr_error *
     return status;
 }
 
+// A volume in flight: the ticket of orr_volume_task.
+typedef struct volume_flight {
+    orr_volume_task task; // what the inner backend sees; holds a key
+    unsigned member;
+} volume_flight;
+
+static void volume_flight_free(volume_flight *item) {
+    OPENSSL_cleanse(item, sizeof *item);
+    free(item);
+}
+
+static orr_status multi_volume_submit(orr_backend *backend, orr_volume_task *task,
+                                      orr_error *error) {
+    multi_backend *multi = (multi_backend *)backend;
+    volume_flight *item = calloc(1, sizeof *item);
+    if (!item) return orr_fail(error, ORR_INTERNAL, "out of memory for a volume");
+    item->member = choose(multi);
+    item->task = *task;
+    orr_status status = orr_volume_submit(multi->member[item->member], &item->task, error);
+    if (status != ORR_OK) {
+        leave(multi, item->member);
+        volume_flight_free(item);
+        return status;
+    }
+    task->ticket = item;
+    return ORR_OK;
+}
+
+static orr_status multi_volume_wait(orr_backend *backend, orr_volume_task *task, orr_error *error) {
+    multi_backend *multi = (multi_backend *)backend;
+    volume_flight *item = task->ticket;
+    if (!item) return orr_fail(error, ORR_INTERNAL, "wait for a volume that was not submitted");
+    orr_status status = orr_volume_wait(multi->member[item->member], &item->task, error);
+    leave(multi, item->member);
+    task->ticket = NULL;
+    volume_flight_free(item);
+    return status;
+}
+
 static void multi_properties(const orr_backend *backend, orr_backend_properties *properties) {
     const multi_backend *multi = (const multi_backend *)backend;
     orr_backend_properties one;
@@ -85,6 +126,7 @@ static void multi_properties(const orr_backend *backend, orr_backend_properties 
         properties->threads += one.threads;
         properties->memory += one.memory;
         properties->depth += one.depth;
+        properties->volumes += one.volumes;
         properties->separate_output |= one.separate_output;
     }
 }
@@ -120,6 +162,8 @@ static const orr_backend_api multi_api = {
     .submit = multi_submit,
     .wait = multi_wait,
     .close = multi_close,
+    .volume_submit = multi_volume_submit,
+    .volume_wait = multi_volume_wait,
 };
 
 orr_status orr_multi_backend_open(orr_backend *const *backends, unsigned count,

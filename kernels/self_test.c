@@ -133,6 +133,7 @@ orr_status orr_backend_self_test(orr_backend *backend, orr_error *error) {
     if (status == ORR_OK)
         status = check(backend, &test, ORR_TILE_REENCRYPT, test.old_cipher, test.new_cipher, in,
                        out, error);
+    if (status == ORR_OK) status = orr_backend_self_test_volumes(backend, error);
 done:
     backend->api->free(backend, in, test.bytes);
     backend->api->free(backend, out, test.bytes);

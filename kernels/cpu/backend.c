@@ -1,7 +1,8 @@
-// The CPU backend: a pool of threads that take the tiles of queued batches.
+// The CPU backend: a pool of threads that take the tiles of queued batches, and whole volumes.
 //
 // Batches are worked on in the order of submit(); a thread that finds no tile left in one goes on
-// to the next, so that batches overlap at their ends.
+// to the next, so that batches overlap at their ends. A volume is one piece of work: its key
+// sequences are serial, so several volumes go side by side, one on each thread.
 #define _GNU_SOURCE // sched_getaffinity
 #include <pthread.h>
 #include <sched.h>
@@ -17,11 +18,14 @@
 #define MAX_THREADS 1024
 #define PAGE 4096
 
-// A batch in flight: the ticket of orr_batch.
+// A batch or a volume in flight: the ticket of orr_batch and orr_volume_task.
 typedef struct job {
-    orr_batch *batch;
-    atomic_size_t next; // first task nobody has taken
-    unsigned workers;   // threads inside it; guarded by the mutex, as are the next two
+    orr_batch *batch;        // or NULL
+    orr_volume_task *volume; // or NULL
+    orr_error error;         // of the volume
+    size_t count;            // of tasks; a volume is one
+    atomic_size_t next;      // first task nobody has taken
+    unsigned workers;        // threads inside it; guarded by the mutex, as are the next two
     int done;
     struct job *link;
 } job;
@@ -77,10 +81,13 @@ static void *work(void *argument) {
         item->workers++;
         pthread_mutex_unlock(&cpu->mutex);
 
-        const orr_batch *batch = item->batch;
         size_t n;
-        while ((n = atomic_fetch_add(&item->next, 1)) < batch->count)
-            run_task(cpu->level, batch, &batch->tasks[n], self->scratch);
+        while ((n = atomic_fetch_add(&item->next, 1)) < item->count) {
+            if (item->volume)
+                item->error.status = orr_volume_run(item->volume, &item->error);
+            else
+                run_task(cpu->level, item->batch, &item->batch->tasks[n], self->scratch);
+        }
         OPENSSL_cleanse(self->scratch, sizeof *self->scratch);
         orr_cpu_wipe_stack();
 
@@ -107,6 +114,7 @@ static void cpu_properties(const orr_backend *backend, orr_backend_properties *p
              orr_simd_name(cpu->simd), cpu->threads, cpu->threads == 1 ? "" : "s");
     properties->threads = cpu->threads;
     properties->depth = 2;
+    properties->volumes = cpu->threads;
 }
 
 static void *cpu_alloc(orr_backend *backend, size_t bytes) {
@@ -123,15 +131,14 @@ static void cpu_free(orr_backend *backend, void *memory, size_t bytes) {
     free(memory);
 }
 
-static orr_status cpu_submit(orr_backend *backend, orr_batch *batch, orr_error *error) {
-    cpu_backend *cpu = (cpu_backend *)backend;
-    orr_status status = orr_batch_check(batch, error);
-    if (status != ORR_OK) return status;
+// Queues a job for what the caller has checked. NULL when memory runs out.
+static job *enqueue(cpu_backend *cpu, orr_batch *batch, orr_volume_task *volume) {
     job *item = calloc(1, sizeof *item);
-    if (!item) return orr_fail(error, ORR_INTERNAL, "out of memory for a batch of tiles");
+    if (!item) return NULL;
     item->batch = batch;
+    item->volume = volume;
+    item->count = volume ? 1 : batch->count;
     atomic_init(&item->next, 0);
-    batch->ticket = item;
     pthread_mutex_lock(&cpu->mutex);
     if (cpu->last) {
         cpu->last->link = item;
@@ -141,19 +148,47 @@ static orr_status cpu_submit(orr_backend *backend, orr_batch *batch, orr_error *
     cpu->last = item;
     pthread_cond_broadcast(&cpu->work);
     pthread_mutex_unlock(&cpu->mutex);
-    return ORR_OK;
+    return item;
 }
 
-static orr_status cpu_wait(orr_backend *backend, orr_batch *batch, orr_error *error) {
-    cpu_backend *cpu = (cpu_backend *)backend;
-    job *item = batch->ticket;
-    if (!item) return orr_fail(error, ORR_INTERNAL, "wait for a batch that was not submitted");
+// Waits for a job and frees it.
+static orr_status join(cpu_backend *cpu, job *item, orr_error *error) {
+    if (!item) return orr_fail(error, ORR_INTERNAL, "wait for work that was not submitted");
     pthread_mutex_lock(&cpu->mutex);
     while (!item->done) pthread_cond_wait(&cpu->finished, &cpu->mutex);
     pthread_mutex_unlock(&cpu->mutex);
-    batch->ticket = NULL;
+    orr_status status = item->error.status;
+    if (status != ORR_OK && error) *error = item->error;
     free(item);
-    return ORR_OK;
+    return status;
+}
+
+static orr_status cpu_submit(orr_backend *backend, orr_batch *batch, orr_error *error) {
+    orr_status status = orr_batch_check(batch, error);
+    if (status != ORR_OK) return status;
+    batch->ticket = enqueue((cpu_backend *)backend, batch, NULL);
+    return batch->ticket ? ORR_OK
+                         : orr_fail(error, ORR_INTERNAL, "out of memory for a batch of tiles");
+}
+
+static orr_status cpu_wait(orr_backend *backend, orr_batch *batch, orr_error *error) {
+    job *item = batch->ticket;
+    batch->ticket = NULL;
+    return join((cpu_backend *)backend, item, error);
+}
+
+static orr_status cpu_volume_submit(orr_backend *backend, orr_volume_task *task, orr_error *error) {
+    size_t bytes;
+    orr_status status = orr_volume_task_check(task, &bytes, error);
+    if (status != ORR_OK) return status;
+    task->ticket = enqueue((cpu_backend *)backend, NULL, task);
+    return task->ticket ? ORR_OK : orr_fail(error, ORR_INTERNAL, "out of memory for a volume");
+}
+
+static orr_status cpu_volume_wait(orr_backend *backend, orr_volume_task *task, orr_error *error) {
+    job *item = task->ticket;
+    task->ticket = NULL;
+    return join((cpu_backend *)backend, item, error);
 }
 
 // Batches still in flight are finished first, but their tickets are the caller's to wait for.
@@ -184,6 +219,8 @@ static const orr_backend_api cpu_api = {
     .submit = cpu_submit,
     .wait = cpu_wait,
     .close = cpu_close,
+    .volume_submit = cpu_volume_submit,
+    .volume_wait = cpu_volume_wait,
 };
 
 // Cores this process may run on, at least one.
