@@ -1,0 +1,185 @@
+// PNG through libpng, whose errors leave through longjmp: what must survive that is in the source.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <png.h>
+
+#include "media/image_internal.h"
+
+static void png_fail(png_structp png, png_const_charp text) {
+    orr_raster_source *image = png_get_error_ptr(png);
+    snprintf(image->message, sizeof image->message, "%s", text);
+    longjmp(image->escape, 1);
+}
+
+static void png_ignore(png_structp png, png_const_charp text) {
+    (void)png;
+    (void)text;
+}
+
+static void png_take(png_structp png, png_bytep out, size_t bytes) {
+    orr_raster_source *image = png_get_io_ptr(png);
+    if (bytes > image->length - image->at) png_error(png, "the file is truncated");
+    memcpy(out, image->bytes + image->at, bytes);
+    image->at += bytes;
+}
+
+// Samples of 8 bits, or 16 in the machine's order; palettes to RGB, no alpha. Returns the passes.
+static int png_transform(png_structp png, png_infop info) {
+    int type = png_get_color_type(png, info);
+    if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+    if (type == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) < 8)
+        png_set_expand_gray_1_2_4_to_8(png);
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && png_get_bit_depth(png, info) == 16)
+        png_set_swap(png);
+    png_set_strip_alpha(png);
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    return passes;
+}
+
+static orr_status png_rows(orr_raster_source *image, png_structp png, png_infop info) {
+    png_read_info(png, info);
+    uint32_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
+    int passes = png_transform(png, info), depth = png_get_bit_depth(png, info);
+    size_t channels = png_get_channels(png, info), row = png_get_rowbytes(png, info);
+    if ((channels != 1 && channels != 3) || (depth != 8 && depth != 16) ||
+        row != width * channels * (size_t)(depth / 8))
+        return orr_raster_refuse(image, "it is neither gray nor RGB");
+    orr_status status = orr_raster_prepare(image, width, height, (uint32_t)channels, depth / 8);
+    if (status) return status;
+    for (int pass = 0; pass < passes; pass++)
+        for (uint32_t y = 0; y < height; y++) png_read_row(png, image->samples + y * row, NULL);
+    png_read_end(png, NULL);
+    return ORR_OK;
+}
+
+orr_status orr_png_decode(orr_raster_source *image) {
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, image, png_fail, png_ignore);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!info) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return orr_raster_out_of_memory(image);
+    }
+    orr_status status;
+    if (setjmp(image->escape)) {
+        status = orr_raster_refuse(image, image->message);
+    } else {
+        png_set_user_limits(png, 1 << 26, 1 << 26);
+        png_set_chunk_malloc_max(png, 8 << 20);
+        png_set_read_fn(png, image, png_take);
+        status = png_rows(image, png, info);
+    }
+    png_destroy_read_struct(&png, &info, NULL);
+    return status;
+}
+
+// ---- writing
+
+typedef struct png_sink {
+    uint8_t *bytes;
+    size_t length, room;
+    jmp_buf escape;
+} png_sink;
+
+static void sink_fail(png_structp png, png_const_charp text) {
+    (void)text;
+    png_sink *sink = png_get_error_ptr(png);
+    longjmp(sink->escape, 1);
+}
+
+static void sink_put(png_structp png, png_bytep in, size_t bytes) {
+    png_sink *sink = png_get_io_ptr(png);
+    if (bytes > sink->room - sink->length) {
+        size_t room = 2 * sink->room + bytes;
+        uint8_t *grown = realloc(sink->bytes, room);
+        if (!grown) png_error(png, "out of memory");
+        sink->bytes = grown;
+        sink->room = room;
+    }
+    memcpy(sink->bytes + sink->length, in, bytes);
+    sink->length += bytes;
+}
+
+static void sink_flush(png_structp png) {
+    (void)png;
+}
+
+static void put_picture(png_structp png, png_infop info, const orr_raster *raster) {
+    int type = raster->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB;
+    png_set_IHDR(png, info, raster->width, raster->height, 8, type, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    for (uint32_t y = 0; y < raster->height; y++)
+        png_write_row(png, raster->pixels + (size_t)y * raster->width * raster->channels);
+    png_write_end(png, info);
+}
+
+orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *length,
+                          orr_error *error) {
+    *bytes = NULL;
+    *length = 0;
+    if (!raster->pixels || (raster->channels != 1 && raster->channels != 3))
+        return orr_fail(error, ORR_INTERNAL, "a PNG needs pixels of 1 or 3 channels");
+    png_sink *sink = calloc(1, sizeof *sink); // not on this frame, which longjmp would spoil
+    if (!sink) return orr_fail(error, ORR_INTERNAL, "no memory for a PNG");
+    orr_status status = ORR_OK;
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, sink, sink_fail, png_ignore);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!info || setjmp(sink->escape)) {
+        status = orr_fail(error, ORR_INTERNAL, "no memory for a PNG");
+    } else {
+        png_set_write_fn(png, sink, sink_put, sink_flush);
+        put_picture(png, info, raster);
+    }
+    png_destroy_write_struct(&png, &info);
+    if (status) {
+        free(sink->bytes);
+    } else {
+        *bytes = sink->bytes;
+        *length = sink->length;
+    }
+    free(sink);
+    return status;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t count) {
+    while (count) {
+        ssize_t n = write(fd, bytes, count);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        bytes += n;
+        count -= (size_t)n;
+    }
+    return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: a device that cannot be flushed
+}
+
+orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *error) {
+    uint8_t *bytes;
+    size_t length;
+    orr_status status = orr_png_encode(raster, &bytes, &length, error);
+    if (status) return status;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) {
+        status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
+        goto out;
+    }
+    if (fd < 0) {
+        status = orr_fail(error, ORR_IO, "%s: cannot create: %s", path, strerror(errno));
+        goto out;
+    }
+    int failed = write_all(fd, bytes, length) ? errno : 0;
+    if (close(fd) && !failed) failed = errno;
+    if (failed) {
+        unlink(path);
+        status = orr_fail(error, ORR_IO, "%s: cannot write: %s%s", path, strerror(failed),
+                          failed == ENOSPC || failed == EDQUOT ? ": free some space" : "");
+    }
+out:
+    free(bytes);
+    return status;
+}
