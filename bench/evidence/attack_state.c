@@ -1,0 +1,136 @@
+#include "bench/evidence/attack_state.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench/evidence/parallel.h"
+#include "kernels/map.h"
+
+#define STATE_BITS 63
+#define TOP_BITS 11 // above the word's 32 bits
+#define LOW_BITS 20 // below them
+
+typedef struct state_pool {
+    const orr_state_search *search;
+    orr_state_result *result;
+    pthread_mutex_t lock;
+} state_pool;
+
+static int fits_all(const orr_state_search *search, uint64_t state) {
+    for (size_t n = 0; n < search->word_count; n++) {
+        if (orr_map_word(state) != search->words[n]) return 0;
+        state = orr_map_step(state, search->k2);
+    }
+    return 1;
+}
+
+// All 2^20 states with one value of the upper 11 bits.
+static orr_status search_top(void *context, size_t index, orr_error *error) {
+    state_pool *pool = context;
+    const orr_state_search *search = pool->search;
+    unsigned free_bits = TOP_BITS - search->known_bits;
+    uint64_t top = (uint64_t)search->known_top << free_bits | index;
+    uint64_t base = top << (STATE_BITS - TOP_BITS) | (uint64_t)search->words[0] << LOW_BITS;
+    uint32_t second = search->words[1], k2 = search->k2;
+    (void)error;
+    for (uint64_t low = 0; low < 1u << LOW_BITS; low++) {
+        if (orr_map_word(orr_map_step(base | low, k2)) != second) continue;
+        int all = fits_all(search, base | low);
+        pthread_mutex_lock(&pool->lock);
+        pool->result->two_word_hits++;
+        if (all && pool->result->count < ORR_STATE_CANDIDATES)
+            pool->result->state[pool->result->count++] = base | low;
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return ORR_OK;
+}
+
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+orr_status orr_attack_state(const orr_state_search *search, orr_state_result *result,
+                            orr_error *error) {
+    state_pool pool = {.search = search, .result = result};
+    size_t tops = (size_t)1 << (TOP_BITS - search->known_bits);
+    memset(result, 0, sizeof *result);
+    pthread_mutex_init(&pool.lock, NULL);
+    double start = seconds_now();
+    orr_status status = orr_parallel(search->threads, tops, search_top, &pool, error);
+    result->seconds = seconds_now() - start;
+    result->tried = (uint64_t)tops << LOW_BITS;
+    pthread_mutex_destroy(&pool.lock);
+    return status;
+}
+
+// ---- backwards
+
+// Inverse of an odd number modulo 2^64 by Newton's iteration.
+static uint64_t inverse_odd(uint64_t odd) {
+    uint64_t x = odd;
+    for (int n = 0; n < 6; n++) x *= 2 - odd * x;
+    return x;
+}
+
+static uint64_t square_of(uint64_t u) { // as in orr_map_step: u^2 in units of 2^-62
+    uint64_t high = u >> 32, low = u & 0xffffffffu;
+    return high * high + ((high * low) >> 31);
+}
+
+// The squares rise with u, so those u with square_of(u) == square lie together.
+static size_t roots_of(uint64_t square, uint64_t *states, size_t room) {
+    uint64_t low = 0, high = UINT64_C(1) << STATE_BITS; // the first u with square_of(u) >= square
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (square_of(middle) < square)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    size_t count = 0;
+    for (; low < UINT64_C(1) << STATE_BITS && square_of(low) == square && count < room; low++)
+        states[count++] = low;
+    return count;
+}
+
+size_t orr_map_preimages(uint64_t next, uint32_t k2, uint64_t *states, size_t room) {
+    uint64_t inverse = inverse_odd(k2);
+    uint64_t folded[2] = {next | UINT64_C(1) << 63, ~next & ((UINT64_C(1) << 63) - 1)};
+    size_t count = 0;
+    for (int n = 0; n < 2; n++)
+        count += roots_of(folded[n] * inverse, states + count, room - count);
+    return count;
+}
+
+// orr_mix64 backwards: each step is a bijection.
+static uint64_t unmix(uint64_t z) {
+    z ^= z >> 31 ^ z >> 62;
+    z *= inverse_odd(UINT64_C(0x94d049bb133111eb));
+    z ^= z >> 27 ^ z >> 54;
+    z *= inverse_odd(UINT64_C(0xbf58476d1ce4e5b9));
+    return z ^ z >> 30 ^ z >> 60;
+}
+
+size_t orr_lane_origins(uint64_t state, uint32_t lane, uint32_t k2, uint64_t *origins,
+                        size_t room) {
+    enum { ROOM = 256 };
+    uint64_t now[ROOM] = {state}, before[ROOM];
+    size_t count = 1;
+    for (int step = 0; step < ORR_LANE_DROP + 1; step++) {
+        size_t found = 0;
+        for (size_t n = 0; n < count; n++)
+            found += orr_map_preimages(now[n], k2, before + found, ROOM - found);
+        memcpy(now, before, found * sizeof *now);
+        count = found;
+    }
+    size_t made = 0;
+    for (size_t n = 0; n < count; n++) {
+        for (uint64_t bit = 0; bit < 2 && made < room; bit++)
+            origins[made++] =
+                unmix(now[n] << 1 | bit) - ((uint64_t)lane + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return made;
+}

@@ -1,0 +1,49 @@
+// State recovery of the 1-DEC map in its integer form (kernels/map.h): from two known 32-bit output
+// words to the state by search, and from a state back to the 64-bit initial state of the sequence.
+#ifndef ORRERY_BENCH_EVIDENCE_ATTACK_STATE_H
+#define ORRERY_BENCH_EVIDENCE_ATTACK_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "kernels/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORR_STATE_CANDIDATES 16
+
+typedef struct orr_state_search {
+    uint32_t k2;
+    const uint32_t *words; // consecutive output words of one lane; the first two are searched with,
+    size_t word_count;     // the others (at least one) tell true states from chance hits
+    // Of the 31 unknown bits of the state (a word shows bits 20..51 of 63) the upper `known_bits`
+    // (0..11) are given in known_top, for a demonstration in less time; 0 searches all of them.
+    unsigned known_bits;
+    uint32_t known_top;
+    unsigned threads;
+} orr_state_search;
+
+typedef struct orr_state_result {
+    uint64_t tried;                       // states
+    uint64_t two_word_hits;               // that fit the first two words
+    uint64_t state[ORR_STATE_CANDIDATES]; // that fit all words, at the first word
+    size_t count;
+    double seconds; // wall clock
+} orr_state_result;
+
+// ORR_INTERNAL when threads run out.
+orr_status orr_attack_state(const orr_state_search *search, orr_state_result *result,
+                            orr_error *error);
+
+// All states that one step takes to `next`: K2 is odd, so it has an inverse modulo 2^64. Returns
+// how many there are (at most `room`; more are dropped).
+size_t orr_map_preimages(uint64_t next, uint32_t k2, uint64_t *states, size_t room);
+// The initial states x of sequences whose lane `lane` has `state` after its first word's step: the
+// dropped steps and the mixer undone. Returns how many (at most `room`).
+size_t orr_lane_origins(uint64_t state, uint32_t lane, uint32_t k2, uint64_t *origins, size_t room);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
