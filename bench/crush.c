@@ -2,6 +2,7 @@
 // 2007). Built by scripts/battery where TestU01 is installed; no part of the product.
 //
 //   orrery keystream | crush small|crush|big
+//   orrery keystream | crush --test N TIMES     one test of Crush (its number there) again and again
 //
 // The upper bits of a word weigh more in these tests than the lower ones, so `crush --reversed ...`
 // feeds each word with its bits in reverse order.
@@ -34,12 +35,17 @@ static unsigned int next_word(void) {
 
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "--reversed") == 0) reversed = 1, argv++, argc--;
-    if (argc != 2) {
-        fprintf(stderr, "usage: crush [--reversed] small|crush|big\n");
+    int again[97] = {0}; // Crush has 96 tests
+    int test = argc == 4 && strcmp(argv[1], "--test") == 0 ? atoi(argv[2]) : 0;
+    if (test > 0 && test <= 96) again[test] = atoi(argv[3]);
+    if (argc != 2 && again[test] <= 0) {
+        fprintf(stderr, "usage: crush [--reversed] small|crush|big, or --test N TIMES\n");
         return 2;
     }
     unif01_Gen *generator = unif01_CreateExternGenBits("standard input", next_word);
-    if (strcmp(argv[1], "small") == 0) {
+    if (test) {
+        bbattery_RepeatCrush(generator, again);
+    } else if (strcmp(argv[1], "small") == 0) {
         bbattery_SmallCrush(generator);
     } else if (strcmp(argv[1], "crush") == 0) {
         bbattery_Crush(generator);
