@@ -99,4 +99,14 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
     {ORR_COMMAND_DEVICES, "devices", "[OPTION]...", "list the devices and test them",
      "Lists the devices that can run the cipher, with the known-answer test of each.",
      "orrery devices", 0, 0, 0, NULL, EXIT(SELF_TEST), 0, orr_cmd_devices},
+    {ORR_COMMAND_ANALYZE, "analyze", "[OPTION]... [IMAGE...] -o REPORTDIR",
+     "measure and attack the cipher; write a report",
+     "Measures the cipher of both profiles on the images (without any: on drawn\n"
+     "phantoms), attacks it, and writes REPORTDIR/report.html and report.json: every\n"
+     "table and figure of the published scheme beside our value, the ideal and the\n"
+     "critical value. Images are PNG, JPEG or TIFF. A full run takes some minutes.\n"
+     "Passing is a check for bugs, not evidence of security; a measure that fails is\n"
+     "a finding of the report, not an error of the command.",
+     "orrery analyze scan.tif -o report/", ORR_NEED_OUTPUT, 0, ANY, "images",
+     EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_analyze},
 };

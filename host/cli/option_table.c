@@ -30,6 +30,7 @@ FLAG(dry_run)
 FLAG(salvage)
 FLAG(sha256)
 FLAG(yes)
+FLAG(quick)
 FLAG(no_passphrase)
 TEXT(keyring, "--keyring")
 TEXT(output, "--output")
@@ -172,6 +173,10 @@ static orr_status set_seed(orr_arguments *a, const char *value, orr_error *error
     return orr_value_hex(value, "--seed", a->seed, sizeof a->seed, error);
 }
 
+static orr_status set_run_seed(orr_arguments *a, const char *value, orr_error *error) {
+    return orr_value_count(value, "--seed", 0, UINT64_MAX, &a->run_seed, error);
+}
+
 static orr_status set_bytes(orr_arguments *a, const char *value, orr_error *error) {
     return orr_value_size(value, "--bytes", &a->bytes, error);
 }
@@ -181,6 +186,8 @@ const orr_option orr_options[] = {
     {'o', "output", "OUT", "output directory; for one input also a file",
      ON(ENCRYPT) | ON(DECRYPT) | ON(REENCRYPT), set_output, 0},
     {'o', "output", "KEYRING", "the new keyring file; never overwrites", ON(KEYRING_NEW),
+     set_output, 0},
+    {'o', "output", "REPORTDIR", "the report's directory; made anew, or empty", ON(ANALYZE),
      set_output, 0},
     {0, "decoy", "IMAGE...", "PNG, JPEG, TIFF images that take part in the keys", ON(KEYRING_NEW),
      set_decoy, 1},
@@ -208,7 +215,8 @@ const orr_option orr_options[] = {
     {0, "files-from0", "FILE", "the same, each ended by a zero byte", ALL_JOBS | ON(INSPECT),
      set_files_from0, 0},
     {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS, set_device, 0},
-    {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]", ALL_JOBS, set_jobs, 0},
+    {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]", ALL_JOBS | ON(ANALYZE),
+     set_jobs, 0},
     {0, "mem", "SIZE", "ceiling of all buffers, as in 512M or 2G [256M]", CIPHER_JOBS, set_mem, 0},
     {0, "passphrase-file", "FILE", "read the passphrase from FILE's first line",
      ALL_JOBS | ALL_KEYRING, set_passphrase_file, 0},
@@ -222,14 +230,16 @@ const orr_option orr_options[] = {
      ON(KEYRING_NEW) | ON(KEYRING_PASSWD), set_no_passphrase, 0},
     {0, "yes", NULL, "do not ask before destroying a key", ON(KEYRING_SET_STATE), set_yes, 0},
     {0, "seed", "HEX", "up to 64 bytes, zeros appended [zeros]", ON(KEYSTREAM), set_seed, 0},
+    {0, "seed", "N", "of keys, noise and chosen texts [1]", ON(ANALYZE), set_run_seed, 0},
+    {0, "quick", NULL, "fewer trials, smaller attacks: under a minute", ON(ANALYZE), set_quick, 0},
     {0, "bytes", "N", "how many, as in 1G [until the reader stops]", ON(KEYSTREAM), set_bytes, 0},
     {0, "dry-run", NULL, "say what would be done and write nothing",
      ON(ENCRYPT) | ON(DECRYPT) | ON(REWRAP) | ON(REENCRYPT) | ON(KEYRING_NEW) | KEYRING_CHANGES,
      set_dry_run, 0},
     {0, "json", NULL, "one JSON object a line on stdout (docs/CLI.md)",
-     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES), set_json, 0},
-    {'q', "quiet", NULL, "only errors", ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES),
-     set_quiet, 0},
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE), set_json, 0},
+    {'q', "quiet", NULL, "only errors",
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE), set_quiet, 0},
     {'v', "verbose", NULL, "a line for each file", ALL_JOBS, set_verbose, 0},
     {'h', "help", NULL, "this text", ~0u, set_help, 1},
 };

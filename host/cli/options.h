@@ -31,6 +31,7 @@ typedef enum orr_command_id {
     ORR_COMMAND_INSPECT,
     ORR_COMMAND_KEYSTREAM,
     ORR_COMMAND_DEVICES,
+    ORR_COMMAND_ANALYZE,
     ORR_COMMAND_COUNT
 } orr_command_id;
 
@@ -46,13 +47,15 @@ typedef struct orr_arguments {
     int json, quiet, verbose, dry_run, salvage, sha256, opaque_names, check_cpu;
     orr_profile profile;
     uint32_t rule;
-    double mu; // 0: the published value
+    double mu;          // 0: the published value
     const char *device; // auto, cpu, cuda or cuda:N
     unsigned jobs;
     uint64_t mem, bytes; // bytes: UINT64_MAX without --bytes
     unsigned subset_n, subset_of, shard_i, shard_n;
     double subset_share;
     uint8_t seed[64];
+    uint64_t run_seed; // analyze
+    int quick;
     orr_key_state state; // keyring set-state
     char **decoys;       // --decoy
     size_t decoy_count;

@@ -197,7 +197,9 @@ static orr_status check_operands(orr_arguments *a, orr_error *error) {
     }
     if ((command->required & ORR_NEED_OUTPUT) && !a->output) {
         return orr_fail(error, ORR_USAGE, "%s needs -o %s", command->name,
-                        command->id == ORR_COMMAND_KEYRING_NEW ? "KEYRING" : "OUT");
+                        command->id == ORR_COMMAND_KEYRING_NEW ? "KEYRING"
+                        : command->id == ORR_COMMAND_ANALYZE   ? "REPORTDIR"
+                                                               : "OUT");
     }
     int listed = a->files_from || a->files_from0;
     if (a->operand_count < command->least && !((command->required & ORR_NEED_INPUT) && listed)) {
@@ -250,7 +252,8 @@ orr_status orr_arguments_parse(orr_arguments *a, int argc, char **argv, orr_erro
                          .new_passphrase_fd = -1,
                          .profile = ORR_PROFILE_ARCHIVE,
                          .device = "auto",
-                         .bytes = UINT64_MAX};
+                         .bytes = UINT64_MAX,
+                         .run_seed = 1};
     int skip = 0;
     orr_status status = parse_command(a, argc, argv, &skip, error);
     if (status != ORR_OK || skip == 0) return status;

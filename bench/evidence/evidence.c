@@ -1,0 +1,219 @@
+#include "bench/evidence/evidence.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/evidence/report.h"
+
+#define PHANTOM_SIDE 512
+#define SCHEMA_VERSION 1
+
+typedef struct section {
+    orr_status (*run)(orr_evidence *e, orr_error *error);
+    double weight; // share of the time, roughly
+} section;
+
+static const section sections[] = {
+    {orr_section_images, 1},
+    {orr_section_statistics, 2},
+    {orr_section_differential, 40},
+};
+#define SECTION_COUNT (sizeof sections / sizeof *sections)
+
+// ---- the directory
+
+// Makes the report's directory. One that is there must be empty; *made tells which.
+static orr_status make_directory(const char *path, int *made, orr_error *error) {
+    *made = mkdir(path, 0777) == 0;
+    if (*made) return ORR_OK;
+    if (errno != EEXIST)
+        return orr_fail(error, ORR_IO, "%s: cannot make the directory: %s", path, strerror(errno));
+    DIR *directory = opendir(path);
+    if (!directory)
+        return errno == ENOTDIR
+                   ? orr_fail(error, ORR_EXISTS, "%s: exists and is not a directory", path)
+                   : orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+    int empty = 1;
+    for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(directory);
+    if (empty) return ORR_OK;
+    return orr_fail(error, ORR_EXISTS,
+                    "%s: exists and is not empty; nothing was touched: name another directory",
+                    path);
+}
+
+// A new file of the report, whole and flushed, or none.
+static orr_status write_file(const orr_evidence *e, const char *name, const char *text,
+                             size_t bytes, orr_error *error) {
+    char path[4400];
+    snprintf(path, sizeof path, "%s/%s", e->directory, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return orr_fail(error, errno == EEXIST ? ORR_EXISTS : ORR_IO, "%s: %s", path,
+                        strerror(errno));
+    orr_status status = ORR_OK;
+    while (bytes && status == ORR_OK) {
+        ssize_t wrote = write(fd, text, bytes);
+        if (wrote < 0 && errno != EINTR) {
+            status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+        } else if (wrote > 0) {
+            text += wrote;
+            bytes -= (size_t)wrote;
+        }
+    }
+    if (status == ORR_OK && fsync(fd) != 0)
+        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+    if (close(fd) != 0 && status == ORR_OK)
+        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+    if (status != ORR_OK) unlink(path);
+    return status;
+}
+
+// ---- the page
+
+// The table at the top from the lines that orr_evidence_finding() kept.
+static orr_status put_headline(orr_evidence *e, orr_sink *page, orr_error *error) {
+    static const orr_page_column columns[] = {
+        {"measure", ORR_ALIGN_LEFT},         {"profile", ORR_ALIGN_LEFT},
+        {"image", ORR_ALIGN_LEFT},           {"our value", ORR_ALIGN_RIGHT},
+        {"published", ORR_ALIGN_RIGHT},      {"ideal", ORR_ALIGN_RIGHT},
+        {"critical value", ORR_ALIGN_RIGHT}, {"verdict", ORR_ALIGN_LEFT}};
+    orr_table table = {.columns = columns, .column_count = 8};
+    for (char *line = e->headline.text, *end; line && *line; line = end + 1) {
+        end = strchr(line, '\n');
+        *end = 0;
+        char *field = line;
+        for (int n = 0; n < 7; n++) {
+            char *tab = strchr(field, '\t');
+            *tab = 0;
+            orr_table_cell(&table, ORR_MARK_NONE, "%s", field);
+            field = tab + 1;
+        }
+        static const orr_mark mark[] = {ORR_MARK_NOTE, ORR_MARK_PASS, ORR_MARK_FAIL};
+        orr_table_cell(&table, mark[*field - '0'], "%s", "");
+    }
+    return orr_table_put(page, &table, "Our values beside the published ones", error);
+}
+
+static const char summary_text[] =
+    "Every table and figure of the published scheme (Kumar, Chivukula, Barua, Scientific Reports "
+    "15:1211, 2025) measured on this implementation, beside what an adversary can do. The "
+    "measures find bugs. They do not show security: a cipher with no secret at all passes them, "
+    "and "
+    "the attacks below break the planet layer wherever a key serves twice. In the archive profile "
+    "confidentiality and integrity rest on AES-256-GCM alone; the planet layer adds no claimed "
+    "bits. "
+    "The paper profile does not seal its pixels.";
+
+static orr_status write_page(orr_evidence *e, orr_error *error) {
+    orr_sink page;
+    char when[64], line[512];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
+    orr_sink_memory(&page);
+    orr_page_begin(&page, "Orrery: evidence report", summary_text);
+    snprintf(
+        line, sizeof line,
+        "%s, %s, %s run, seed %llu, %.0f seconds. %zu findings: %zu passed, %zu failed, the "
+        "others have no test. A fail is not always bad news: controls and attacks are meant to "
+        "show where a measure or a cipher fails.",
+        e->options->program ? e->options->program : "orrery", when,
+        e->options->quick ? "quick" : "full", (unsigned long long)e->options->seed,
+        e->summary.seconds, e->summary.findings, e->summary.passed, e->summary.failed);
+    orr_page_paragraph(&page, line);
+    orr_status status = orr_sink_finish(&e->headline, error);
+    if (status == ORR_OK && e->headline.length) status = put_headline(e, &page, error);
+    if (status == ORR_OK) status = orr_sink_finish(&e->body, error);
+    if (status == ORR_OK) orr_sink_put(&page, e->body.text, e->body.length);
+    orr_page_end(&page);
+    if (status == ORR_OK) status = orr_sink_finish(&page, error);
+    if (status == ORR_OK) status = write_file(e, "report.html", page.text, page.length, error);
+    orr_sink_free(&page);
+    return status;
+}
+
+static orr_status write_json(orr_evidence *e, orr_error *error) {
+    cJSON *run = cJSON_AddObjectToObject(e->root, "run");
+    cJSON_AddStringToObject(run, "program", e->options->program ? e->options->program : "orrery");
+    cJSON_AddBoolToObject(run, "quick", e->options->quick);
+    char seed[32]; // a JSON number would lose digits
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)e->options->seed);
+    cJSON_AddStringToObject(run, "seed", seed);
+    cJSON_AddNumberToObject(run, "seconds", e->summary.seconds);
+    cJSON_AddNumberToObject(run, "findings", (double)e->summary.findings);
+    cJSON_AddNumberToObject(run, "passed", (double)e->summary.passed);
+    cJSON_AddNumberToObject(run, "failed", (double)e->summary.failed);
+    char *text = cJSON_Print(e->root);
+    if (!text) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    orr_status status = write_file(e, "report.json", text, strlen(text), error);
+    cJSON_free(text);
+    return status;
+}
+
+// ---- the run
+
+static orr_status load_pictures(orr_evidence *e, orr_error *error) {
+    const orr_evidence_options *o = e->options;
+    if (o->image_count == 0)
+        return orr_pictures_add_phantoms(&e->pictures, PHANTOM_SIDE, o->seed, error);
+    orr_status status = ORR_OK;
+    for (size_t n = 0; n < o->image_count && status == ORR_OK; n++)
+        status = orr_pictures_add_file(&e->pictures, o->images[n], error);
+    return status;
+}
+
+static orr_status run_sections(orr_evidence *e, orr_error *error) {
+    double total = 0, behind = 0;
+    orr_status status = ORR_OK;
+    for (size_t n = 0; n < SECTION_COUNT; n++) total += sections[n].weight;
+    for (size_t n = 0; n < SECTION_COUNT && status == ORR_OK; n++) {
+        e->share = behind / total;
+        status = sections[n].run(e, error);
+        behind += sections[n].weight;
+    }
+    return status;
+}
+
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_summary *summary,
+                            orr_error *error) {
+    orr_evidence e = {.options = options, .section = ""};
+    double start = seconds_now();
+    int made = 0;
+    if (snprintf(e.directory, sizeof e.directory, "%s", options->output) >= (int)sizeof e.directory)
+        return orr_fail(error, ORR_USAGE, "the name of the report's directory is too long");
+    orr_sink_memory(&e.body);
+    orr_sink_memory(&e.headline);
+    e.root = cJSON_CreateObject();
+    orr_status status = e.root ? make_directory(e.directory, &made, error)
+                               : orr_fail(error, ORR_INTERNAL, "memory ran out");
+    cJSON_AddNumberToObject(e.root, "schema", SCHEMA_VERSION);
+    e.findings = cJSON_AddArrayToObject(e.root, "findings");
+    if (status == ORR_OK) status = load_pictures(&e, error);
+    if (status == ORR_OK) status = run_sections(&e, error);
+    e.summary.seconds = seconds_now() - start;
+    if (status == ORR_OK) status = write_json(&e, error);
+    if (status == ORR_OK) status = write_page(&e, error);
+    if (status != ORR_OK && made) rmdir(e.directory); // fails when there is something in it
+    *summary = e.summary;
+    orr_pictures_free(&e.pictures);
+    orr_sink_free(&e.body);
+    orr_sink_free(&e.headline);
+    cJSON_Delete(e.root);
+    return status;
+}

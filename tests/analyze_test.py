@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""orrery analyze: what it refuses, what it writes, and that the same seed gives the same figures."""
+import json
+import math
+import os
+import pathlib
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ORRERY = os.environ["ORRERY"]
+DATA = pathlib.Path(os.environ.get("ORRERY_DATA", HERE.parent.parent / "shared" / "data"))
+
+
+def png(path, width, height, pixel):
+    """An 8-bit gray PNG with pixel(x, y)."""
+    rows = b"".join(b"\0" + bytes(pixel(x, y) & 255 for x in range(width)) for y in range(height))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def run(*arguments):
+    done = subprocess.run([ORRERY, "analyze", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def untimed(value):
+    """A report without what depends on the clock."""
+    if isinstance(value, dict):
+        return {k: untimed(v) for k, v in value.items() if "seconds" not in k and k != "timing"}
+    if isinstance(value, list):
+        return [untimed(v) for v in value if not (isinstance(v, dict) and v.get("section") == "timing")]
+    return value
+
+
+class Analyze(unittest.TestCase):
+    def setUp(self):
+        self.holder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.holder.cleanup)
+        self.dir = pathlib.Path(self.holder.name)
+        self.image = self.dir / "slope <&>.png"
+        png(self.image, 60, 40, lambda x, y: 3 * x + 2 * y)
+
+    def test_refusals(self):
+        out = self.dir / "report"
+        out.mkdir()
+        (out / "mine").write_text("precious")
+        status, _, err = run(self.image, "-o", out, "--quick")
+        self.assertEqual(status, 6, err)
+        self.assertIn("nothing was touched", err)
+        self.assertEqual(os.listdir(out), ["mine"])
+        self.assertEqual(run(self.image, "-o", out / "mine")[0], 6)
+        self.assertEqual(run(self.dir / "missing.png", "-o", self.dir / "a")[0], 7)
+        (self.dir / "text.png").write_text("not an image")
+        status, _, err = run(self.dir / "text.png", "-o", self.dir / "a")
+        self.assertEqual(status, 8, err)
+        self.assertIn("text.png", err)
+        small = self.dir / "small.png"
+        png(small, 8, 8, lambda x, y: x)
+        status, _, err = run(small, "-o", self.dir / "a")
+        self.assertEqual(status, 8, err)
+        self.assertIn("too few", err)
+        self.assertFalse((self.dir / "a").exists(), "a failed run leaves no directory")
+        self.assertEqual(run("-o", self.dir / "no" / "such" / "place")[0], 7)
+
+    def report(self, name, *more):
+        out = self.dir / name
+        status, stdout, err = run(self.image, "-o", out, "--quick", *more)
+        self.assertEqual(status, 0, err)
+        return json.loads((out / "report.json").read_text()), (out / "report.html").read_text(), stdout
+
+    def test_report(self):
+        first, page, stdout = self.report("one", "--json", "-j", 1)
+        second, _, _ = self.report("two", "-j", 2)
+        self.assertEqual(untimed(first), untimed(second))
+        last = json.loads(stdout.splitlines()[-1])
+        self.assertEqual((last["message_type"], last["command"], last["status"]), ("summary", "analyze", "ok"))
+        self.assertEqual(last["findings"], len(first["findings"]))
+        self.assertEqual(first["schema"], 1)
+        for finding in first["findings"]:
+            self.assertLessEqual({"section", "measure", "value", "published", "ideal", "critical_low",
+                                  "critical_high", "passed", "headline"}, set(finding))
+            self.assertIn(finding["passed"], (True, False, None))
+        # self-contained, escaped, and the page says what passing does not mean
+        for part in ("http://", "https://", "<script", "slope <&>"):
+            self.assertNotIn(part, page.replace("http://www.w3.org/2000/svg", ""))
+        self.assertIn("slope &lt;&amp;&gt;.png", page)
+        self.assertIn("They do not show security", page)
+        # MSE and PSNR agree with each other
+        by = {(f["measure"], f.get("subject")): f for f in first["findings"]}
+        mse = by["MSE", "paper"]["value"]
+        self.assertAlmostEqual(by["PSNR", "paper"]["value"], 10 * math.log10(255**2 / mse), places=9)
+        # the control that never changes its key stream is noticed, the one without a secret is not
+        self.assertFalse(by["NPCR, mean", "control-fixed"]["passed"])
+        self.assertTrue(by["entropy", "control-hash"]["passed"])
+
+    def test_real_scans(self):
+        scans = DATA / "scans"
+        names = ["mr-sella-256-s16.tif", "skin-ham-0024306-200.jpg", "us-palette-800x600.tif"]
+        if not all((scans / n).exists() for n in names):
+            self.skipTest("the scans are not here")
+        out = self.dir / "scans"
+        status, _, err = run(*(scans / n for n in names[:2]), "-o", out, "--quick")
+        self.assertEqual(status, 0, err)
+        report = json.loads((out / "report.json").read_text())
+        self.assertEqual([(i["bits"], i["channels"]) for i in report["images"]["images"]], [(16, 1), (8, 3)])
+
+
+if __name__ == "__main__":
+    unittest.main()
