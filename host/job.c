@@ -171,10 +171,13 @@ static void report_file(orr_job_file *file) {
 // Gives up one reference; the last one completes or cleans up the file.
 static void file_release(orr_job_file *file) {
     if (atomic_fetch_sub(&file->refs, 1) != 1) return;
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
     if (!atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->whole &&
         file->job->ops->finish(file, &error) != ORR_OK)
         orr_file_fail(file, &error);
+    orr_stage_lap(stages, ORR_STAGE_COMMIT, &since);
     if (file->output_begun) {
         orr_output_abort(&file->output); // nothing to do when it was committed
         file->output_begun = 0;

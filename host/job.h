@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "host/format.h"
 #include "host/keyring.h"
+#include "host/stages.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus
@@ -75,6 +76,7 @@ typedef struct orr_job_options {
     uint8_t to_key[ORR_KEY_ID_BYTES]; // --to; the active key when has_to is 0
     int has_to;
     orr_backend *backend;
+    orr_stages *stages; // filled with the time of each stage; NULL: not measured
 } orr_job_options;
 
 typedef struct orr_job_hooks {

@@ -72,9 +72,12 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
     const orr_side *from = file->from;
     uint64_t at = orr_segment_offset(&from->geometry, piece->segment);
     size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_status status = orr_pread_all(file->fd, piece->head, head, at, file->source, error);
     if (status == ORR_OK)
         status = orr_pread_all(file->fd, piece->in, piece->bytes, at + head, file->source, error);
+    orr_stage_lap(stages, ORR_STAGE_READ, &since);
     if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, from->keys.tile_key);
     uint8_t *tile = piece->in;
     for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
@@ -99,6 +102,7 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
         return orr_fail(error, ORR_AUTH,
                         "%s: the digest of segment %llu does not authenticate: altered or damaged",
                         file->source, (unsigned long long)piece->segment);
+    orr_stage_lap(stages, ORR_STAGE_OPEN, &since);
     return ORR_OK;
 }
 
@@ -153,6 +157,8 @@ orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_work
                                   orr_error *error) {
     const orr_side *to = file->to;
     size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_status status = orr_gcm_rekey(worker->gcm, to->keys.tile_key);
     uint8_t *tile = piece->out;
     for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
@@ -168,6 +174,7 @@ orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_work
         status = orr_digest_seal(worker->gcm, piece->segment, file->digests[piece->segment],
                                  piece->head + piece->tiles * ORR_GCM_TAG);
     if (status != ORR_OK) return orr_fail(error, status, "%s: sealing failed", file->source);
+    orr_stage_lap(stages, ORR_STAGE_SEAL, &since);
     status = orr_file_output(file, to->geometry.file_length, error);
     uint64_t at = orr_segment_offset(&to->geometry, piece->segment);
     if (status == ORR_OK)
@@ -175,6 +182,7 @@ orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_work
     if (status == ORR_OK)
         status = orr_pwrite_all(file->output.fd, piece->out, piece->bytes, at + head,
                                 file->output.shown, error);
+    orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
     return status;
 }
 

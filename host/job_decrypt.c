@@ -65,6 +65,8 @@ static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
 }
 
 static void decrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
     for (uint32_t i = 0; i < piece->tiles; i++) {
         uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
@@ -72,6 +74,7 @@ static void decrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *work
         if (orr_tile_key_derive(&file->from->secret, n, &piece->tasks[i].key) != ORR_OK)
             orr_file_fail_status(file, ORR_INTERNAL, "%s: key derivation failed", file->source);
     }
+    orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
     if (!atomic_load(&file->failed) && orr_segment_read_open(file, piece, worker, &error) != ORR_OK)
         orr_file_fail(file, &error);
 }
@@ -98,13 +101,17 @@ static orr_status check_segment(const orr_job_file *file, const orr_piece *piece
 static void decrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     size_t bytes =
         (size_t)orr_segment_source_bytes(&file->from->geometry, file->bytes, piece->segment);
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
     (void)worker;
     orr_status status = check_segment(file, piece, bytes, &error);
+    orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);
     if (status == ORR_OK && file->target) status = orr_file_output(file, file->bytes, &error);
     if (status == ORR_OK && file->target)
         status = orr_pwrite_all(file->output.fd, piece->out, bytes,
                                 piece->segment * ORR_SEGMENT_BYTES, file->output.shown, &error);
+    if (file->target) orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 

@@ -97,6 +97,8 @@ static void hash_in_order(orr_job_file *file, uint64_t segment, const uint8_t *d
 static void encrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     const orr_side *to = file->to;
     size_t bytes = (size_t)orr_segment_source_bytes(&to->geometry, file->bytes, piece->segment);
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
     (void)worker;
     for (uint32_t i = 0; i < piece->tiles; i++) {
@@ -105,15 +107,18 @@ static void encrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *work
         if (orr_tile_key_derive(&to->secret, n, &piece->tasks[i].key) != ORR_OK)
             orr_file_fail_status(file, ORR_INTERNAL, "%s: key derivation failed", file->source);
     }
+    orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
     if (!atomic_load(&file->failed) &&
         orr_read_source(file->fd, piece->in, bytes, piece->segment * ORR_SEGMENT_BYTES,
                         file->source, &error) != ORR_OK)
         orr_file_fail(file, &error);
     memset(piece->in + bytes, 0, piece->bytes - bytes);
+    orr_stage_lap(stages, ORR_STAGE_READ, &since);
     XXH128_canonical_t digest;
     XXH128_canonicalFromHash(&digest, XXH3_128bits(piece->in, bytes));
     memcpy(file->digests[piece->segment], digest.digest, ORR_DIGEST_BYTES);
     if (file->sha) hash_in_order(file, piece->segment, piece->in, bytes);
+    orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);
 }
 
 static void encrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {

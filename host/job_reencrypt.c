@@ -57,6 +57,8 @@ static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
 }
 
 static void reencrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
     for (uint32_t i = 0; i < piece->tiles; i++) {
         uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
@@ -65,6 +67,7 @@ static void reencrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *wo
             orr_tile_key_derive(&file->to->secret, n, &piece->tasks[i].new_key) != ORR_OK)
             orr_file_fail_status(file, ORR_INTERNAL, "%s: key derivation failed", file->source);
     }
+    orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
     if (!atomic_load(&file->failed) && orr_segment_read_open(file, piece, worker, &error) != ORR_OK)
         orr_file_fail(file, &error);
 }

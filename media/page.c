@@ -29,7 +29,7 @@ static const char style[] =
     "caption{text-align:left;font-weight:600;padding:.2rem 0}\n"
     "th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:left;"
     "vertical-align:top}\n"
-    "thead th{background:var(--soft)}\n"
+    "thead th{background:var(--soft)}td:first-child{min-width:7rem}\n"
     ".r{text-align:right;white-space:nowrap}.c{text-align:center}\n"
     ".pass{color:var(--pass)}.fail{color:var(--fail);font-weight:600}.mark{color:var(--note)}\n"
     ".row{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}\n"

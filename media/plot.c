@@ -142,6 +142,12 @@ static void lay_out(drawing *d) {
     }
     d->left = 16 + CHARACTER * (double)longest + (plot->y.label ? 20 : 0);
     d->right = d->width - 20;
+    name_room(d, d->right - d->left);
+    if (d->slanted) { // the first name reaches out to the left
+        double reach = 0.87 * CHARACTER * (double)text_length(plot->x.names[0]) -
+                       (d->right - d->left) / (2 * (double)plot->x.name_count);
+        d->left = fmax(d->left, fmin(8 + reach, d->width / 3));
+    }
     d->top = 12 + (plot->title ? 26 : 0) + 20 * legend_rows(d);
     d->bottom = d->height - 8 - name_room(d, d->right - d->left) - (plot->x.label ? 20 : 0);
     if (d->top > d->height / 2) d->top = d->height / 2; // an immense legend is cut off

@@ -41,6 +41,7 @@ typedef struct orr_plot_axis {
     double low, high;         // range; low >= high: from the data
     const char *const *names; // x axis only: names of 0, 1 .. name_count - 1 instead of numbers
     size_t name_count;
+    int whole; // linear: ticks at whole numbers only
 } orr_plot_axis;
 
 // A dashed reference line at one value: an ideal, a critical value, a limit.

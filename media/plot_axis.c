@@ -50,6 +50,7 @@ static void add_tick(orr_plot_view *view, double at, const char *label) {
 
 static void linear_ticks(orr_plot_view *view, int round, int most) {
     double step = nice_step(view->high - view->low, most);
+    if (view->axis->whole && step < 1) step = 1;
     double top = fmax(fabs(view->low), fabs(view->high)), first = ceil(view->low / step - 1e-9);
     int digits = (int)fmax(0, -floor(log10(step) + 1e-9));
     if (round) {

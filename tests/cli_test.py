@@ -3,11 +3,13 @@
 Help is compared with tests/cli-tests/*.txt; `tests/cli_test.py --update` writes those anew.
 """
 import hashlib
+import json
 import os
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -17,7 +19,7 @@ GOLDEN = SOURCE / "tests" / "cli-tests"
 UPDATE = "--update" in sys.argv
 
 COMMANDS = ["keyring new", "keyring add", "keyring list", "keyring set-state", "keyring passwd", "encrypt",
-            "decrypt", "verify", "rewrap", "reencrypt", "inspect", "keystream", "devices", "analyze"]
+            "decrypt", "verify", "rewrap", "reencrypt", "inspect", "keystream", "devices", "analyze", "bench"]
 
 
 class Help(Case):
@@ -45,7 +47,7 @@ class Help(Case):
             for part in ["usage: orrery " + command, "Options:", "Example:\n  orrery " + command, "Exit status:\n  0 "]:
                 self.assertIn(part, out)
         everything = "".join(run(*command.split(), "--help")[1] for command in COMMANDS) + run("--help")[1]
-        for later in ["train", "generate", "bench", "--passphrase "]:
+        for later in ["train", "generate", "--passphrase "]:
             self.assertNotIn(later, everything)
 
     def test_version(self):
@@ -66,7 +68,8 @@ MISTAKES = [
     (["train"], 'unknown command "train"', ""),
     (["generate"], 'unknown command "generate"', ""),
     (["analyze"], "analyze needs -o REPORTDIR", "analyze "),
-    (["bench"], 'unknown command "bench"', ""),
+    (["bench", "gpu"], 'there is no suite "gpu"', "bench "),
+    (["bench", "cipher", "pipeline"], 'bench does not take "pipeline"', "bench "),
     (["keyring"], "keyring needs one of new, add, list, set-state, passwd", ""),
     (["keyring", "burn"], 'unknown command "keyring burn"', ""),
     (["keyring new"], 'unknown command "keyring new"', ""),
@@ -172,8 +175,8 @@ class Mistakes(Case):
     def test_with_json_they_are_json(self):
         for arguments, said, _ in MISTAKES:
             if arguments in ([], ["keyring"]) or arguments[-1] in ("--keyring", "-k") or \
-                    (arguments[0] == "keystream" and "--json" not in arguments):
-                continue  # --json would become the missing word, or the mistake
+                    (arguments[0] in ("keystream", "bench") and "--json" not in arguments):
+                continue  # --json would become the missing word, or the mistake; that of bench names a file
             with self.subTest(arguments=arguments):
                 status, out, err = run(*arguments, *[] if "--json" in arguments else ["--json"])
                 self.assertEqual((status, err), (2, ""))
@@ -425,6 +428,25 @@ class Keystream(Case):
 
 
 class Devices(Case):
+    def test_bench_writes_its_report_and_replaces_none(self):
+        with tempfile.TemporaryDirectory() as work:
+            record, page = Path(work) / "r.json", Path(work) / "r.html"
+            options = ["bench", "pipeline", "--quick", "--device", "cpu", "--json", str(record),
+                       "--html", str(page)]
+            status, out, err = run(*options)
+            self.assertEqual(status, 0, err)
+            self.assertIn("pipeline: file to file", out)
+            found = json.loads(record.read_text())
+            self.assertEqual((found["format"], found["version"]), ("orrery-bench", 1))
+            self.assertLess({"encrypt", "verify", "decrypt"}, {r["name"] for r in found["results"]})
+            self.assertTrue(page.read_text().startswith("<!doctype html>"))
+            self.assertEqual(sorted(os.listdir(work)), ["r.html", "r.json"])
+            status, out, err = run(*options)
+            self.assertEqual((status, out), (6, ""))
+            self.assertIn("exists already", err)
+            status, _, err = run("bench", "--json", str(Path(work) / "no" / "r.json"))
+            self.assertEqual(status, 7, err)
+
     def test_devices(self):
         status, out, err = run("devices")
         self.assertEqual(status, 0, err)

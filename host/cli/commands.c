@@ -109,4 +109,14 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "a finding of the report, not an error of the command.",
      "orrery analyze scan.tif -o report/", ORR_NEED_OUTPUT, 0, ANY, "images",
      EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_analyze},
+    {ORR_COMMAND_BENCH, "bench", "[OPTION]... [SUITE]", "measure this machine",
+     "Times the program beside its peers, in rounds, and says what binds. Bytes are\n"
+     "compared first: nothing that differs gets a time. SUITE is one of\n"
+     "  cipher    the tile cipher: SIMD levels, threads, devices, against AES\n"
+     "  pipeline  whole files through memory: stages, what binds, cost against size\n"
+     "  all       all of them [the default]\n"
+     "Needs 8 GiB in /dev/shm for its largest files, and takes smaller ones when\n"
+     "there is less.",
+     "orrery bench --quick --html report.html", 0, 0, 1, "one suite",
+     EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(SELF_TEST), 1, orr_cmd_bench},
 };

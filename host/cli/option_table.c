@@ -38,6 +38,9 @@ TEXT(passphrase_file, "--passphrase-file")
 TEXT(new_passphrase_file, "--new-passphrase-file")
 TEXT(files_from, "--files-from")
 TEXT(files_from0, "--files-from0")
+TEXT(json_file, "--json")
+TEXT(html_file, "--html")
+TEXT(directory, "--directory")
 
 static orr_status set_label(orr_arguments *a, const char *value, orr_error *error) {
     size_t length = strlen(value);
@@ -214,9 +217,14 @@ const orr_option orr_options[] = {
      ALL_JOBS | ON(INSPECT), set_files_from, 0},
     {0, "files-from0", "FILE", "the same, each ended by a zero byte", ALL_JOBS | ON(INSPECT),
      set_files_from0, 0},
-    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS, set_device, 0},
-    {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]", ALL_JOBS | ON(ANALYZE),
-     set_jobs, 0},
+    {0, "json", "FILE", "write the record there (docs/BENCHMARKS.md)", ON(BENCH), set_json_file, 0},
+    {0, "html", "FILE", "write a page with tables and charts", ON(BENCH), set_html_file, 0},
+    {0, "quick", NULL, "smaller sizes and fewer rounds: under a minute", ON(BENCH), set_quick, 0},
+    {0, "directory", "DIR", "for the pipeline's files [/dev/shm]", ON(BENCH), set_directory, 0},
+    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS | ON(BENCH), set_device,
+     0},
+    {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]",
+     ALL_JOBS | ON(ANALYZE) | ON(BENCH), set_jobs, 0},
     {0, "mem", "SIZE", "ceiling of all buffers, as in 512M or 2G [256M]", CIPHER_JOBS, set_mem, 0},
     {0, "passphrase-file", "FILE", "read the passphrase from FILE's first line",
      ALL_JOBS | ALL_KEYRING, set_passphrase_file, 0},
@@ -239,7 +247,7 @@ const orr_option orr_options[] = {
     {0, "json", NULL, "one JSON object a line on stdout (docs/CLI.md)",
      ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE), set_json, 0},
     {'q', "quiet", NULL, "only errors",
-     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE), set_quiet, 0},
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(BENCH), set_quiet, 0},
     {'v', "verbose", NULL, "a line for each file", ALL_JOBS, set_verbose, 0},
     {'h', "help", NULL, "this text", ~0u, set_help, 1},
 };

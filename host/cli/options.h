@@ -32,6 +32,7 @@ typedef enum orr_command_id {
     ORR_COMMAND_KEYSTREAM,
     ORR_COMMAND_DEVICES,
     ORR_COMMAND_ANALYZE,
+    ORR_COMMAND_BENCH,
     ORR_COMMAND_COUNT
 } orr_command_id;
 
@@ -44,6 +45,7 @@ typedef struct orr_arguments {
     const char *passphrase_file, *new_passphrase_file, *files_from, *files_from0;
     int passphrase_fd, new_passphrase_fd; // -1: not given
     int no_passphrase, yes;
+    const char *json_file, *html_file, *directory; // bench
     int json, quiet, verbose, dry_run, salvage, sha256, opaque_names, check_cpu;
     orr_profile profile;
     uint32_t rule;

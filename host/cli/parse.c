@@ -9,6 +9,7 @@
 #define MAX_OPTIONS 64
 
 int orr_arguments_want_json(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "bench") == 0) return 0; // its --json names a file
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--json") == 0) return 1;
     }

@@ -1,0 +1,98 @@
+#include "bench/bench_files.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "bench/bench_machine.h"
+#include "kernels/map.h"
+
+#define PIECE ((size_t)1 << 20)
+
+orr_status orr_bench_files_open(orr_bench_files *files, const char *parent, orr_error *error) {
+    const char *tried[] = {parent ? parent : "/dev/shm", getenv("TMPDIR"), "/tmp"};
+    memset(files, 0, sizeof *files);
+    for (int n = 0; n < (parent ? 1 : 3); n++) {
+        if (!tried[n] || !*tried[n]) continue;
+        int length = snprintf(files->path, sizeof files->path, "%s/orrery-bench-XXXXXX", tried[n]);
+        if (length >= (int)sizeof files->path || !mkdtemp(files->path)) continue;
+        orr_machine_filesystem(files->path, files->type);
+        return ORR_OK;
+    }
+    files->path[0] = 0;
+    return orr_fail(error, ORR_IO, "%s: no directory for the benchmark's files can be made: %s",
+                    parent ? parent : "/dev/shm and /tmp", strerror(errno));
+}
+
+void orr_bench_files_path(const orr_bench_files *files, const char *name, char path[PATH_MAX]) {
+    int length = snprintf(path, PATH_MAX, "%s%s%s", files->path, *name ? "/" : "", name);
+    if (length >= PATH_MAX) path[0] = 0;
+}
+
+uint64_t orr_bench_files_room(const orr_bench_files *files) {
+    struct statvfs st;
+    struct sysinfo info;
+    if (statvfs(files->path, &st) != 0 || sysinfo(&info) != 0) return 0;
+    uint64_t disk = (uint64_t)st.f_bavail * st.f_frsize;
+    uint64_t memory = (uint64_t)(info.freeram + info.bufferram) * info.mem_unit;
+    return (disk < memory || strcmp(files->type, "tmpfs") != 0 ? disk : memory) / 2;
+}
+
+orr_status orr_bench_files_write(const orr_bench_files *files, const char *name, uint64_t bytes,
+                                 orr_error *error) {
+    char path[PATH_MAX];
+    orr_bench_files_path(files, name, path);
+    uint64_t *piece = malloc(PIECE), counter = bytes;
+    FILE *file = fopen(path, "we");
+    int good = file && piece;
+    for (uint64_t left = bytes; left && good;) {
+        size_t now = left < PIECE ? (size_t)left : PIECE;
+        for (size_t n = 0; n < PIECE / 8; n++) piece[n] = orr_mix64(counter++);
+        good = fwrite(piece, 1, now, file) == now;
+        left -= now;
+    }
+    if (file && fclose(file) != 0) good = 0;
+    free(piece);
+    return good ? ORR_OK
+                : orr_fail(error, ORR_IO, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+orr_status orr_bench_files_compare(const orr_bench_files *files, const char *a, const char *b,
+                                   orr_error *error) {
+    char path[2][PATH_MAX];
+    orr_bench_files_path(files, a, path[0]);
+    orr_bench_files_path(files, b, path[1]);
+    FILE *file[2] = {fopen(path[0], "re"), fopen(path[1], "re")};
+    char *piece = malloc(2 * PIECE);
+    size_t first = 1, second = 1;
+    int same = file[0] && file[1] && piece;
+    while (same && first) {
+        first = fread(piece, 1, PIECE, file[0]);
+        second = fread(piece + PIECE, 1, PIECE, file[1]);
+        same = first == second && memcmp(piece, piece + PIECE, first) == 0;
+    }
+    for (int n = 0; n < 2; n++)
+        if (file[n]) fclose(file[n]);
+    free(piece);
+    return same ? ORR_OK
+                : orr_fail(error, ORR_SELF_TEST, "%s and %s differ; nothing is timed", path[0],
+                           path[1]);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
+    (void)st, (void)kind, (void)where;
+    remove(path);
+    return 0;
+}
+
+void orr_bench_files_remove(const orr_bench_files *files, const char *name) {
+    char path[PATH_MAX];
+    if (!files->path[0]) return;
+    orr_bench_files_path(files, name, path);
+    if (path[0]) nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}

@@ -1,0 +1,21 @@
+// The suites of orr_bench_suites; each is a file of its own.
+#ifndef ORRERY_BENCH_SUITES_H
+#define ORRERY_BENCH_SUITES_H
+
+#include "bench/bench.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+orr_status orr_bench_cipher(orr_bench *bench, orr_error *error);
+orr_status orr_bench_pipeline(orr_bench *bench, orr_error *error);
+
+// Parts of the cipher suite on a CUDA device; without one they add a finding that says why.
+orr_status orr_bench_on_device(orr_bench *bench, orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

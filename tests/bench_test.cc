@@ -1,0 +1,260 @@
+// The benchmarks: the measuring loop, the suites on small sizes, and the three forms of the report.
+// Nothing here asserts a time.
+#include "bench/bench.h"
+#include "bench/bench_files.h"
+#include "bench/bench_levels.h"
+
+#include <cjson/cJSON.h>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/markup.h"
+
+namespace {
+
+std::string text_of(orr_sink *sink) {
+    std::string text(sink->text ? sink->text : "", sink->length);
+    orr_sink_free(sink);
+    return text;
+}
+
+// ---- measuring
+
+struct Ticket {
+    std::vector<int> *order;
+    int number;
+    orr_status status = ORR_OK;
+};
+
+orr_status take(void *context, double *seconds, orr_error *error) {
+    Ticket *ticket = static_cast<Ticket *>(context);
+    ticket->order->push_back(ticket->number);
+    *seconds = ticket->number + 1;
+    return ticket->status == ORR_OK ? ORR_OK : orr_fail(error, ticket->status, "as told");
+}
+
+TEST(Measure, RoundsTurnAndTheFirstDoesNotCount) {
+    std::vector<int> order;
+    Ticket tickets[3] = {{&order, 0}, {&order, 1}, {&order, 2}};
+    orr_measure_item items[3] = {};
+    for (int n = 0; n < 3; n++) {
+        items[n].run = take;
+        items[n].context = &tickets[n];
+    }
+    orr_error error = {};
+    ASSERT_EQ(ORR_OK, orr_measure_rounds(items, 3, 2, nullptr, &error));
+    EXPECT_EQ((std::vector<int>{2, 1, 0, 0, 1, 2, 2, 1, 0}), order);
+    for (int n = 0; n < 3; n++) EXPECT_EQ(n + 1, items[n].seconds[1]);
+    orr_measure_free(items, 3);
+    tickets[1].status = ORR_IO;
+    EXPECT_EQ(ORR_IO, orr_measure_rounds(items, 3, 2, nullptr, &error));
+    orr_measure_free(items, 3);
+    volatile sig_atomic_t stop = 1;
+    EXPECT_EQ(ORR_STOPPED, orr_measure_rounds(items, 3, 2, &stop, &error));
+    orr_measure_free(items, 3);
+}
+
+TEST(Measure, Percentiles) {
+    std::vector<double> values;
+    for (int n = 100; n >= 0; n--) values.push_back(n);
+    orr_spread spread = orr_spread_of(values.data(), 101);
+    EXPECT_EQ(0, spread.least);
+    EXPECT_EQ(10, spread.p10);
+    EXPECT_EQ(50, spread.median);
+    EXPECT_EQ(90, spread.p90);
+    EXPECT_EQ(100, spread.most);
+    EXPECT_EQ(101, spread.runs);
+    EXPECT_EQ(0, orr_spread_of(nullptr, 0).runs);
+}
+
+TEST(Measure, FitOfAPowerLaw) {
+    auto bench = std::make_unique<orr_bench>();
+    bench->suite = "cipher";
+    const double bytes[] = {1, 10, 100, 1000};
+    double seconds[4];
+    for (int n = 0; n < 4; n++) seconds[n] = 3 * std::pow(bytes[n], 1.25);
+    orr_bench_fit_points(bench.get(), "power", bytes, seconds, 4);
+    ASSERT_EQ(1u, bench->fit_count);
+    EXPECT_NEAR(1.25, bench->fits[0].exponent, 1e-9);
+    orr_bench_fit_points(bench.get(), "one point says nothing", bytes, seconds, 1);
+    EXPECT_EQ(1u, bench->fit_count);
+}
+
+// ---- files
+
+TEST(Files, WrittenComparedAndRemoved) {
+    orr_bench_files files;
+    orr_error error = {};
+    ASSERT_EQ(ORR_OK, orr_bench_files_open(&files, nullptr, &error)) << error.text;
+    EXPECT_GT(orr_bench_files_room(&files), 0u);
+    ASSERT_EQ(ORR_OK, orr_bench_files_write(&files, "a", 3000001, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_bench_files_write(&files, "b", 3000001, &error));
+    ASSERT_EQ(ORR_OK, orr_bench_files_write(&files, "c", 3000000, &error));
+    EXPECT_EQ(ORR_OK, orr_bench_files_compare(&files, "a", "b", &error)) << error.text;
+    EXPECT_EQ(ORR_SELF_TEST, orr_bench_files_compare(&files, "a", "c", &error));
+    EXPECT_EQ(ORR_SELF_TEST, orr_bench_files_compare(&files, "a", "missing", &error));
+    orr_bench_files_remove(&files, "");
+    EXPECT_FALSE(std::filesystem::exists(files.path));
+    EXPECT_EQ(ORR_IO, orr_bench_files_open(&files, "/nowhere/at/all", &error));
+}
+
+// ---- suites
+
+class Suites : public testing::Test {
+  protected:
+    std::unique_ptr<orr_bench> bench = std::make_unique<orr_bench>();
+    orr_bench_options options = {};
+    orr_error error = {};
+
+    void SetUp() override {
+        options.device = "cpu";
+        options.quick = 1;
+        options.threads = 2;
+        options.most_bytes = 4 << 20;
+    }
+    void TearDown() override { orr_bench_free(bench.get()); }
+
+    std::set<std::string> groups() const {
+        std::set<std::string> names;
+        for (size_t n = 0; n < bench->count; n++) names.insert(bench->results[n].group);
+        return names;
+    }
+    void expect_sound_results() const {
+        for (size_t n = 0; n < bench->count; n++) {
+            const orr_bench_result &r = bench->results[n];
+            EXPECT_GT(r.seconds.median, 0) << r.group << ": " << r.name;
+            EXPECT_LE(r.seconds.p10, r.seconds.median);
+            EXPECT_LE(r.seconds.median, r.seconds.p90);
+            EXPECT_TRUE(r.like || r.note[0]) << r.name << ": compared with what?";
+        }
+    }
+};
+
+TEST_F(Suites, Pipeline) {
+    ASSERT_EQ(ORR_OK, orr_bench_run(bench.get(), "pipeline", &options, &error)) << error.text;
+    std::set<std::string> found = groups();
+    for (const char *group : {"file to file", "stages of encrypt", "stages of verify",
+                              "stages of decrypt", "stages of reencrypt", "encrypt, by size"})
+        EXPECT_TRUE(found.count(group)) << group;
+    expect_sound_results();
+    EXPECT_EQ(4u, bench->finding_count); // what binds, for each verb
+    std::set<std::string> stages;
+    double share = 0;
+    for (size_t n = 0; n < bench->count; n++)
+        if (std::string(bench->results[n].group) == "stages of encrypt") {
+            stages.insert(bench->results[n].name);
+            share += bench->results[n].share;
+        }
+    for (const char *stage : {"read", "digest", "seal", "write"}) EXPECT_TRUE(stages.count(stage));
+    EXPECT_NEAR(1, share, 1e-9);
+}
+
+TEST_F(Suites, Cipher) {
+    ASSERT_EQ(ORR_OK, orr_bench_run(bench.get(), "cipher", &options, &error)) << error.text;
+    std::set<std::string> found = groups();
+    for (const char *group : {"one core", "CPU backend", "paper profile, whole images"})
+        EXPECT_TRUE(found.count(group)) << group;
+    expect_sound_results();
+    EXPECT_EQ(1u, bench->fit_count);
+    EXPECT_EQ(1.0, bench->results[0].ratio); // AES-256-GCM is the measure of its group
+}
+
+TEST_F(Suites, UnknownNameAndMissingDevice) {
+    EXPECT_EQ(ORR_USAGE, orr_bench_run(bench.get(), "cypher", &options, &error));
+    EXPECT_NE(nullptr, std::strstr(error.text, "cipher, pipeline")) << error.text;
+    options.device = "cuda:77";
+    EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "pipeline", &options, &error));
+}
+
+TEST_F(Suites, AStopEndsTheRun) {
+    volatile sig_atomic_t stop = 1;
+    options.stop = &stop;
+    EXPECT_EQ(ORR_STOPPED, orr_bench_run(bench.get(), "all", &options, &error));
+    EXPECT_EQ(ORR_STOPPED, orr_bench_run(bench.get(), "pipeline", &options, &error));
+}
+
+// ---- report
+
+// A record with hostile names in it.
+std::unique_ptr<orr_bench> sample() {
+    auto bench = std::make_unique<orr_bench>();
+    orr_error error = {};
+    bench->suite = "cipher";
+    orr_bench_look(bench.get());
+    std::snprintf(bench->conditions.device, sizeof bench->conditions.device, "<GPU> & \"more\"");
+    for (int n = 0; n < 3; n++) {
+        orr_bench_result result = {};
+        std::snprintf(result.group, sizeof result.group, "%s", n < 2 ? "one core" : "stages of x");
+        std::snprintf(result.name, sizeof result.name, "<b>%d</b>", n);
+        std::snprintf(result.device, sizeof result.device, "cpu");
+        result.threads = 1;
+        result.bytes = 1000000000;
+        double seconds[] = {0.5, 0.25, 1};
+        result.seconds = orr_spread_of(seconds, 3);
+        result.like = n == 0 ? "portable path" : nullptr;
+        result.share = n == 2 ? 0.25 : 0;
+        EXPECT_EQ(ORR_OK, orr_bench_add_result(bench.get(), &result, &error));
+    }
+    orr_bench_find(bench.get(), "found: %s", "<i>");
+    return bench;
+}
+
+TEST(Report, JsonHoldsConditionsAndResults) {
+    auto bench = sample();
+    orr_sink sink;
+    orr_error error = {};
+    orr_sink_memory(&sink);
+    ASSERT_EQ(ORR_OK, orr_bench_json(bench.get(), &sink, &error));
+    std::string text = text_of(&sink);
+    cJSON *record = cJSON_Parse(text.c_str());
+    ASSERT_NE(nullptr, record) << text;
+    EXPECT_STREQ("orrery-bench", cJSON_GetObjectItem(record, "format")->valuestring);
+    EXPECT_EQ(1, cJSON_GetObjectItem(record, "version")->valueint);
+    cJSON *conditions = cJSON_GetObjectItem(record, "conditions");
+    for (const char *key : {"date", "commit", "cpu", "cores", "kernel", "openssl", "compiler",
+                            "device", "load_average", "quick"})
+        EXPECT_NE(nullptr, cJSON_GetObjectItem(conditions, key)) << key;
+    cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(record, "results"), 0);
+    EXPECT_STREQ("<b>0</b>", cJSON_GetObjectItem(first, "name")->valuestring);
+    EXPECT_EQ(2, cJSON_GetObjectItem(first, "gb_per_s")->valuedouble);
+    EXPECT_STREQ("portable path", cJSON_GetObjectItem(first, "bytes_equal")->valuestring);
+    cJSON *seconds = cJSON_GetObjectItem(first, "seconds");
+    EXPECT_EQ(0.5, cJSON_GetObjectItem(seconds, "median")->valuedouble);
+    EXPECT_EQ(3, cJSON_GetObjectItem(seconds, "runs")->valueint);
+    cJSON_Delete(record);
+    orr_bench_free(bench.get());
+}
+
+TEST(Report, PageIsWellFormedAndEscaped) {
+    auto bench = sample();
+    orr_sink sink;
+    orr_error error = {};
+    orr_sink_memory(&sink);
+    ASSERT_EQ(ORR_OK, orr_bench_html(bench.get(), &sink, &error));
+    std::string text = text_of(&sink);
+    EXPECT_EQ("", markup_error(text, {"meta", "img"}));
+    EXPECT_EQ(std::string::npos, text.find("<b>"));
+    EXPECT_NE(std::string::npos, text.find("&lt;GPU&gt; &amp; &quot;more&quot;"));
+    EXPECT_NE(std::string::npos, text.find("<svg"));
+    orr_bench_free(bench.get());
+}
+
+TEST(Report, TextFitsATerminal) {
+    auto bench = sample();
+    orr_sink sink;
+    orr_sink_memory(&sink);
+    orr_bench_text(bench.get(), &sink);
+    std::string text = text_of(&sink);
+    for (size_t at = 0, end; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
+        EXPECT_LE(end - at, 140u) << text.substr(at, end - at);
+    EXPECT_NE(std::string::npos, text.find("2.000")) << text;
+    orr_bench_free(bench.get());
+}
+
+} // namespace
