@@ -5,7 +5,12 @@
 #include "gan/norm.h"
 #include "gan/onednn_api.h"
 
+#ifdef _OPENMP
 #include <omp.h>
+#else // then norm.c has one thread, and oneDNN as many as it likes
+#define omp_set_num_threads(n) ((void)(n))
+#define omp_get_num_procs() 1
+#endif
 #include <stdlib.h>
 #include <string.h>
 

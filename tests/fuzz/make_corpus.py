@@ -8,6 +8,7 @@ are left alone. Needs only the standard library.
 """
 import hashlib
 import hmac
+import json
 import pathlib
 import struct
 import zlib
@@ -313,6 +314,54 @@ def roundtrip_seeds():
               + noise(64))
 
 
+# ---- weights of the DCGAN and latent vectors
+
+def safetensors(tensors, metadata=None, pad=0):
+    """tensors: (name, dtype, element bytes, shape); data is noise."""
+    header, at = {}, 0
+    if metadata is not None:
+        header["__metadata__"] = metadata
+    for name, dtype, size, shape in tensors:
+        length = size
+        for n in shape:
+            length *= n
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + length]}
+        at += length
+    text = json.dumps(header, separators=(",", ":")).encode() + b" " * pad
+    return struct.pack("<Q", len(text)) + text + bytes(n & 0x3b for n in noise(at))
+
+
+def dcgan(modules, size, dtype):
+    """The smallest networks: (module, first, second, has a norm)."""
+    tensors = []
+    for module, a, b, norm in modules:
+        tensors.append((f"main.{module}.weight", dtype, size, [a, b, 4, 4]))
+        if norm:
+            tensors += [(f"main.{module + 1}.{name}", dtype, size, [norm])
+                        for name in ("weight", "bias", "running_mean", "running_var")]
+    tensors.sort(key=lambda t: -t[2])
+    return [(f"main.{m + 1}.num_batches_tracked", "I64", 8, []) for m, _, _, norm in modules if norm] + tensors
+
+
+def weights_seeds():
+    generator = [(0, 1, 2, 2), (3, 2, 1, 1), (6, 1, 1, 0)]
+    discriminator = [(0, 1, 1, 0), (2, 2, 1, 2), (5, 1, 2, 0)]
+    for name, modules in (("generator", generator), ("discriminator", discriminator)):
+        for dtype, size in (("F32", 4), ("F16", 2), ("BF16", 2)):
+            write("safetensors", f"{name}-{dtype}", safetensors(dcgan(modules, size, dtype), {"format": "pt"}))
+    write("safetensors", "any", safetensors([("d", "F64", 8, [1, 2]), ("u", "U16", 2, []), ("b", "BOOL", 1, [3]),
+                                             ("empty", "U8", 1, [0])], {}, 5))
+    write("safetensors", "none", safetensors([]))
+    for n, (kind, size, shape, version) in enumerate([("<f4", 4, (2, 3), 1), ("<f8", 8, (1, 3), 2),
+                                                      ("<f4", 4, (2, 3, 1, 1), 3), ("<f4", 4, (6,), 1)]):
+        count = 1
+        for length in shape:
+            count *= length
+        text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+        head = b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text))
+        write("npy", f"{n}", b"\x03" + head + text + bytes(b & 0x3b for b in noise(size * count)))
+
+
 keyring_seeds()
 cli_seeds()
 text_seeds()
@@ -321,3 +370,4 @@ decoy_seeds()
 record_seeds()
 container_seeds()
 roundtrip_seeds()
+weights_seeds()

@@ -1,0 +1,179 @@
+#include "gan/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+uint16_t orr_half_from_float(float value) {
+    uint32_t bits, magnitude;
+    uint16_t sign;
+    memcpy(&bits, &value, sizeof bits);
+    sign = (uint16_t)(bits >> 16 & 0x8000u);
+    magnitude = bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) return sign | 0x7e00u;  // NaN
+    if (magnitude >= 0x477ff000u) return sign | 0x7c00u; // 65520 and more round to infinity
+    if (magnitude < 0x38800000u) { // below 2^-14: a multiple of 2^-24; adding 0.5 rounds to it
+        float rest;
+        memcpy(&rest, &magnitude, sizeof rest);
+        rest += 0.5f;
+        memcpy(&magnitude, &rest, sizeof magnitude);
+        return (uint16_t)(sign | (magnitude - 0x3f000000u));
+    }
+    magnitude += 0xfffu + (magnitude >> 13 & 1); // to nearest even
+    return (uint16_t)(sign | ((magnitude >> 13) - (112u << 10)));
+}
+
+static uint64_t elements_of(const orr_tensor *tensor) {
+    uint64_t elements = 1;
+    for (uint32_t i = 0; i < tensor->rank; i++) elements *= tensor->shape[i];
+    return elements;
+}
+
+// Tensors lie by falling size of their elements, so that each starts at a multiple of it.
+static size_t next_in_order(const orr_tensor *tensors, size_t count, size_t *size, size_t at) {
+    for (;;) {
+        for (; at < count; at++) {
+            if (orr_dtype_bytes(tensors[at].dtype) == *size) return at;
+        }
+        if (*size == 1) return count;
+        *size /= 2;
+        at = 0;
+    }
+}
+
+static cJSON *describe(const orr_tensor *tensor, uint64_t *offset) {
+    cJSON *object = cJSON_CreateObject(), *shape, *offsets;
+    uint64_t end = *offset + elements_of(tensor) * orr_dtype_bytes(tensor->dtype);
+    cJSON_AddStringToObject(object, "dtype", orr_dtype_name(tensor->dtype));
+    shape = cJSON_AddArrayToObject(object, "shape");
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)tensor->shape[i]));
+    }
+    offsets = cJSON_AddArrayToObject(object, "data_offsets");
+    cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)*offset));
+    cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)end));
+    *offset = end;
+    return object;
+}
+
+// The header as text, malloc'ed; NULL when memory runs out.
+static char *make_header(const orr_tensor *tensors, size_t count,
+                         const orr_safetensors_entry *metadata, size_t metadata_count) {
+    cJSON *header = cJSON_CreateObject();
+    uint64_t offset = 0;
+    size_t size = 8;
+    char *text;
+    if (metadata_count) {
+        cJSON *object = cJSON_AddObjectToObject(header, "__metadata__");
+        for (size_t i = 0; i < metadata_count; i++) {
+            cJSON_AddStringToObject(object, metadata[i].key, metadata[i].value);
+        }
+    }
+    for (size_t i = next_in_order(tensors, count, &size, 0); i < count;
+         i = next_in_order(tensors, count, &size, i + 1)) {
+        cJSON_AddItemToObject(header, tensors[i].name, describe(&tensors[i], &offset));
+    }
+    text = cJSON_PrintUnformatted(header);
+    cJSON_Delete(header);
+    return text;
+}
+
+static int write_tensor(FILE *out, const orr_tensor *tensor) {
+    uint64_t elements = elements_of(tensor);
+    const float *values = tensor->data;
+    uint16_t halves[1024];
+    if (tensor->dtype != ORR_DTYPE_F16) {
+        return fwrite(tensor->data, orr_dtype_bytes(tensor->dtype), elements, out) == elements;
+    }
+    for (uint64_t done = 0; done < elements;) {
+        size_t some = elements - done < 1024 ? (size_t)(elements - done) : 1024;
+        for (size_t i = 0; i < some; i++) halves[i] = orr_half_from_float(values[done + i]);
+        if (fwrite(halves, sizeof *halves, some, out) != some) return 0;
+        done += some;
+    }
+    return 1;
+}
+
+static int write_all(FILE *out, const char *header, const orr_tensor *tensors, size_t count) {
+    size_t length = strlen(header), padded = (length + 7) / 8 * 8, size = 8;
+    uint8_t prefix[8];
+    for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
+    if (fwrite(prefix, 1, 8, out) != 8 ||
+        fprintf(out, "%s%*s", header, (int)(padded - length), "") < 0)
+        return 0;
+    for (size_t i = next_in_order(tensors, count, &size, 0); i < count;
+         i = next_in_order(tensors, count, &size, i + 1)) {
+        if (!write_tensor(out, &tensors[i])) return 0;
+    }
+    return fflush(out) == 0 && fsync(fileno(out)) == 0;
+}
+
+// The name is on the disk only when its directory is.
+static int flush_directory(const char *path) {
+    char *copy = strdup(path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int done = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL); // some file systems cannot
+    if (fd >= 0) close(fd);
+    free(copy);
+    return done;
+}
+
+static orr_status give_name(const char *partial, const char *path, int replace, orr_error *error) {
+    int failed = replace ? rename(partial, path)
+                         : renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE);
+    if (failed && !replace && (errno == EINVAL || errno == ENOSYS)) { // a file system without it
+        failed = link(partial, path);
+        if (!failed) unlink(partial);
+    }
+    if (failed && errno == EEXIST) {
+        return orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
+    }
+    if (failed || !flush_directory(path))
+        return orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+    return ORR_OK;
+}
+
+orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, size_t count,
+                                 const orr_safetensors_entry *metadata, size_t metadata_count,
+                                 int replace, orr_error *error) {
+    char *partial = NULL, *header = make_header(tensors, count, metadata, metadata_count);
+    orr_status status = ORR_OK;
+    FILE *out = NULL;
+    int fd = -1;
+    if (!header || asprintf(&partial, "%s.partial", path) < 0) {
+        partial = NULL;
+        status = orr_fail(error, ORR_INTERNAL, "out of memory for %s", path);
+        goto done;
+    }
+    if (!replace && access(path, F_OK) == 0) { // before the work; the naming checks again
+        status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
+        goto done;
+    }
+    unlink(partial); // of a run that was killed; never through a link
+    fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    out = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (!out) {
+        status = orr_fail(error, ORR_IO, "%s: %s", partial, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+            unlink(partial);
+        }
+        goto done;
+    }
+    if (!write_all(out, header, tensors, count))
+        status = orr_fail(error, ORR_IO, "%s: %s", partial, strerror(errno));
+    if (fclose(out) != 0 && status == ORR_OK)
+        status = orr_fail(error, ORR_IO, "%s: %s", partial, strerror(errno));
+    if (status == ORR_OK) status = give_name(partial, path, replace, error);
+    if (status != ORR_OK) unlink(partial);
+done:
+    free(header);
+    free(partial);
+    return status;
+}
