@@ -1,6 +1,7 @@
 // The attacks of bench/evidence/ succeed where they must (one key for many encryptions, known key
 // words) and fail where they must (fresh keys).
 #include "bench/evidence/attack_reuse.h"
+#include "bench/evidence/attack_rules.h"
 #include "bench/evidence/attack_state.h"
 #include "bench/evidence/subject.h"
 
@@ -120,6 +121,25 @@ TEST(EvidenceAttack, StateFromTwoWords) {
         }
         EXPECT_TRUE(found) << count;
     }
+}
+
+TEST(EvidenceAttack, RulesAndLinearity) {
+    orr_rule_census census;
+    orr_error error{};
+    ASSERT_EQ(orr_rules_count(&census, &error), ORR_OK);
+    EXPECT_EQ(census.tables, 240u);       // 8! / |GL(3, 2)|
+    EXPECT_EQ(census.like_default, 168u); // |GL(3, 2)|
+    EXPECT_EQ(census.affine, 1344u);      // |AGL(3, 2)|
+    EXPECT_EQ(census.affine_ranks, 0u);
+    EXPECT_FALSE(census.default_is_affine);
+    double share, rounds;
+    // An affine rule: both rounds are linear equations. The default rule: no such relation.
+    ASSERT_EQ(orr_linearity_test(1, 32, test_random()(), &share, &rounds, &error), ORR_OK);
+    EXPECT_EQ(rounds, 0);
+    EXPECT_GT(share, 0.5);
+    ASSERT_EQ(orr_linearity_test(ORR_RULE_DEFAULT, 32, test_random()(), &share, &rounds, &error),
+              ORR_OK);
+    EXPECT_GT(rounds, 0.9);
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 // The measures that image-encryption papers tabulate, on samples of 8 or 16 bits.
 //
 // None of them measures security: a cipher without any secret scores as well as a good one
-// (attack_controls.c shows it). They find bugs.
+// (section_attacks.c shows it). They find bugs.
 #ifndef ORRERY_BENCH_EVIDENCE_METRICS_H
 #define ORRERY_BENCH_EVIDENCE_METRICS_H
 
