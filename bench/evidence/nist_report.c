@@ -121,7 +121,9 @@ char *orr_nist_text(const orr_nist_result *result) {
                 : s->passed    ? "pass"
                                : "FAIL");
     }
-    fprintf(out, "\npassed: %d of %d\n\n", result->passed, ORR_NIST_TESTS);
+    fprintf(out, "\npassed: %d of %d; took %.1f s on %u thread%s, %.1f Mbit/s\n\n", result->passed,
+            ORR_NIST_TESTS, result->seconds, result->threads, result->threads == 1 ? "" : "s",
+            1e-6 * (double)result->bits * (double)result->sequences / result->seconds);
     fprintf(out, "  C1   C2   C3   C4   C5   C6   C7   C8   C9  C10   uniformity   passed\n");
     for (int t = 0; t < ORR_NIST_TESTS; t++) print_columns(out, result, (orr_nist_test)t);
     fprintf(out,
