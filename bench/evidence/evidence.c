@@ -23,7 +23,7 @@ typedef struct section {
 static const section sections[] = {
     {orr_section_images, 1},   {orr_section_statistics, 2}, {orr_section_differential, 40},
     {orr_section_keys, 3},     {orr_section_robustness, 5}, {orr_section_timing, 3},
-    {orr_section_attacks, 15},
+    {orr_section_attacks, 15}, {orr_section_nist, 15},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)
 
@@ -164,6 +164,7 @@ static orr_status write_json(orr_evidence *e, orr_error *error) {
 
 static orr_status load_pictures(orr_evidence *e, orr_error *error) {
     const orr_evidence_options *o = e->options;
+    if (o->bits) return ORR_OK; // no images take part
     if (o->image_count == 0)
         return orr_pictures_add_phantoms(&e->pictures, PHANTOM_SIDE, o->seed, error);
     orr_status status = ORR_OK;
@@ -173,6 +174,7 @@ static orr_status load_pictures(orr_evidence *e, orr_error *error) {
 }
 
 static orr_status run_sections(orr_evidence *e, orr_error *error) {
+    if (e->options->bits) return orr_section_nist(e, error);
     double total = 0, behind = 0;
     orr_status status = ORR_OK;
     for (size_t n = 0; n < SECTION_COUNT; n++) total += sections[n].weight;
