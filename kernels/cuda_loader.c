@@ -1,40 +1,28 @@
 // Finds and loads liborrery_cuda.so.
 #include "kernels/cuda_loader.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "kernels/library.h"
 
 #define LIBRARY "liborrery_cuda.so"
 
-const orr_cuda_library *orr_cuda_library_load(const char *path, orr_error *error) {
+// The library behind its entry function, when it is one of this build.
+static const orr_cuda_library *checked(void *entry, const char *name, orr_error *error) {
     const orr_cuda_library *(*get)(void);
-    // Stays loaded until the program ends: backends of it may be open at any time.
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        orr_fail(error, ORR_UNSUPPORTED, "%s cannot be loaded: %s", path, dlerror());
-        return NULL;
-    }
-    void *symbol = dlsym(handle, ORR_CUDA_ENTRY);
-    if (!symbol) {
-        orr_fail(error, ORR_UNSUPPORTED, "%s is not Orrery's CUDA backend (no %s in it)", path,
-                 ORR_CUDA_ENTRY);
-        dlclose(handle);
-        return NULL;
-    }
-    memcpy(&get, &symbol, sizeof get); // ISO C has no cast between the two kinds of pointer
+    if (!entry) return NULL;
+    memcpy(&get, &entry, sizeof get); // ISO C has no cast between the two kinds of pointer
     const orr_cuda_library *library = get();
-    if (library->abi != ORR_CUDA_ABI) {
-        orr_fail(error, ORR_UNSUPPORTED,
-                 "%s has ABI number %u, this program needs %u: install both from one build", path,
-                 library->abi, (unsigned)ORR_CUDA_ABI);
-        dlclose(handle);
-        return NULL;
-    }
-    return library;
+    if (library->abi == ORR_CUDA_ABI) return library;
+    orr_fail(error, ORR_UNSUPPORTED,
+             "%s has ABI number %u, this program needs %u: install both from one build", name,
+             library->abi, (unsigned)ORR_CUDA_ABI);
+    return NULL;
+}
+
+const orr_cuda_library *orr_cuda_library_load(const char *path, orr_error *error) {
+    return checked(orr_library_load(path, ORR_CUDA_ENTRY, error), path, error);
 }
 
 // The library, or why there is none; found out once.
@@ -45,26 +33,8 @@ static struct {
 } found = {.once = PTHREAD_ONCE_INIT};
 
 static void find_library(void) {
-    static const char *const places[] = {"", "../lib/orrery/", "../lib/"};
-    char program[PATH_MAX], path[PATH_MAX + 64];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0) {
-        orr_fail(&found.error, ORR_UNSUPPORTED,
-                 "the program's own directory is unknown (no /proc?), so " LIBRARY
-                 " cannot be found beside it");
-        return;
-    }
-    program[length] = '\0';
-    *(strrchr(program, '/') + 1) = '\0';
-    for (size_t n = 0; n < sizeof places / sizeof places[0]; n++) {
-        snprintf(path, sizeof path, "%s%s" LIBRARY, program, places[n]);
-        if (access(path, R_OK) != 0) continue;
-        found.library = orr_cuda_library_load(path, &found.error);
-        return;
-    }
-    orr_fail(&found.error, ORR_UNSUPPORTED,
-             "this build has no CUDA backend (" LIBRARY " is not in %s): build where nvcc is found",
-             program);
+    void *entry = orr_library_find(LIBRARY, ORR_CUDA_ENTRY, "CUDA backend", &found.error);
+    found.library = checked(entry, LIBRARY, &found.error);
 }
 
 static const orr_cuda_library *library_or_reason(orr_error *error) {
