@@ -10,9 +10,24 @@
 #include "tests/shim/runtime/cuda_runtime_api.h"
 #include "tests/shim/shim.h"
 
+using Work = std::deque<std::function<cudaError_t()>>;
+
+struct CUgraph_st {
+    Work work;
+};
+struct CUgraphExec_st {
+    Work work;
+};
 struct CUstream_st {
-    std::deque<std::function<cudaError_t()>> work;
+    Work work;
     cudaError_t error = cudaSuccess;
+    CUgraph_st *captured = nullptr; // takes the work instead
+    void push(std::function<cudaError_t()> item) {
+        (captured ? captured->work : work).push_back(std::move(item));
+    }
+};
+struct CUevent_st {
+    CUstream_st *stream = nullptr; // that it was recorded in
 };
 
 namespace shim {
@@ -62,6 +77,7 @@ void check_range(const std::map<void *, size_t> &owner, const void *memory, size
 }
 
 cudaError_t drain(CUstream_st *stream) {
+    if (stream->captured) return cudaErrorStreamCaptureUnsupported;
     while (!stream->work.empty()) {
         std::function<cudaError_t()> next = std::move(stream->work.front());
         stream->work.pop_front();
@@ -92,8 +108,7 @@ int enqueue_launch(void *stream, std::function<int()> run) {
     cudaError_t code = call("launch");
     if (code != cudaSuccess) return code;
     if (!stream) return run();
-    static_cast<CUstream_st *>(stream)->work.push_back(
-        [run] { return static_cast<cudaError_t>(run()); });
+    static_cast<CUstream_st *>(stream)->push([run] { return static_cast<cudaError_t>(run()); });
     return 0;
 }
 
@@ -199,7 +214,7 @@ cudaError_t cudaMemset(void *memory, int value, size_t bytes) {
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream) {
     ENTER("cudaMemsetAsync");
     shim::check_range(runtime.device_memory, memory, bytes, "cudaMemsetAsync");
-    stream->work.push_back([=] {
+    stream->push([=] {
         std::memset(memory, value, bytes);
         return cudaSuccess;
     });
@@ -211,7 +226,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     ENTER("cudaMemcpyAsync");
     shim::check_range(runtime.device_memory, kind == cudaMemcpyHostToDevice ? to : from, bytes,
                       "cudaMemcpyAsync");
-    stream->work.push_back([=] {
+    stream->push([=] {
         std::memcpy(to, from, bytes);
         return cudaSuccess;
     });
@@ -234,6 +249,75 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     std::lock_guard<std::recursive_mutex> lock(shim::mutex);
     delete stream;
     runtime.streams--;
+    return cudaSuccess;
+}
+
+// An event has happened when its stream has done everything, which is later than it might.
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+    ENTER("cudaEventCreateWithFlags");
+    *event = new CUevent_st;
+    runtime.events++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    ENTER("cudaEventRecord");
+    event->stream = stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    ENTER("cudaEventSynchronize");
+    return event->stream ? shim::drain(event->stream) : cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    delete event;
+    runtime.events--;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode) {
+    ENTER("cudaStreamBeginCapture");
+    stream->captured = new CUgraph_st;
+    runtime.graphs++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    cudaError_t code = shim::call("cudaStreamEndCapture");
+    *graph = stream->captured; // capture ends even when it failed
+    stream->captured = nullptr;
+    return code;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long) {
+    ENTER("cudaGraphInstantiate");
+    *exec = new CUgraphExec_st{graph->work};
+    runtime.graphs++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+    ENTER("cudaGraphLaunch");
+    runtime.graph_launches++;
+    for (const auto &item : exec->work) stream->push(item);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    delete exec;
+    runtime.graphs--;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    std::lock_guard<std::recursive_mutex> lock(shim::mutex);
+    delete graph;
+    runtime.graphs--;
     return cudaSuccess;
 }
 

@@ -22,7 +22,8 @@ struct Runtime {
     std::string failed; // name of the call that was made to fail
     // What the program has: bytes of each kind by address.
     std::map<void *, size_t> device_memory, pinned_memory;
-    size_t device_bytes = 0, device_peak = 0, streams = 0;
+    size_t device_bytes = 0, device_peak = 0, streams = 0, events = 0, graphs = 0;
+    unsigned long graph_launches = 0;
     std::vector<std::string> complaints; // frees of what was not allocated or not wiped, ...
 };
 extern Runtime runtime;

@@ -1,0 +1,87 @@
+// Devices and their memory.
+#include <stdio.h>
+#include <string.h>
+
+#include "gan/cuda/device_net.h"
+
+#define LEAST_CAPABILITY 80 // bfloat16 and TF32; compute capability x 10 of the PTX in the library
+#define ALIGNMENT 256
+
+orr_status cuda_check(const cuda_context *context, int code, const char *call, orr_error *error) {
+    if (code == 0) return ORR_OK;
+    return orr_fail(error, ORR_INTERNAL, "%s: %s failed: %s (%s)", context->name, call,
+                    cudaGetErrorString((cudaError_t)code), cudaGetErrorName((cudaError_t)code));
+}
+
+static orr_status find_device(cuda_context *context, orr_error *error) {
+    struct cudaDeviceProp properties;
+    int count = 0;
+    snprintf(context->name, sizeof context->name, "cuda:%d", context->device);
+    cudaError_t code = cudaGetDeviceCount(&count);
+    if (code != cudaSuccess || count == 0)
+        return orr_fail(error, ORR_UNSUPPORTED, "no CUDA device can be used: %s",
+                        code == cudaSuccess ? "the NVIDIA driver shows none"
+                                            : cudaGetErrorString(code));
+    if (context->device < 0 || context->device >= count)
+        return orr_fail(error, ORR_UNSUPPORTED, "there is no CUDA device %d: this machine has %d",
+                        context->device, count);
+    CUDA_TRY(context, cudaGetDeviceProperties(&properties, context->device));
+    snprintf(context->name, sizeof context->name, "%.120s (cuda:%d)", properties.name,
+             context->device);
+    if (10 * properties.major + properties.minor < LEAST_CAPABILITY)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s has compute capability %d.%d; 8.0 or later is needed", context->name,
+                        properties.major, properties.minor);
+    return ORR_OK;
+}
+
+orr_status cuda_context_open(cuda_context *context, int device, orr_error *error) {
+    memset(context, 0, sizeof *context);
+    context->device = device;
+    orr_status status = find_device(context, error);
+    if (status != ORR_OK) return status;
+    CUDA_TRY(context, cudaSetDevice(device));
+    CUDA_TRY(context, cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking));
+    status = orr_plan_device_open(device, &context->kind, error);
+    if (status == ORR_OK) status = orr_plan_engine_open(context->stream, &context->engine, error);
+    return status;
+}
+
+void cuda_context_close(cuda_context *context) {
+    orr_plan_engine_close(context->engine);
+    orr_plan_device_free(context->kind);
+    if (context->stream) (void)cudaStreamDestroy(context->stream);
+    memset(context, 0, sizeof *context);
+}
+
+void *cuda_take(cuda_memory *memory, size_t bytes) {
+    void *part = memory->base ? memory->base + memory->used : NULL;
+    memory->used += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return part;
+}
+
+orr_status cuda_memory_open(const cuda_context *context, cuda_memory *memory, const char *what,
+                            orr_error *error) {
+    size_t available = 0, total = 0, bytes = memory->used;
+    CUDA_TRY(context, cudaMemGetInfo(&available, &total));
+    if (bytes > available || cudaMalloc((void **)&memory->base, bytes) != cudaSuccess) {
+        memory->base = NULL;
+        (void)cudaGetLastError(); // forgets that memory ran out
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: %s needs %zu MiB of device memory, %zu MiB are free", context->name,
+                        what, (bytes >> 20) + 1, available >> 20);
+    }
+    CUDA_TRY(context, cudaMemsetAsync(memory->base, 0, bytes, context->stream));
+    memory->used = 0;
+    return ORR_OK;
+}
+
+// Training images, weights and what comes of them may be of patients.
+void cuda_memory_close(const cuda_context *context, cuda_memory *memory) {
+    if (!memory->base) return;
+    (void)cudaStreamSynchronize(context->stream);    // on a dead device all three fail, and the
+    (void)cudaMemset(memory->base, 0, memory->used); // memory goes with it
+    (void)cudaDeviceSynchronize();
+    (void)cudaFree(memory->base);
+    memset(memory, 0, sizeof *memory);
+}

@@ -1,0 +1,46 @@
+// What the files of the CUDA implementation share; gan/cuda/library.h is its outside.
+#ifndef ORRERY_GAN_CUDA_CUDA_BACKEND_H
+#define ORRERY_GAN_CUDA_CUDA_BACKEND_H
+
+#include "gan/cuda/device_net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cuda_backend {
+    orr_gan_backend base;
+    int graph; // a training step is captured once and then replayed; 0: queued call by call
+} cuda_backend;
+
+orr_status cuda_trainer_open(const orr_gan_backend *backend, const orr_gan_options *options,
+                             const orr_gan_state *state, orr_gan_trainer **trainer,
+                             orr_error *error);
+void cuda_trainer_close(orr_gan_trainer *trainer);
+orr_status cuda_trainer_data(orr_gan_trainer *trainer, const uint8_t *images, uint32_t count,
+                             orr_error *error);
+orr_status cuda_trainer_step(orr_gan_trainer *trainer, const orr_gan_batch *batch,
+                             orr_error *error);
+orr_status cuda_trainer_statistics(orr_gan_trainer *trainer, orr_gan_statistics *statistics,
+                                   orr_error *error);
+orr_status cuda_trainer_sample(orr_gan_trainer *trainer, const float *latents, uint32_t count,
+                               float *images, orr_error *error);
+orr_status cuda_trainer_state(orr_gan_trainer *trainer, orr_gan_state *state, orr_error *error);
+
+// Room for one batch of a net's input and output as floats without padding.
+typedef struct cuda_staging {
+    float *input, *output;
+} cuda_staging;
+void cuda_staging_layout(cuda_staging *staging, const orr_gan_network *network, uint32_t batch,
+                         cuda_memory *memory);
+// `count` images of the host, at most a batch, into net->input; the last layer's output of `count`
+// images to the host. Wait for the device.
+orr_status cuda_stage_in(cuda_net *net, const cuda_staging *staging, const float *input,
+                         uint32_t count, orr_error *error);
+orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *output, uint32_t count,
+                          orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,131 @@
+// --device for the DCGAN, and on a machine with a GPU the CUDA implementation itself against the
+// reference; elsewhere those tests say that they did not run.
+#include "gan/device.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "gan/cuda/library.h"
+#include "kernels/library.h"
+#include "tests/support/gan_checks.h"
+
+namespace {
+
+using namespace gan_checks;
+
+const orr_gan_backend *opened(const char *device, orr_status status) {
+    orr_gan_options options = orr_gan_default_options();
+    const orr_gan_backend *backend = nullptr;
+    options.device = 77;
+    EXPECT_EQ(orr_gan_device_open(device, &options, &backend, &error), status) << device;
+    EXPECT_EQ(options.device, 0);
+    return backend;
+}
+
+TEST(GanDevice, WordsAreUnderstood) {
+    EXPECT_NE(opened("cpu", ORR_OK), nullptr);
+    EXPECT_NE(opened("auto", ORR_OK), nullptr);
+    for (const char *word : {"gpu", "cuda:", "cuda:x", "cuda:12345", "cuda:0x", "CPU", ""}) {
+        EXPECT_EQ(opened(word, ORR_USAGE), nullptr);
+        EXPECT_NE(std::string(error.text).find("choose auto, cpu, cuda or cuda:N"),
+                  std::string::npos);
+    }
+}
+
+TEST(GanDevice, WithoutADeviceTheReasonIsGiven) {
+    orr_error reason = {};
+    if (orr_gan_cuda_count(&reason)) GTEST_SKIP() << "this machine has a CUDA device";
+    std::printf("reason: %s\n", reason.text);
+    EXPECT_EQ(opened("cuda", ORR_UNSUPPORTED), nullptr);
+    EXPECT_STREQ(error.text, reason.text);
+    EXPECT_EQ(opened("cuda:1", ORR_UNSUPPORTED), nullptr);
+    EXPECT_EQ(opened("auto", ORR_OK), opened("cpu", ORR_OK));
+}
+
+TEST(GanDevice, TheLibraryOfThisBuildLoads) {
+    const char *path = ORRERY_MODULES "/" ORR_GAN_CUDA_FILE;
+    if (access(path, R_OK) != 0) GTEST_SKIP() << "built without training on CUDA devices";
+    const orr_gan_cuda_library *(*get)(void);
+    void *entry = orr_library_load(path, ORR_GAN_CUDA_ENTRY, &error);
+    ASSERT_NE(entry, nullptr) << error.text;
+    std::memcpy(&get, &entry, sizeof get);
+    EXPECT_EQ(get()->abi, static_cast<uint32_t>(ORR_GAN_CUDA_ABI));
+}
+
+// What follows needs a GPU.
+class GanGpu : public testing::Test {
+  protected:
+    const orr_gan_backend *cuda = nullptr, *plain = nullptr;
+
+    void SetUp() override {
+        if (orr_gan_cuda_count(&error) == 0) GTEST_SKIP() << error.text;
+        const orr_gan_cuda_library *(*get)(void);
+        void *entry = orr_library_find(ORR_GAN_CUDA_FILE, ORR_GAN_CUDA_ENTRY, "", &error);
+        ASSERT_NE(entry, nullptr) << error.text;
+        std::memcpy(&get, &entry, sizeof get);
+        cuda = get()->backend;
+        plain = get()->plain;
+    }
+};
+
+// Integers below 2^8 and their sums are exact in every precision, except that bfloat16 rounds what
+// comes out.
+TEST_F(GanGpu, LayersAreExactOnSmallIntegers) {
+    for (orr_gan_precision precision : {ORR_GAN_FLOAT32, ORR_GAN_TF32})
+        for (Shape shape : shapes)
+            for (orr_gan_mode mode : {ORR_GAN_TRAIN, ORR_GAN_EVAL}) {
+                if (shape.activation == ORR_GAN_LEAKY_RELU) shape.activation = ORR_GAN_RELU;
+                SCOPED_TRACE(testing::Message() << "channels " << shape.in_channels << " to "
+                                                << shape.out_channels << ", mode " << mode);
+                compare(cuda, one_layer(shape), precision, mode, 3, 3, 1, 0);
+            }
+}
+
+TEST_F(GanGpu, LayersAndNetworksOnRandomNumbers) {
+    const struct {
+        orr_gan_precision precision;
+        double bound;
+    } cases[] = {{ORR_GAN_FLOAT32, 2e-4}, {ORR_GAN_TF32, 1e-2}, {ORR_GAN_BF16, 6e-2}};
+    for (auto one : cases) {
+        for (Shape shape : shapes)
+            for (int batch_norm : {0, 1}) {
+                shape.batch_norm = batch_norm;
+                shape.activation = ORR_GAN_TANH; // smooth: rounding moves nothing over a kink
+                compare(cuda, one_layer(shape), one.precision, ORR_GAN_TRAIN, 4, 4, 0, one.bound);
+            }
+        if (one.precision != ORR_GAN_FLOAT32) continue;
+        orr_gan_network network;
+        orr_gan_shape shape = {32, 3, 100, 8};
+        orr_gan_generator(&shape, &network);
+        compare(cuda, network, one.precision, ORR_GAN_TRAIN, 4, 4, 0, 1e-3);
+        orr_gan_discriminator(&shape, &network);
+        compare(cuda, network, one.precision, ORR_GAN_TRAIN, 4, 4, 0, 1e-3);
+    }
+}
+
+TEST_F(GanGpu, TwentyStepsEqualTheReference) {
+    compare_training(cuda, orr_gan_shape{32, 3, 100, 8}, ORR_GAN_FLOAT32, 5e-3);
+}
+
+TEST_F(GanGpu, AGraphChangesNoBit) {
+    for (orr_gan_precision precision : {ORR_GAN_TF32, ORR_GAN_BF16}) {
+        orr_gan_shape shape = {64, 3, 100, 64};
+        std::vector<uint8_t> images = images_of(shape);
+        State start(shape), graph(shape), eager(shape);
+        Training with(cuda, start, images, precision), without(plain, start, images, precision);
+        ASSERT_EQ(with.steps(20), ORR_OK) << error.text;
+        ASSERT_EQ(without.steps(20), ORR_OK) << error.text;
+        with.read(&graph);
+        without.read(&eager);
+        EXPECT_TRUE(graph == eager);
+    }
+}
+
+TEST_F(GanGpu, ResumedTrainingIsTheSameBitForBit) {
+    for (orr_gan_precision precision : {ORR_GAN_FLOAT32, ORR_GAN_TF32, ORR_GAN_BF16})
+        check_resuming(cuda, orr_gan_shape{64, 3, 100, 64}, precision);
+}
+
+} // namespace
