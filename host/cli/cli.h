@@ -34,6 +34,7 @@ orr_status orr_cmd_keystream(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_devices(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_bench(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_train(orr_cli *cli, orr_error *error);
 
 // ---- shared
 // The passphrase of an existing keyring, only when the file says that it has one: from the file or

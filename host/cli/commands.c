@@ -119,4 +119,13 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "there is less.",
      "orrery bench --quick --html report.html", 0, 0, 1, "one suite",
      EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(SELF_TEST), 1, orr_cmd_bench},
+    {ORR_COMMAND_TRAIN, "train", "--data DIR... -o RUNDIR [OPTION]...",
+     "train a generator of decoy images on your own images",
+     "Trains the DCGAN on all PNG, JPEG and TIFF images in the folders and those below\n"
+     "them: the centre square of each, resized. RUNDIR gets the weights, grids of\n"
+     "images, curves and a report.html; it is never overwritten, and --resume goes on\n"
+     "with the run in it. All of it can show patients: treat it like the images\n"
+     "(docs/TRAINING.md).",
+     "orrery train --data skin/ -o runs/skin --epochs 100", ORR_NEED_OUTPUT, 0, ANY, "folders",
+     EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_train},
 };

@@ -1,4 +1,6 @@
 // Every option of every command.
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "host/cli/options.h"
 #include "host/text.h"
@@ -184,6 +186,90 @@ static orr_status set_bytes(orr_arguments *a, const char *value, orr_error *erro
     return orr_value_size(value, "--bytes", &a->bytes, error);
 }
 
+// ---- train
+static orr_status set_data(orr_arguments *a, const char *value, orr_error *error) {
+    if (!*value) return orr_fail(error, ORR_USAGE, "--data must not be empty");
+    a->folders[a->training.folder_count++] = value; // room for argc of them
+    return ORR_OK;
+}
+
+// A whole number that goes to a field of the training options.
+#define TRAINING_COUNT(field, target, option, least, most, bit)                            \
+    static orr_status set_##field(orr_arguments *a, const char *value, orr_error *error) { \
+        uint64_t number = 0;                                                               \
+        orr_status status = orr_value_count(value, option, least, most, &number, error);   \
+        a->training.target = (uint32_t)number;                                             \
+        a->training.given |= (bit);                                                        \
+        return status;                                                                     \
+    }
+TRAINING_COUNT(epochs, epochs, "--epochs", 1, ORR_TRAINING_MAX_EPOCHS, ORR_TRAINING_GAVE_EPOCHS)
+TRAINING_COUNT(batch, gan.batch, "--batch", 1, ORR_GAN_MAX_BATCH, ORR_TRAINING_GAVE_BATCH)
+TRAINING_COUNT(width, shape.width, "--width", 1, ORR_GAN_MAX_WIDTH, ORR_TRAINING_GAVE_WIDTH)
+TRAINING_COUNT(latent, shape.latent, "--latent", 1, ORR_GAN_MAX_LATENT, ORR_TRAINING_GAVE_LATENT)
+TRAINING_COUNT(snapshot_every, snapshot_every, "--snapshot-every", 1, ORR_TRAINING_MAX_EPOCHS,
+               ORR_TRAINING_GAVE_EVERY)
+TRAINING_COUNT(keep, keep, "--keep", 1, ORR_TRAINING_MAX_KEEP, ORR_TRAINING_GAVE_KEEP)
+TRAINING_COUNT(threads, gan.threads, "--threads", 1, ORR_CLI_MAX_JOBS, 0)
+
+static orr_status set_image(orr_arguments *a, const char *value, orr_error *error) {
+    if (strcmp(value, "32") && strcmp(value, "64") && strcmp(value, "128"))
+        return orr_fail(error, ORR_USAGE, "--image takes 32, 64 or 128, not \"%s\"", value);
+    a->training.shape.image_size = (uint32_t)strtoul(value, NULL, 10);
+    a->training.given |= ORR_TRAINING_GAVE_SIZE;
+    return ORR_OK;
+}
+
+static orr_status set_channels(orr_arguments *a, const char *value, orr_error *error) {
+    if (strcmp(value, "1") && strcmp(value, "3"))
+        return orr_fail(error, ORR_USAGE, "--channels takes 1 (gray) or 3 (RGB), not \"%s\"",
+                        value);
+    a->training.shape.channels = (uint32_t)strtoul(value, NULL, 10);
+    a->training.given |= ORR_TRAINING_GAVE_CHANNELS;
+    return ORR_OK;
+}
+
+static orr_status set_training_seed(orr_arguments *a, const char *value, orr_error *error) {
+    a->training.given |= ORR_TRAINING_GAVE_SEED;
+    return orr_value_count(value, "--seed", 0, UINT64_MAX, &a->training.seed, error);
+}
+
+static orr_status set_learning_rate(orr_arguments *a, const char *value, orr_error *error) {
+    double rate = 0;
+    orr_status status = orr_value_real(value, "--learning-rate", &rate, error);
+    if (status == ORR_OK && !(rate > 0 && rate <= 1))
+        status = orr_fail(error, ORR_USAGE, "--learning-rate takes a number above 0, at most 1");
+    a->training.gan.learning_rate = (float)rate;
+    a->training.given |= ORR_TRAINING_GAVE_RATE;
+    return status;
+}
+
+static orr_status set_window(orr_arguments *a, const char *value, orr_error *error) {
+    int low = 0, high = 0, end = 0;
+    if (sscanf(value, "%6d:%6d%n", &low, &high, &end) != 2 || value[end] || low >= high ||
+        low < -32768 || high > 65535)
+        return orr_fail(error, ORR_USAGE,
+                        "--window takes two whole numbers as in -160:240, the lower one first, not "
+                        "\"%s\"",
+                        value);
+    a->training.window = (orr_window){low, high};
+    a->training.has_window = 1;
+    a->training.given |= ORR_TRAINING_GAVE_WINDOW;
+    return ORR_OK;
+}
+
+static orr_status set_no_flip(orr_arguments *a, const char *value, orr_error *error) {
+    (void)value, (void)error;
+    a->training.flip = 0;
+    a->training.given |= ORR_TRAINING_GAVE_FLIP;
+    return ORR_OK;
+}
+
+static orr_status set_resume(orr_arguments *a, const char *value, orr_error *error) {
+    (void)value, (void)error;
+    a->training.resume = 1;
+    return ORR_OK;
+}
+
 const orr_option orr_options[] = {
     {'k', "keyring", "FILE", "the keyring file", ALL_JOBS | KEYRING_READERS, set_keyring, 0},
     {'o', "output", "OUT", "output directory; for one input also a file",
@@ -192,6 +278,25 @@ const orr_option orr_options[] = {
      set_output, 0},
     {'o', "output", "REPORTDIR", "the report's directory; made anew, or empty", ON(ANALYZE),
      set_output, 0},
+    {0, "data", "DIR...", "folders of PNG, JPEG, TIFF images", ON(TRAIN), set_data, 1},
+    {'o', "output", "RUNDIR", "directory of the run; never overwritten", ON(TRAIN), set_output, 0},
+    {0, "resume", NULL, "go on with the run in RUNDIR, if there is one", ON(TRAIN), set_resume, 0},
+    {0, "epochs", "N", "how often each image is seen [100]", ON(TRAIN), set_epochs, 0},
+    {0, "batch", "N", "images a step, 1 to 4096 [128]", ON(TRAIN), set_batch, 0},
+    {0, "image", "PIXELS", "size to train at: 32, 64 or 128 [64]", ON(TRAIN), set_image, 0},
+    {0, "channels", "N", "1: gray, 3: RGB [3]", ON(TRAIN), set_channels, 0},
+    {0, "width", "N", "feature maps, 1 to 256; published: 64 [64]", ON(TRAIN), set_width, 0},
+    {0, "latent", "N", "numbers an image is made from, 1 to 1024 [100]", ON(TRAIN), set_latent, 0},
+    {0, "learning-rate", "X", "of Adam, with beta 0.5 and 0.999 [0.0002]", ON(TRAIN),
+     set_learning_rate, 0},
+    {0, "no-flip", NULL, "do not mirror every other image", ON(TRAIN), set_no_flip, 0},
+    {0, "window", "LOW:HIGH", "16-bit values that become 0 and 255 [0:65535]", ON(TRAIN),
+     set_window, 0},
+    {0, "seed", "N", "of weights, order, latents [1]", ON(TRAIN), set_training_seed, 0},
+    {0, "snapshot-every", "N", "epochs between grids and checkpoints [5]", ON(TRAIN),
+     set_snapshot_every, 0},
+    {0, "keep", "N", "how many checkpoints stay [3]", ON(TRAIN), set_keep, 0},
+    {'j', "threads", "N", "CPU threads [one for each core]", ON(TRAIN), set_threads, 0},
     {0, "decoy", "IMAGE...", "PNG, JPEG, TIFF images that take part in the keys", ON(KEYRING_NEW),
      set_decoy, 1},
     {0, "label", "TEXT", "name of the new master key [master]", ON(KEYRING_NEW) | ON(KEYRING_ADD),
@@ -221,8 +326,8 @@ const orr_option orr_options[] = {
     {0, "html", "FILE", "write a page with tables and charts", ON(BENCH), set_html_file, 0},
     {0, "quick", NULL, "smaller sizes and fewer rounds: under a minute", ON(BENCH), set_quick, 0},
     {0, "directory", "DIR", "for the pipeline's files [/dev/shm]", ON(BENCH), set_directory, 0},
-    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS | ON(BENCH), set_device,
-     0},
+    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS | ON(BENCH) | ON(TRAIN),
+     set_device, 0},
     {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]",
      ALL_JOBS | ON(ANALYZE) | ON(BENCH), set_jobs, 0},
     {0, "mem", "SIZE", "ceiling of all buffers, as in 512M or 2G [256M]", CIPHER_JOBS, set_mem, 0},
@@ -242,13 +347,15 @@ const orr_option orr_options[] = {
     {0, "quick", NULL, "fewer trials, smaller attacks: under a minute", ON(ANALYZE), set_quick, 0},
     {0, "bytes", "N", "how many, as in 1G [until the reader stops]", ON(KEYSTREAM), set_bytes, 0},
     {0, "dry-run", NULL, "say what would be done and write nothing",
-     ON(ENCRYPT) | ON(DECRYPT) | ON(REWRAP) | ON(REENCRYPT) | ON(KEYRING_NEW) | KEYRING_CHANGES,
+     ON(ENCRYPT) | ON(DECRYPT) | ON(REWRAP) | ON(REENCRYPT) | ON(KEYRING_NEW) | KEYRING_CHANGES |
+         ON(TRAIN),
      set_dry_run, 0},
     {0, "json", NULL, "one JSON object a line on stdout (docs/CLI.md)",
-     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE), set_json, 0},
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(TRAIN), set_json, 0},
     {'q', "quiet", NULL, "only errors",
-     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(BENCH), set_quiet, 0},
-    {'v', "verbose", NULL, "a line for each file", ALL_JOBS, set_verbose, 0},
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(BENCH) | ON(TRAIN),
+     set_quiet, 0},
+    {'v', "verbose", NULL, "a line for each file", ALL_JOBS | ON(TRAIN), set_verbose, 0},
     {'h', "help", NULL, "this text", ~0u, set_help, 1},
 };
 const size_t orr_option_count = sizeof orr_options / sizeof *orr_options;

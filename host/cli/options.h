@@ -9,6 +9,7 @@
 #include "host/format.h"
 #include "host/job.h"
 #include "host/keyring.h"
+#include "training/train.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,14 +34,15 @@ typedef enum orr_command_id {
     ORR_COMMAND_DEVICES,
     ORR_COMMAND_ANALYZE,
     ORR_COMMAND_BENCH,
+    ORR_COMMAND_TRAIN,
     ORR_COMMAND_COUNT
 } orr_command_id;
 
-// What a command line says. Strings point into argv; the two arrays are owned.
+// What a command line says. Strings point into argv; the three arrays are owned.
 typedef struct orr_arguments {
     const struct orr_command *command; // NULL: the options below stand before any command
     int help, version;
-    uint64_t seen; // bit n: the n-th option of the table was given
+    uint64_t seen[2]; // bit n % 64 of word n / 64: the n-th option of the table was given
     const char *keyring, *output, *label, *to;
     const char *passphrase_file, *new_passphrase_file, *files_from, *files_from0;
     int passphrase_fd, new_passphrase_fd; // -1: not given
@@ -61,6 +63,8 @@ typedef struct orr_arguments {
     orr_key_state state; // keyring set-state
     char **decoys;       // --decoy
     size_t decoy_count;
+    const char **folders;          // --data
+    orr_training_options training; // folders and run are filled in by cmd_train.c
     char **operands;
     size_t operand_count;
 } orr_arguments;

@@ -18,7 +18,9 @@ int orr_arguments_want_json(int argc, char **argv) {
 
 int orr_arguments_has(const orr_arguments *arguments, const char *long_name) {
     for (size_t i = 0; i < orr_option_count; i++) {
-        if ((arguments->seen >> i & 1) && strcmp(orr_options[i].name, long_name) == 0) return 1;
+        if ((arguments->seen[i / 64] >> (i % 64) & 1) &&
+            strcmp(orr_options[i].name, long_name) == 0)
+            return 1;
     }
     return 0;
 }
@@ -142,10 +144,10 @@ static orr_status parse_options(orr_arguments *a, int argc, char **argv, orr_err
             return orr_fail(error, ORR_USAGE, "unknown option \"%s\"; it is spelled --%s",
                             current_word(argv), option->name);
         }
-        if ((a->seen >> row & 1) && !option->repeats) {
+        if ((a->seen[row / 64] >> (row % 64) & 1) && !option->repeats) {
             return orr_fail(error, ORR_USAGE, "--%s is given twice", option->name);
         }
-        a->seen |= (uint64_t)1 << row;
+        a->seen[row / 64] |= (uint64_t)1 << (row % 64);
         orr_status status = option->set(a, optarg, error);
         if (status != ORR_OK) return status;
         if (a->help) return ORR_OK; // help wins over whatever else is wrong
@@ -200,6 +202,7 @@ static orr_status check_operands(orr_arguments *a, orr_error *error) {
         return orr_fail(error, ORR_USAGE, "%s needs -o %s", command->name,
                         command->id == ORR_COMMAND_KEYRING_NEW ? "KEYRING"
                         : command->id == ORR_COMMAND_ANALYZE   ? "REPORTDIR"
+                        : command->id == ORR_COMMAND_TRAIN     ? "RUNDIR"
                                                                : "OUT");
     }
     int listed = a->files_from || a->files_from0;
@@ -248,19 +251,34 @@ static orr_status check_set_state(orr_arguments *a, orr_error *error) {
     return ORR_OK;
 }
 
+static orr_status check_train(orr_arguments *a, orr_error *error) {
+    if (!a->training.folder_count && a->operand_count)
+        return orr_fail(error, ORR_USAGE, "train does not take \"%s\"; folders follow --data",
+                        a->operands[0]);
+    if (!a->training.folder_count && !a->training.resume)
+        return orr_fail(error, ORR_USAGE, "train needs --data DIR...: a folder of images");
+    // --data A B C: getopt hands over A; B and C are operands.
+    for (size_t i = 0; i < a->operand_count; i++)
+        a->folders[a->training.folder_count++] = a->operands[i];
+    return ORR_OK;
+}
+
 orr_status orr_arguments_parse(orr_arguments *a, int argc, char **argv, orr_error *error) {
     *a = (orr_arguments){.passphrase_fd = -1,
                          .new_passphrase_fd = -1,
                          .profile = ORR_PROFILE_ARCHIVE,
                          .device = "auto",
                          .bytes = UINT64_MAX,
-                         .run_seed = 1};
+                         .run_seed = 1,
+                         .training = orr_training_default_options()};
     int skip = 0;
     orr_status status = parse_command(a, argc, argv, &skip, error);
     if (status != ORR_OK || skip == 0) return status;
     a->operands = calloc((size_t)argc + 1, sizeof *a->operands);
     a->decoys = calloc((size_t)argc + 1, sizeof *a->decoys);
-    if (!a->operands || !a->decoys) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    a->folders = calloc((size_t)argc + 1, sizeof *a->folders);
+    if (!a->operands || !a->decoys || !a->folders)
+        return orr_fail(error, ORR_INTERNAL, "memory ran out");
     status = parse_options(a, argc - skip, argv + skip, error);
     if (status == ORR_OK && a->help) return ORR_OK;
     if (status == ORR_OK) status = check_pairs(a, error);
@@ -269,11 +287,14 @@ orr_status orr_arguments_parse(orr_arguments *a, int argc, char **argv, orr_erro
         status = check_keyring_new(a, error);
     if (status == ORR_OK && a->command->id == ORR_COMMAND_KEYRING_SET_STATE)
         status = check_set_state(a, error);
+    if (status == ORR_OK && a->command->id == ORR_COMMAND_TRAIN) status = check_train(a, error);
     return status;
 }
 
 void orr_arguments_free(orr_arguments *a) {
     free(a->operands);
     free(a->decoys);
+    free(a->folders);
     a->operands = a->decoys = NULL;
+    a->folders = NULL;
 }

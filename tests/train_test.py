@@ -1,0 +1,318 @@
+"""orrery train from outside: what a run leaves behind, and that nothing is lost: kill -9, signals, full disks,
+damaged checkpoints, wrong data."""
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import struct
+import subprocess
+import time
+import unittest
+import zlib
+from pathlib import Path
+
+from support.cli import ORRERY, Case, run
+
+SEED = int(os.environ.get("ORRERY_SEED", random.randrange(1 << 32)))
+IMAGES = 40
+SMALL = ["--image", "32", "--width", "4", "--latent", "8", "--batch", "8", "--device", "cpu", "--threads", "1"]
+
+
+def picture(path, draw, side=24):
+    """A gradient of random colours with a spot: something with edges to learn."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    base = [draw.randrange(60, 200) for _ in range(3)]
+    x0, y0 = draw.randrange(side), draw.randrange(side)
+    rows = b"".join(b"\0" + bytes(v for x in range(side) for v in
+                                  ((255, 0, 0) if abs(x - x0) + abs(y - y0) < 5 else [b + x for b in base]))
+                    for y in range(side))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def masked(data):
+    crc = crc32c(data)
+    return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
+
+
+def protobuf(data):
+    """(field, value) pairs: varints and fixed as integers, the rest as bytes."""
+    def varint(at):
+        value = shift = 0
+        while True:
+            byte = data[at]
+            value |= (byte & 127) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 128:
+                return value, at
+    at = 0
+    while at < len(data):
+        key, at = varint(at)
+        if key & 7 == 0:
+            value, at = varint(at)
+        else:
+            length, at = {1: (8, at), 5: (4, at)}.get(key & 7) or varint(at)
+            value, at = data[at:at + length], at + length
+        yield key >> 3, value
+
+
+def events(path):
+    """(step, {tag: value}) of a TensorBoard file, every checksum verified."""
+    data, at, found = path.read_bytes(), 0, []
+    while at < len(data):
+        length, crc = struct.unpack_from("<QI", data, at)
+        assert crc == masked(data[at:at + 8])
+        record = data[at + 12:at + 12 + length]
+        assert struct.unpack_from("<I", data, at + 12 + length)[0] == masked(record)
+        at += 16 + length
+        fields = dict(protobuf(record))
+        if 3 in fields:
+            assert not found and fields[3] == b"brain.Event:2"
+            continue
+        scalars = [dict(protobuf(value)) for number, value in protobuf(fields[5]) if number == 1]
+        found.append((fields[2], {s[1].decode(): struct.unpack("<f", s[2])[0] for s in scalars}))
+    return found
+
+
+class Train(Case):
+    def setUp(self):
+        super().setUp()
+        draw = random.Random(SEED)
+        Path("data/sub").mkdir(parents=True)
+        for i in range(IMAGES):
+            picture(Path(f"data/{'sub/' if i % 3 else ''}{i:03}.png"), draw)
+        Path("data/notes.txt").write_text("not an image")
+        os.symlink("/etc/hostname", "data/link.png")
+
+    def train(self, where, *options, epochs="4", **rest):
+        return run("train", "--data", "data", "-o", where, *SMALL, "--epochs", epochs, *options, **rest)
+
+    def done(self, where, *options, **rest):
+        status, out, err = self.train(where, *options, **rest)
+        self.assertEqual(status, 0, f"ORRERY_SEED={SEED}\n{err}")
+        return out, err
+
+    def states(self, where):
+        return {p.parent.name: p.read_bytes() for p in Path(where, "checkpoints").glob("step-*/state")}
+
+    def lines(self, where):
+        return [json.loads(line) for line in Path(where, "statistics.jsonl").read_text().splitlines()]
+
+    def test_what_a_run_leaves(self):
+        out, err = self.done("run", "--snapshot-every", "2")
+        self.assertEqual(out, "")
+        self.assertIn("notes.txt: left out", err)
+        self.assertIn("link.png: left out: a symbolic link", err)
+        folder = Path("run")
+        options = json.loads((folder / "options.json").read_text())
+        manifest = (folder / "data.txt").read_bytes()
+        self.assertEqual(options["data_sha256"], hashlib.sha256(manifest).hexdigest())
+        self.assertEqual((options["images"], options["skipped"], options["seed"]), (IMAGES, 2, "1"))
+        names = [line.split("  ", 1)[1] for line in manifest.decode().splitlines()]
+        self.assertEqual(names, sorted(n for n in names if "/" not in n) + sorted(n for n in names if "/" in n))
+        self.assertEqual(len(names), IMAGES)
+        self.assertIn("notes.txt", (folder / "skipped.txt").read_text())
+        steps = 4 * IMAGES // 8
+        self.assertEqual(sorted(self.states("run")), [f"step-{n:010}" for n in (0, steps // 2, steps)])
+        lines = self.lines("run")
+        self.assertEqual([l["step"] for l in lines if l["kind"] == "snapshot"], [0, steps // 2, steps])
+        self.assertEqual([l["step"] for l in lines if l["kind"] == "steps"], list(range(1, steps + 1)))
+        seen = events(folder / "events.out.tfevents.1.orrery")
+        for line, (step, scalars) in zip(lines, seen, strict=True):
+            self.assertEqual(step, line["step"])
+            key, tag = ("loss_g", "loss/generator") if line["kind"] == "steps" else ("swd", "quality/swd")
+            self.assertAlmostEqual(scalars[tag], line[key], places=3)
+        for step in (0, steps // 2, steps):
+            for kind, size in (("grid", (8 * 34 + 2, 8 * 34 + 2)), ("nearest", (8 * 66 + 2, 8 * 34 + 2))):
+                data = (folder / f"{kind}-{step:010}.png").read_bytes()
+                self.assertEqual(struct.unpack(">II", data[16:24]), size)
+        page = (folder / "report.html").read_text()
+        self.assertEqual(page.count("data:image/png"), 4)
+        for name in ("loss.svg", "swd.svg"):
+            self.assertIn("</svg>", (folder / name).read_text())
+        for path in folder.rglob("*"):
+            self.assertEqual(path.stat().st_mode & 0o777, 0o700 if path.is_dir() else 0o600, path)
+        self.assertEqual([p for p in folder.rglob("*") if "partial" in p.name], [])
+
+    def test_never_overwritten(self):
+        self.done("run", epochs="1")
+        before = {p: p.read_bytes() for p in Path("run").rglob("*") if p.is_file()}
+        status, _, err = self.train("run")
+        self.assertEqual(status, 6)
+        self.assertIn("--resume", err)
+        Path("other").mkdir()
+        Path("other/file").write_text("precious")
+        self.assertEqual(self.train("other")[0], 6)
+        self.assertEqual(self.train("other", "--resume")[0], 6)
+        self.assertEqual({p: p.read_bytes() for p in Path("run").rglob("*") if p.is_file()}, before)
+        self.assertEqual([p.name for p in Path("other").iterdir()], ["file"])
+
+    def test_the_same_again_is_the_same_and_a_seed_is_another(self):
+        for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+            self.done(name, "--seed", seed, epochs="2")
+        self.assertEqual(self.states("a"), self.states("b"))
+        self.assertNotEqual(self.states("a"), self.states("c"))
+
+    def start(self, where, *options):
+        return subprocess.Popen([ORRERY, "train", "--data", "data", "-o", where, *SMALL, *options],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def wait_for_steps(self, where, step):
+        for _ in range(6000):
+            try:
+                if any(l["step"] >= step and l["kind"] == "steps" for l in self.lines(where)):
+                    return
+            except (FileNotFoundError, json.JSONDecodeError):
+                pass
+            time.sleep(0.01)
+        self.fail("the run does not get on")
+
+    def test_killed_and_resumed_is_as_if_never_killed(self):
+        draw = random.Random(SEED + 1)
+        self.done("whole", "--snapshot-every", "1", epochs="8")
+        for attempt in range(3):
+            run_name = f"killed{attempt}"
+            command = ["--epochs", "8", "--snapshot-every", "1", "--resume"]
+            for _ in range(2):
+                process = self.start(run_name, *command)
+                self.wait_for_steps(run_name, draw.randrange(1, 30))
+                process.kill()
+                process.stderr.close()
+                process.wait()
+            self.done(run_name, "--snapshot-every", "1", "--resume", epochs="8")
+            self.assertEqual(self.states(run_name), self.states("whole"), f"ORRERY_SEED={SEED}")
+            strip = [{k: v for k, v in l.items() if k not in ("time", "images_per_second")} for l in self.lines(run_name)]
+            self.assertEqual([l["step"] for l in strip], sorted(l["step"] for l in strip))
+            whole = [{k: v for k, v in l.items() if k not in ("time", "images_per_second")} for l in self.lines("whole")]
+            self.assertEqual(strip, whole)
+            for path in Path("whole").glob("*.png"):
+                self.assertEqual(path.read_bytes(), Path(run_name, path.name).read_bytes())
+
+    def test_signals_leave_a_checkpoint_and_status_75(self):
+        self.done("whole", epochs="60")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            name = f"signal{number}"
+            process = self.start(name, "--epochs", "60")
+            self.wait_for_steps(name, 7)
+            process.send_signal(number)
+            err = process.stderr.read().decode()
+            process.stderr.close()
+            self.assertEqual(process.wait(), 75, err)
+            self.assertIn("--resume goes on from there", err)
+            last = max(l["step"] for l in self.lines(name))
+            self.assertIn(f"step-{last:010}", self.states(name))
+            self.assertLess(last, 300)
+            self.done(name, "--resume", epochs="60")
+            self.assertEqual(self.states(name)["step-0000000300"], self.states("whole")["step-0000000300"])
+        # And with more epochs than were asked for at first.
+        self.done("longer", epochs="1")
+        self.done("longer", "--resume", epochs="60")
+        self.assertEqual(self.states("longer")["step-0000000300"], self.states("whole")["step-0000000300"])
+
+    def test_damaged_checkpoints(self):
+        self.done("run", "--snapshot-every", "1")
+        whole = self.states("run")
+        names = sorted(whole)
+        newest = Path("run/checkpoints", names[-1], "state")
+        data = bytearray(newest.read_bytes())
+        data[random.Random(SEED).randrange(len(data))] ^= 1
+        newest.write_bytes(data)
+        _, err = self.done("run", "--resume")
+        self.assertIn(names[-1], err)
+        self.assertIn("an earlier one is taken", err)
+        self.assertEqual(self.states("run"), whole)
+        for name in names:
+            Path("run/checkpoints", name, "state").write_bytes(whole[name][:-1])
+        status, _, err = self.train("run", "--resume")
+        self.assertEqual(status, 8)
+        self.assertIn("none of the 3 checkpoints is whole", err)
+
+    def test_data_that_cannot_be_used(self):
+        Path("empty").mkdir()
+        Path("one").mkdir()
+        Path("one/a.png").write_bytes(Path("data/000.png").read_bytes())
+        Path("one/b.png").write_bytes(Path("data/000.png").read_bytes()[:60])
+        Path("set.tar").write_bytes(bytes(1024))
+        for folder, status, said in (("empty", 8, "no images found"), ("one", 8, "only one image found (and 1 other file)"),
+                                     ("missing", 7, "cannot open this folder"), ("set.tar", 8, "unpack an archive")):
+            done = run("train", "--data", folder, "-o", "never", *SMALL)
+            self.assertEqual(done[0], status, done[2])
+            self.assertIn(said, done[2])
+        # Nothing was begun: the directory is empty and can be used.
+        self.done("never", epochs="1")
+
+    def test_a_resumed_run_keeps_its_options_and_its_data(self):
+        self.done("run", epochs="1")
+        for option, value in (("--seed", "9"), ("--batch", "4"), ("--width", "8"), ("--learning-rate", "0.1")):
+            arguments = [a for a in ["train", "--data", "data", "-o", "run", "--resume", "--epochs", "2", option, value]]
+            status, _, err = run(*arguments)
+            self.assertEqual(status, 2, err)
+            self.assertIn(option, err)
+        os.rename("data", "moved")
+        status, _, err = run("train", "-o", "run", "--resume")
+        self.assertEqual(status, 7)
+        self.assertEqual(run("train", "-o", "run", "--resume", "--data", "moved/")[0], 0)
+        picture(Path("moved/new.png"), random.Random(SEED))
+        status, _, err = run("train", "-o", "run", "--resume", "--data", "moved", "--epochs", "2")
+        self.assertEqual(status, 8)
+        self.assertIn("not those that the run was begun with", err)
+
+    def test_files_that_cannot_be_written_leave_the_checkpoint(self):
+        self.done("run", epochs="2")
+        before = self.states("run")
+        size = len(next(iter(before.values())))
+        for limit in (size - 1, 500):
+            done = self.train("run", "--resume", epochs="3", restore_signals=False,  # Python ignores SIGXFSZ
+                              preexec_fn=lambda most=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+            self.assertEqual(done[0], 7, done[2])
+            self.assertIn("cannot write", done[2])
+            self.assertEqual(self.states("run"), before)
+        self.done("whole", epochs="3")
+        self.done("run", "--resume", epochs="3")
+        self.assertEqual(self.states("run")["step-0000000015"], self.states("whole")["step-0000000015"])
+
+    def test_dry_run_and_two_at_once(self):
+        status, _, err = self.train("run", "--dry-run")
+        self.assertEqual(status, 0, err)
+        self.assertIn("40 images; 20 steps for 4 epochs", err)
+        self.assertFalse(Path("run").exists())
+        process = self.start("run", "--epochs", "1000")
+        self.wait_for_steps("run", 1)
+        status, _, err = self.train("run", "--resume")
+        self.assertEqual(status, 7)
+        self.assertIn("another training run is at work", err)
+        process.kill()
+        process.stderr.close()
+        process.wait()
+
+    def test_json(self):
+        out, err = self.done("run", "--json", epochs="2")
+        self.assertEqual(err, "")
+        messages = [json.loads(line) for line in out.splitlines()]
+        kinds = [m["message_type"] for m in messages]
+        self.assertEqual(kinds[-1], "summary")
+        self.assertEqual(kinds.count("skipped"), 2)
+        self.assertEqual(kinds.count("start"), 1)
+        self.assertEqual(kinds.count("snapshot"), 2)
+        self.assertEqual((messages[-1]["exit_status"], messages[-1]["steps"], messages[-1]["images"]), (0, 10, IMAGES))
+
+    def test_gray_and_quiet(self):
+        out, err = self.done("run", "--channels", "1", "-q", epochs="1")
+        self.assertEqual((out, err), ("", ""))
+        self.assertEqual(Path("run/grid-0000000000.png").read_bytes()[25], 0)  # colour type: gray
+
+
+if __name__ == "__main__":
+    unittest.main()

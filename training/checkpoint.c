@@ -1,0 +1,339 @@
+#include "training/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "training/digest.h"
+
+#define MAGIC "ORRTRAIN"
+#define HEADER 128
+#define DIGEST 32
+#define FOLDER "checkpoints"
+#define PARTIAL ".partial"
+#define MAX_STATE ((size_t)2 << 30) // the largest network is below 1.1 GB
+
+// ---- bytes
+
+static void put(uint8_t *at, uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static uint64_t get(const uint8_t *at, int bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++) value |= (uint64_t)at[i] << (8 * i);
+    return value;
+}
+
+// The arrays in the file's order; returns how many floats.
+#define ARRAYS 8
+static size_t list_arrays(const orr_gan_state *state, float *arrays[ARRAYS], size_t count[ARRAYS]) {
+    size_t total = 0;
+    for (int n = 0; n < 2; n++) {
+        const orr_gan_network_state *s = &state->state[n];
+        float *of[4] = {s->parameters, s->running, s->moment1, s->moment2};
+        for (int i = 0; i < 4; i++) {
+            arrays[4 * n + i] = of[i];
+            count[4 * n + i] =
+                i == 1 ? state->networks[n].running_count : state->networks[n].parameter_count;
+            total += count[4 * n + i];
+        }
+    }
+    return total;
+}
+
+orr_status orr_checkpoint_encode(const orr_gan_state *state, const char data_hash[65],
+                                 uint8_t **bytes, size_t *count, orr_error *error) {
+    float *arrays[ARRAYS];
+    size_t counts[ARRAYS], floats = list_arrays(state, arrays, counts);
+    *count = HEADER + 4 * floats + DIGEST;
+    *bytes = calloc(1, *count);
+    if (!*bytes) return orr_fail(error, ORR_INTERNAL, "no memory for a checkpoint");
+    uint8_t *at = *bytes;
+    memcpy(at, MAGIC, 8);
+    put(at + 8, 1, 4);
+    put(at + 12, state->shape.image_size, 4);
+    put(at + 16, state->shape.channels, 4);
+    put(at + 20, state->shape.latent, 4);
+    put(at + 24, state->shape.width, 4);
+    put(at + 32, state->seed, 8);
+    put(at + 40, state->step, 8);
+    memcpy(at + 48, data_hash, 64);
+    put(at + 112, state->state[ORR_GAN_GENERATOR].batches, 8);
+    put(at + 120, state->state[ORR_GAN_DISCRIMINATOR].batches, 8);
+    at += HEADER;
+    for (int n = 0; n < ARRAYS; n++)
+        for (size_t i = 0; i < counts[n]; i++, at += 4) {
+            uint32_t word;
+            memcpy(&word, &arrays[n][i], 4);
+            put(at, word, 4);
+        }
+    orr_status status = orr_digest(*bytes, *count - DIGEST, at, error);
+    if (status) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    return status;
+}
+
+static orr_status damaged_file(const char *shown, const char *why, orr_error *error) {
+    return orr_fail(error, ORR_UNSUPPORTED, "%s: not a usable checkpoint: %s", shown, why);
+}
+
+static void take_arrays(const uint8_t *at, orr_gan_state *state) {
+    float *arrays[ARRAYS];
+    size_t counts[ARRAYS];
+    list_arrays(state, arrays, counts);
+    for (int n = 0; n < ARRAYS; n++)
+        for (size_t i = 0; i < counts[n]; i++, at += 4) {
+            uint32_t word = (uint32_t)get(at, 4);
+            memcpy(&arrays[n][i], &word, 4);
+        }
+}
+
+orr_status orr_checkpoint_decode(const uint8_t *bytes, size_t count, const char *shown,
+                                 orr_gan_state *state, char data_hash[65], orr_error *error) {
+    orr_gan_network generator, discriminator;
+    uint8_t digest[DIGEST];
+    memset(state, 0, sizeof *state);
+    if (count < HEADER + DIGEST || memcmp(bytes, MAGIC, 8))
+        return damaged_file(shown, "it does not begin like one", error);
+    if (get(bytes + 8, 4) != 1)
+        return damaged_file(shown, "it is of a version that this program does not know", error);
+    orr_gan_shape shape = {(uint32_t)get(bytes + 12, 4), (uint32_t)get(bytes + 16, 4),
+                           (uint32_t)get(bytes + 20, 4), (uint32_t)get(bytes + 24, 4)};
+    if (orr_gan_shape_check(&shape, NULL))
+        return damaged_file(shown, "it is of a network that cannot be", error);
+    orr_gan_generator(&shape, &generator);
+    orr_gan_discriminator(&shape, &discriminator);
+    size_t floats = 3 * (generator.parameter_count + discriminator.parameter_count) +
+                    generator.running_count + discriminator.running_count;
+    if (count != HEADER + 4 * floats + DIGEST)
+        return damaged_file(shown, "its length is wrong", error);
+    orr_status status = orr_digest(bytes, count - DIGEST, digest, error);
+    if (status) return status;
+    if (memcmp(digest, bytes + count - DIGEST, DIGEST))
+        return damaged_file(shown, "its checksum is wrong", error);
+    status = orr_gan_state_new(&shape, state, error);
+    if (status) return status;
+    state->seed = get(bytes + 32, 8);
+    state->step = get(bytes + 40, 8);
+    memcpy(data_hash, bytes + 48, 64);
+    data_hash[64] = 0;
+    state->state[ORR_GAN_GENERATOR].batches = get(bytes + 112, 8);
+    state->state[ORR_GAN_DISCRIMINATOR].batches = get(bytes + 120, 8);
+    take_arrays(bytes + HEADER, state);
+    return ORR_OK;
+}
+
+static int is_finite(const orr_gan_state *state) {
+    float *arrays[ARRAYS];
+    size_t counts[ARRAYS];
+    list_arrays(state, arrays, counts);
+    for (int n = 0; n < ARRAYS; n++)
+        for (size_t i = 0; i < counts[n]; i++)
+            if (!isfinite(arrays[n][i])) return 0;
+    return 1;
+}
+
+// ---- directories
+
+static int compare_steps(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Steps of the checkpoints that have their final name, ascending; the caller frees them. -1 with
+// errno.
+static int list_checkpoints(int folder, uint64_t **steps, size_t *count) {
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed;
+    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    *steps = NULL;
+    *count = 0;
+    if (!stream) {
+        if (copy >= 0) close(copy);
+        return -1;
+    }
+    for (struct dirent *entry; errno = 0, entry = readdir(stream);) {
+        unsigned long long step;
+        int end = 0;
+        if (sscanf(entry->d_name, "step-%10llu%n", &step, &end) != 1 || entry->d_name[end])
+            continue;
+        uint64_t *grown = realloc(*steps, (*count + 1) * sizeof *grown);
+        if (!grown) break;
+        *steps = grown;
+        grown[(*count)++] = step;
+    }
+    failed = errno;
+    closedir(stream);
+    errno = failed;
+    if (*count) qsort(*steps, *count, sizeof **steps, compare_steps);
+    return failed ? -1 : 0;
+}
+
+// Removes a checkpoint: first its name, so that half of one never looks whole.
+static void remove_checkpoint(int folder, const char *name) {
+    if (strcmp(name, PARTIAL)) {
+        remove_checkpoint(folder, PARTIAL);
+        if (renameat(folder, name, folder, PARTIAL)) return;
+    }
+    static const char *const files[] = {"state", "generator.safetensors",
+                                        "discriminator.safetensors"};
+    int fd = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char partial[64];
+        snprintf(partial, sizeof partial, ".%s.partial", files[i]);
+        unlinkat(fd, partial, 0);
+        unlinkat(fd, files[i], 0);
+    }
+    close(fd);
+    unlinkat(folder, PARTIAL, AT_REMOVEDIR);
+}
+
+static orr_status io_error(const orr_run_directory *run, const char *doing, orr_error *error) {
+    int number = errno;
+    return orr_fail(error, ORR_IO, "%s/" FOLDER ": cannot %s: %s%s", run->path, doing,
+                    strerror(number),
+                    number == ENOSPC || number == EDQUOT
+                        ? ": free some space and run the same command again with --resume"
+                        : "");
+}
+
+static int open_folder(const orr_run_directory *run) {
+    if (mkdirat(run->fd, FOLDER, 0700) && errno != EEXIST) return -1;
+    return openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static orr_status write_files(int directory, const char *shown, const orr_gan_state *state,
+                              const char data_hash[65], orr_error *error) {
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    orr_status status = orr_checkpoint_encode(state, data_hash, &bytes, &count, error);
+    if (!status) status = orr_run_write_at(directory, shown, "state", bytes, count, error);
+    free(bytes);
+    return status;
+}
+
+orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_state *state,
+                                const char data_hash[65], unsigned keep, orr_error *error) {
+    char name[32], shown[4096];
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    int directory = -1;
+    if (!is_finite(state))
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: the networks hold numbers that are not finite after step %llu: the "
+                        "training has diverged, and this state is not kept",
+                        run->path, (unsigned long long)state->step);
+    snprintf(name, sizeof name, "step-%010llu", (unsigned long long)state->step);
+    snprintf(shown, sizeof shown, "%s/" FOLDER "/%s", run->path, name);
+    int folder = open_folder(run);
+    orr_status status = ORR_OK;
+    if (folder >= 0) remove_checkpoint(folder, PARTIAL); // left by a killed run
+    if (folder < 0 || mkdirat(folder, PARTIAL, 0700) ||
+        (directory = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        status = io_error(run, "make a checkpoint", error);
+        goto out;
+    }
+    status = write_files(directory, shown, state, data_hash, error);
+    if (status) goto out;
+    // A checkpoint of the same step may be there (it may be damaged): it changes places with this
+    // one and is removed.
+    if (renameat(folder, PARTIAL, folder, name) &&
+        renameat2(folder, PARTIAL, folder, name, RENAME_EXCHANGE)) {
+        status = io_error(run, "name a checkpoint", error);
+        goto out;
+    }
+    if (fsync(folder)) {
+        status = io_error(run, "flush a checkpoint", error);
+        goto out;
+    }
+    if (list_checkpoints(folder, &steps, &count)) {
+        status = io_error(run, "list the checkpoints", error);
+        goto out;
+    }
+    for (size_t i = 0; i + (keep ? keep : 1) < count; i++) {
+        snprintf(name, sizeof name, "step-%010llu", (unsigned long long)steps[i]);
+        remove_checkpoint(folder, name);
+    }
+out:
+    if (directory >= 0) close(directory);
+    if (folder >= 0) remove_checkpoint(folder, PARTIAL);
+    if (folder >= 0) close(folder);
+    free(steps);
+    return status;
+}
+
+static orr_status read_one(const orr_run_directory *run, int folder, uint64_t step,
+                           orr_gan_state *state, char data_hash[65], orr_error *error) {
+    char name[32], shown[4096];
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    orr_status status = ORR_OK;
+    memset(state, 0, sizeof *state);
+    snprintf(name, sizeof name, "step-%010llu", (unsigned long long)step);
+    snprintf(shown, sizeof shown, "%s/" FOLDER "/%s", run->path, name);
+    int directory = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) return damaged_file(shown, strerror(errno), error);
+    status = orr_run_read_at(directory, shown, "state", MAX_STATE, &bytes, &count, error);
+    if (!status && !bytes) status = damaged_file(shown, "it has no file \"state\"", error);
+    if (!status) status = orr_checkpoint_decode(bytes, count, shown, state, data_hash, error);
+    if (!status && state->step != step) {
+        orr_gan_state_free(state);
+        status = damaged_file(shown, "it is of another step than its name says", error);
+    }
+    close(directory);
+    free(bytes);
+    return status;
+}
+
+orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape *shape,
+                               void (*damaged)(void *context, const char *reason), void *context,
+                               orr_gan_state *state, char data_hash[65], int *found,
+                               orr_error *error) {
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    orr_status status = ORR_OK;
+    memset(state, 0, sizeof *state);
+    *found = 0;
+    int folder = openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0 && errno == ENOENT) return ORR_OK;
+    if (folder < 0 || list_checkpoints(folder, &steps, &count)) {
+        status = io_error(run, "read the checkpoints", error);
+        goto out;
+    }
+    for (size_t i = count; i-- > 0 && !*found;) {
+        orr_error failure = {0};
+        status = read_one(run, folder, steps[i], state, data_hash, &failure);
+        if (status != ORR_OK && status != ORR_UNSUPPORTED) {
+            orr_fail(error, status, "%s", failure.text);
+            goto out;
+        }
+        *found = status == ORR_OK;
+        if (!*found && damaged) damaged(context, failure.text);
+    }
+    status = ORR_OK;
+    if (count && !*found) {
+        status = orr_fail(error, ORR_UNSUPPORTED,
+                          "%s/" FOLDER ": none of the %zu checkpoints is whole: train anew in "
+                          "another directory",
+                          run->path, count);
+    } else if (*found && memcmp(&state->shape, shape, sizeof *shape)) {
+        orr_gan_state_free(state);
+        *found = 0;
+        status = orr_fail(error, ORR_UNSUPPORTED,
+                          "%s/" FOLDER ": they are of another network than options.json says",
+                          run->path);
+    }
+out:
+    if (folder >= 0) close(folder);
+    free(steps);
+    return status;
+}

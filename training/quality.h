@@ -1,0 +1,43 @@
+// How generated images stand to the training images: is one of them a copy, are they all the same?
+#ifndef ORRERY_TRAINING_QUALITY_H
+#define ORRERY_TRAINING_QUALITY_H
+
+#include "media/image_file.h"
+#include "training/dataset.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct orr_nearest {
+    uint32_t index; // in the data set
+    int mirrored;   // its mirror image is the nearest
+    double rms;     // root of the mean squared difference of all samples, 0..255
+} orr_nearest;
+
+// For each of `count` images [size][size][channels] the nearest of the data set, or of its mirror
+// images, in that distance; of equals the first. `leave_out` [count], may be NULL: an image of the
+// set that does not count (itself). Exact, with early giving up: about count x set->count x a
+// fraction of an image.
+void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t count,
+                      const uint32_t *leave_out, orr_nearest *nearest);
+// The middle one of `count` distances, the mean of the middle two for even counts. 0 for none.
+double orr_nearest_median(const orr_nearest *nearest, uint32_t count);
+
+// Mean distance, as above, over all pairs of `count` images: near 0 when they are all the same.
+// Fewer than two give 0.
+double orr_diversity(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels);
+
+// `count` images of size x size pixels, `columns` to a row, 2 pixels of white between them.
+orr_status orr_grid(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels,
+                    uint32_t columns, orr_raster *grid, orr_error *error);
+// Generated images each with its nearest training image to its right (mirrored where that is the
+// nearer one), `columns` such pairs to a row, the most alike first.
+orr_status orr_nearest_grid(const orr_dataset *set, const uint8_t *images,
+                            const orr_nearest *nearest, uint32_t count, uint32_t columns,
+                            orr_raster *grid, orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,191 @@
+#include "training/run_directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static orr_status io_error(orr_error *error, const char *directory, const char *name,
+                           const char *doing) {
+    int number = errno;
+    const char *next = number == ENOSPC || number == EDQUOT
+                           ? ": free some space and run the same command again with --resume"
+                           : "";
+    return orr_fail(error, ORR_IO, "%s%s%s: cannot %s: %s%s", directory, *name ? "/" : "", name,
+                    doing, strerror(number), next);
+}
+
+// mkdir -p of what lies above the run directory.
+static int make_parents(const char *path) {
+    char *copy = strdup(path);
+    int result = copy ? 0 : -1;
+    for (char *p = copy ? copy + 1 : NULL; p && *p && result == 0; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) result = -1;
+        *p = '/';
+    }
+    free(copy);
+    return result;
+}
+
+// 1: nothing in it, 0: something, -1: errno.
+static int is_empty(int fd) {
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0, failed;
+    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    if (!stream) {
+        if (copy >= 0) close(copy);
+        return -1;
+    }
+    for (struct dirent *entry; errno = 0, !found && (entry = readdir(stream));)
+        found = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+    failed = errno;
+    closedir(stream);
+    errno = failed;
+    return failed ? -1 : !found;
+}
+
+orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int resume, int create,
+                                  orr_error *error) {
+    orr_status status;
+    *run = (orr_run_directory){.fd = -1, .path = strdup(path)};
+    if (!run->path) return orr_fail(error, ORR_INTERNAL, "out of memory");
+    if (create && (make_parents(path) || mkdir(path, 0700)) && errno != EEXIST) {
+        status = io_error(error, path, "", "make this directory");
+        goto failed;
+    }
+    run->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->fd < 0 && errno == ENOENT && !create) {
+        run->fresh = 1;
+        return ORR_OK;
+    }
+    if (run->fd < 0) {
+        status = io_error(error, path, "", "open this directory");
+        goto failed;
+    }
+    if (flock(run->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+        status =
+            orr_fail(error, ORR_IO, "%s: another training run is at work in this directory", path);
+        goto failed;
+    }
+    run->fresh = is_empty(run->fd);
+    if (run->fresh < 0) {
+        status = io_error(error, path, "", "read this directory");
+        goto failed;
+    }
+    if (!run->fresh && !resume) {
+        status = orr_fail(error, ORR_EXISTS,
+                          "%s: there is something in it, and a run is never overwritten: give "
+                          "another directory, or --resume to go on with the run in it",
+                          path);
+        goto failed;
+    }
+    return ORR_OK;
+failed:
+    orr_run_directory_close(run);
+    return status;
+}
+
+void orr_run_directory_close(orr_run_directory *run) {
+    if (run->fd >= 0) close(run->fd);
+    free(run->path);
+    *run = (orr_run_directory){.fd = -1};
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t count) {
+    while (count) {
+        ssize_t n = write(fd, bytes, count);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        bytes += n;
+        count -= (size_t)n;
+    }
+    return 0;
+}
+
+static int flush(int fd) {
+    return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: nothing there that could be flushed
+}
+
+orr_status orr_run_write_at(int directory, const char *shown, const char *name, const void *bytes,
+                            size_t count, orr_error *error) {
+    char partial[NAME_MAX + 1];
+    snprintf(partial, sizeof partial, ".%.200s.partial", name);
+    int fd =
+        openat(directory, partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return io_error(error, shown, name, "create");
+    int failed = write_all(fd, bytes, count) || flush(fd) ? errno : 0;
+    if (close(fd) && !failed) failed = errno;
+    if (!failed && renameat(directory, partial, directory, name)) failed = errno;
+    if (!failed && flush(directory)) failed = errno;
+    if (!failed) return ORR_OK;
+    unlinkat(directory, partial, 0);
+    errno = failed;
+    return io_error(error, shown, name, "write");
+}
+
+orr_status orr_run_write(const orr_run_directory *run, const char *name, const void *bytes,
+                         size_t count, orr_error *error) {
+    return orr_run_write_at(run->fd, run->path, name, bytes, count, error);
+}
+
+orr_status orr_run_append(const orr_run_directory *run, const char *name, const void *bytes,
+                          size_t count, orr_error *error) {
+    int fd = openat(run->fd, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return io_error(error, run->path, name, "open");
+    int failed = write_all(fd, bytes, count) ? errno : 0; // not flushed: the checkpoints are
+    if (close(fd) && !failed) failed = errno;
+    if (!failed) return ORR_OK;
+    errno = failed;
+    return io_error(error, run->path, name, "write");
+}
+
+orr_status orr_run_read_at(int directory, const char *shown, const char *name, size_t most,
+                           uint8_t **bytes, size_t *count, orr_error *error) {
+    struct stat info;
+    orr_status status = ORR_OK;
+    *bytes = NULL;
+    *count = 0;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) return ORR_OK;
+    if (fd < 0 || fstat(fd, &info)) {
+        status = io_error(error, shown, name, "read");
+        goto out;
+    }
+    if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size > most) {
+        status = orr_fail(error, ORR_UNSUPPORTED, "%s/%s: not a file of at most %zu bytes", shown,
+                          name, most);
+        goto out;
+    }
+    size_t size = (size_t)info.st_size;
+    *bytes = malloc(size + 1);
+    if (!*bytes) {
+        status = orr_fail(error, ORR_INTERNAL, "%s/%s: out of memory", shown, name);
+        goto out;
+    }
+    while (*count < size) {
+        ssize_t n = read(fd, *bytes + *count, size - *count);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            status = io_error(error, shown, name, "read");
+            goto out;
+        }
+        if (n == 0) break;
+        *count += (size_t)n;
+    }
+    (*bytes)[*count] = 0;
+out:
+    if (fd >= 0) close(fd);
+    if (status) {
+        free(*bytes);
+        *bytes = NULL;
+        *count = 0;
+    }
+    return status;
+}

@@ -1,0 +1,189 @@
+// What is looked at and measured now and then: grids, distances, collapse; and the checkpoint.
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "gan/philox.h"
+#include "training/checkpoint.h"
+#include "training/quality.h"
+#include "training/session.h"
+
+#define ALIKE 0.25 // of the diversity of real images: below, the generator may have collapsed
+#define CLOSE 0.5  // of the distance between real images: below, it may have learnt by heart
+#define SURE 0.995 // probabilities of a discriminator that the generator cannot mislead
+#define PATIENCE 5 // epochs in which images may be alike: a generator begins with gray
+
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+static uint32_t generated_count(const orr_session *s) {
+    return s->sample_count > ORR_GRID_IMAGES ? s->sample_count : ORR_GRID_IMAGES;
+}
+
+// `count` images of the data set, evenly spread, beginning at the `offset`-th of each stride.
+static void spread(const orr_dataset *data, uint32_t count, uint32_t offset, uint8_t *out,
+                   uint32_t *index) {
+    size_t bytes = orr_dataset_image_bytes(data);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t n = (uint32_t)((uint64_t)i * data->count / count) + offset;
+        if (index) index[i] = n;
+        memcpy(out + i * bytes, data->images + n * bytes, bytes);
+    }
+}
+
+// Two halves of the data set against each other: no generator can be expected to come nearer.
+static orr_status measure_floor(orr_session *s, orr_error *error) {
+    uint32_t count = smaller(s->sample_count, s->data.count / 2);
+    size_t bytes = orr_dataset_image_bytes(&s->data);
+    uint8_t *halves = malloc(2 * count * bytes);
+    orr_swd swd;
+    if (!halves) return orr_fail(error, ORR_INTERNAL, "no memory to measure the training images");
+    // The strides are at least 2 long, so that their first and second images are different ones.
+    spread(&s->data, count, 0, halves, NULL);
+    spread(&s->data, count, 1, halves + count * bytes, NULL);
+    orr_status status = orr_swd_measure(halves, halves + count * bytes, count, s->data.size,
+                                        s->data.channels, s->options.seed, &swd, error);
+    if (!status) s->swd_floor = swd.mean;
+    free(halves);
+    return status;
+}
+
+orr_status orr_snapshot_prepare(orr_session *s, orr_error *error) {
+    size_t bytes = orr_dataset_image_bytes(&s->data);
+    uint32_t compared = smaller(ORR_GRID_IMAGES, s->data.count), index[ORR_GRID_IMAGES];
+    orr_nearest nearest[ORR_GRID_IMAGES];
+    s->sample_count = smaller(ORR_SWD_IMAGES, s->data.count);
+    size_t latents = (size_t)generated_count(s) * s->options.shape.latent;
+    s->real = malloc(s->sample_count * bytes);
+    s->latents = calloc(latents, sizeof *s->latents);
+    if (!s->real || !s->latents)
+        return orr_fail(error, ORR_INTERNAL, "no memory for images to compare with");
+    orr_gan_deviates(s->options.seed, ORR_STREAM_SAMPLE, 0, latents, s->latents);
+    spread(&s->data, compared, 0, s->real, index);
+    orr_nearest_find(&s->data, s->real, compared, index, nearest);
+    s->nearest_real = orr_nearest_median(nearest, compared);
+    s->diversity_real = orr_diversity(s->real, compared, s->data.size, s->data.channels);
+    spread(&s->data, s->sample_count, 0, s->real, NULL);
+    return measure_floor(s, error);
+}
+
+static orr_status write_picture(const orr_session *s, const char *name, orr_raster *picture,
+                                orr_error *error) {
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    orr_status status = orr_png_encode(picture, &bytes, &count, error);
+    if (!status) status = orr_run_write(&s->run, name, bytes, count, error);
+    free(bytes);
+    orr_raster_free(picture);
+    return status;
+}
+
+static orr_status write_grids(const orr_session *s, uint64_t step, const uint8_t *images,
+                              const orr_nearest *nearest, orr_error *error) {
+    char name[64];
+    orr_raster picture;
+    orr_status status = orr_grid(images, ORR_GRID_IMAGES, s->data.size, s->data.channels,
+                                 ORR_GRID_COLUMNS, &picture, error);
+    snprintf(name, sizeof name, "grid-%010llu.png", (unsigned long long)step);
+    if (!status) status = write_picture(s, name, &picture, error);
+    if (!status)
+        status = orr_nearest_grid(&s->data, images, nearest, ORR_GRID_IMAGES, ORR_GRID_COLUMNS,
+                                  &picture, error);
+    snprintf(name, sizeof name, "nearest-%010llu.png", (unsigned long long)step);
+    if (!status) status = write_picture(s, name, &picture, error);
+    return status;
+}
+
+// Images of the fixed latents as bytes; malloc'ed.
+static orr_status generate(orr_session *s, uint8_t **images, orr_error *error) {
+    uint32_t count = generated_count(s);
+    size_t floats = count * orr_dataset_image_bytes(&s->data);
+    float *values = malloc(floats * sizeof *values);
+    orr_status status = ORR_OK;
+    *images = malloc(floats);
+    if (!values || !*images) {
+        status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
+    } else {
+        status = s->options.backend->trainer_sample(s->trainer, s->latents, count, values, error);
+        if (!status) orr_gan_to_bytes(values, floats, *images);
+    }
+    free(values);
+    return status;
+}
+
+// Means of D's probabilities since the last snapshot but this one.
+static void watch_discriminator(orr_session *s) {
+    const orr_history *h = &s->history;
+    uint64_t since = h->snapshot_count > 1 ? h->snapshots[h->snapshot_count - 2].numbers.step : 0;
+    double real = 0, fake = 0, n = 0;
+    for (size_t i = h->step_count; i-- > 0 && h->steps[i].step > since; n++) {
+        real += h->steps[i].d_real;
+        fake += h->steps[i].d_fake_before;
+    }
+    if (n && real / n > SURE && fake / n < 1 - SURE)
+        orr_session_warn(s,
+                         "the discriminator is sure of every image (D(x) %.4f, D(G(z)) %.4f): the "
+                         "generator learns little; a lower --learning-rate or another --seed may "
+                         "help",
+                         real / n, fake / n);
+}
+
+static void watch(orr_session *s, const orr_training_snapshot *n) {
+    if (n->step == 0) return;
+    watch_discriminator(s);
+    if (n->epoch >= PATIENCE && n->diversity < ALIKE * n->diversity_real)
+        orr_session_warn(s,
+                         "the generated images are much alike (mean distance %.1f, training images "
+                         "%.1f): if this stays, the generator has collapsed",
+                         n->diversity, n->diversity_real);
+    if (n->nearest_median < CLOSE * n->nearest_real)
+        orr_session_warn(s,
+                         "generated images come close to training images (distance %.1f; training "
+                         "images to each other %.1f): look at %s/nearest-%010llu.png",
+                         n->nearest_median, n->nearest_real, s->run.path,
+                         (unsigned long long)n->step);
+}
+
+static double least(const orr_nearest *nearest, uint32_t count) {
+    double value = nearest[0].rms;
+    for (uint32_t i = 1; i < count; i++)
+        if (nearest[i].rms < value) value = nearest[i].rms;
+    return value;
+}
+
+orr_status orr_snapshot_take(orr_session *s, orr_error *error) {
+    uint8_t *images = NULL;
+    orr_nearest nearest[ORR_GRID_IMAGES];
+    orr_history_snapshot record = {.time = (double)time(NULL)};
+    orr_training_snapshot *n = &record.numbers;
+    char grid[4096];
+    orr_status status = s->options.backend->trainer_state(s->trainer, &s->state, error);
+    if (!status) status = generate(s, &images, error);
+    if (status) goto out;
+    n->step = s->state.step;
+    n->epoch = orr_session_epoch(s, n->step);
+    orr_nearest_find(&s->data, images, ORR_GRID_IMAGES, NULL, nearest);
+    n->nearest_least = least(nearest, ORR_GRID_IMAGES);
+    n->nearest_median = orr_nearest_median(nearest, ORR_GRID_IMAGES);
+    n->nearest_real = s->nearest_real;
+    n->diversity = orr_diversity(images, ORR_GRID_IMAGES, s->data.size, s->data.channels);
+    n->diversity_real = s->diversity_real;
+    status = orr_swd_measure(s->real, images, s->sample_count, s->data.size, s->data.channels,
+                             s->options.seed, &record.swd, error);
+    n->swd = record.swd.mean;
+    n->swd_floor = s->swd_floor;
+    if (!status) status = write_grids(s, n->step, images, nearest, error);
+    if (!status) status = orr_history_add_snapshot(&s->history, &s->run, &record, error);
+    if (!status) status = orr_report_write(s, error);
+    if (!status)
+        status = orr_checkpoint_write(&s->run, &s->state, s->data.hash, s->options.keep, error);
+    if (status) goto out;
+    watch(s, n);
+    snprintf(grid, sizeof grid, "%s/grid-%010llu.png", s->run.path, (unsigned long long)n->step);
+    n->grid = grid;
+    if (s->hooks.snapshot) s->hooks.snapshot(s->hooks.context, n);
+out:
+    free(images);
+    return status;
+}
