@@ -11,6 +11,7 @@
 #include "bench/bench_machine.h"
 #include "bench/bench_suites.h"
 #include "bench_commit.h"
+#include "kernels/cuda_loader.h"
 
 const orr_bench_suite orr_bench_suites[] = {
     {"cipher", "the tile cipher: SIMD levels, threads, devices, against AES", orr_bench_cipher},
@@ -156,6 +157,7 @@ const orr_bench_cuda *orr_bench_device(const orr_bench *bench, unsigned *device,
     if (!cuda) cuda = orr_bench_cuda_load(NULL, reason);
     if (cuda && cuda->count() > *device) return cuda;
     if (cuda) orr_fail(reason, ORR_UNSUPPORTED, "there is no CUDA device %u", *device);
+    if (cuda && !bench->options.cuda && cuda->count() == 0) (void)orr_cuda_device_count(reason);
     return NULL;
 }
 

@@ -2,7 +2,8 @@
 // 2007). Built by scripts/battery where TestU01 is installed; no part of the product.
 //
 //   orrery keystream | crush small|crush|big
-//   orrery keystream | crush --test N TIMES     one test of Crush (its number there) again and again
+//   orrery keystream | crush --test N TIMES     one test of Crush (its number there) again and
+//   again
 //
 // The upper bits of a word weigh more in these tests than the lower ones, so `crush --reversed ...`
 // feeds each word with its bits in reverse order.

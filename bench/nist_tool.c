@@ -1,7 +1,8 @@
 // The battery of SP 800-22 by itself, for scripts/nist.
 //
 //   nist [OPTION]... FILE|-           bits of a file or of standard input, most significant first
-//   nist [OPTION]... --subject NAME   ciphertext of zeros: archive, planet-layer, paper, control-hash ...
+//   nist [OPTION]... --subject NAME   ciphertext of zeros: archive, planet-layer, paper,
+//   control-hash ...
 //
 //   --bits N  --sequences N  -j N  --as-printed  --json FILE  --p-values
 //

@@ -337,19 +337,43 @@ ORR_DEVICE void add_k8(uint32_t (&d)[ORR_WORDS], uint64_t state, uint32_t k2) {
     }
 }
 
+// Tables that change nothing, in the place of sorted ones.
+ORR_DEVICE void identity_tables(orr_tables *tables) {
+    uint32_t n = orr_thread_id();
+    if (n < 256) {
+        tables->row[n >> 7][n & 127] = (uint8_t)(n & 127);
+        tables->column[n >> 7][n & 127] = (uint8_t)(n & 127);
+    }
+    if (n < 2) tables->channel[n] = 0x020100;
+}
+
 // d = cipher(d). Shared memory must be free; it is when the function returns only behind a barrier.
-// The rounds are a loop, so that the code stays small in the instruction caches.
-template <bool DEFAULT_RULE>
+// The rounds are a loop, so that the code stays small in the instruction caches. WITHOUT leaves
+// stages out (tile.h).
+template <bool DEFAULT_RULE, int WITHOUT = 0>
 ORR_DEVICE void encipher(uint32_t (&d)[ORR_WORDS], uint32_t *shared, const uint64_t *key,
                          uint32_t rows, const orr_cuda_cipher &cipher) {
     uint32_t k4[ORR_WORDS], first = orr_warp_id() * 1024;
-    fill_tables<true>(tables_of(shared), key, rows, cipher.k2);
-    cell_words(k4, key[3], cipher.k2);
+    if (WITHOUT & ORR_CUDA_WITHOUT_RANKS)
+        identity_tables(tables_of(shared));
+    else
+        fill_tables<true>(tables_of(shared), key, rows, cipher.k2);
+    if (WITHOUT & ORR_CUDA_WITHOUT_KEY_WORDS)
+        for (int i = 0; i < ORR_WORDS; i++) k4[i] = (uint32_t)key[3];
+    else
+        cell_words(k4, key[3], cipher.k2);
 #pragma unroll 1
     for (int round = 0; round < 2; round++) {
         if (round) orr_barrier();
-        clear_missing<DEFAULT_RULE>(d, rows, cipher);
-        vpd_encode<DEFAULT_RULE>(d, shared, cipher);
+        if (!(WITHOUT & ORR_CUDA_WITHOUT_ENCODING)) {
+            clear_missing<DEFAULT_RULE>(d, rows, cipher);
+            vpd_encode<DEFAULT_RULE>(d, shared, cipher);
+        }
+        if (WITHOUT & ORR_CUDA_WITHOUT_SHUFFLE) {
+            for (int i = 0; i < ORR_WORDS; i++) d[i] ^= k4[i];
+            continue;
+        }
+        if (WITHOUT & ORR_CUDA_WITHOUT_ENCODING) orr_barrier(); // the tables are filled
         store_rows(d, shared, round);
         orr_barrier();
         orr_columns from = columns_of(shared, round);
@@ -361,7 +385,7 @@ ORR_DEVICE void encipher(uint32_t (&d)[ORR_WORDS], uint32_t *shared, const uint6
 #pragma unroll
     for (int s = 0; s < 8; s++)
         if (!DEFAULT_RULE) put_symbols(d, s, orr_substitute_32(symbols_of(d, s), cipher.rank));
-    add_k8(d, key[7], cipher.k2);
+    if (!(WITHOUT & ORR_CUDA_WITHOUT_KEY_WORDS)) add_k8(d, key[7], cipher.k2);
 }
 
 // The planets of the row above this thread's first one: for row 0 those of the last row, one bit
@@ -472,7 +496,7 @@ ORR_DEVICE bool differs(const uint32_t (&d)[ORR_WORDS], const uint32_t *tile, ui
 //
 // Re-encryption deciphers under key[0] and enciphers under key[1]; undoing it is the same with
 // the keys exchanged, so that the check is a second pass of one loop.
-template <orr_cuda_op OP, bool DEFAULT_RULE, bool CHECK>
+template <orr_cuda_op OP, bool DEFAULT_RULE, bool CHECK, int WITHOUT = 0>
 ORR_DEVICE void run_tiles(const orr_cuda_launch &launch, uint32_t *shared) {
     for (uint32_t n = orr_block_id(); n < launch.count; n += orr_block_count()) {
         const orr_cuda_task &task = launch.tasks[n];
@@ -481,7 +505,7 @@ ORR_DEVICE void run_tiles(const orr_cuda_launch &launch, uint32_t *shared) {
         uint32_t rows = task.rows, d[ORR_WORDS];
         load_tile(d, in, rows);
         if (OP == ORR_CUDA_ENCRYPT) {
-            encipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
+            encipher<DEFAULT_RULE, WITHOUT>(d, shared, task.key[0], rows, launch.cipher[0]);
             ORR_FAULT(d);
             store_tile(d, out, rows);
             if (CHECK) {

@@ -16,6 +16,14 @@ extern "C" {
 
 typedef enum orr_cuda_op { ORR_CUDA_ENCRYPT, ORR_CUDA_DECRYPT, ORR_CUDA_REENCRYPT } orr_cuda_op;
 
+// Stages that encryption can be compiled without, to measure what they cost; the bytes then mean
+// nothing. bench/cuda alone does so.
+#define ORR_CUDA_WITHOUT_KEY_WORDS 1 // K4 and K8
+#define ORR_CUDA_WITHOUT_RANKS 2     // sorting of the index sequences
+#define ORR_CUDA_WITHOUT_ENCODING 4  // VPD
+#define ORR_CUDA_WITHOUT_SHUFFLE 8   // the way through shared memory
+#define ORR_CUDA_WITHOUT_ALL 15
+
 // A tile's flag. Neither value is one that untouched or cleared memory holds.
 #define ORR_CUDA_TILE_RIGHT 0x52494748u
 #define ORR_CUDA_TILE_WRONG 0x57524f4eu

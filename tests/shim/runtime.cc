@@ -1,10 +1,13 @@
 #include "tests/shim/runtime.h"
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 
 #include "tests/shim/runtime/cuda_runtime_api.h"
@@ -26,8 +29,15 @@ struct CUstream_st {
         (captured ? captured->work : work).push_back(std::move(item));
     }
 };
+struct Moment {
+    std::chrono::steady_clock::time_point when;
+    bool come = false;
+};
+
 struct CUevent_st {
     CUstream_st *stream = nullptr; // that it was recorded in
+    // When the stream came to it; the stream may outlive the event.
+    std::shared_ptr<Moment> moment = std::make_shared<Moment>();
 };
 
 namespace shim {
@@ -40,7 +50,7 @@ std::recursive_mutex mutex; // alloc and free come from other threads than the r
 
 // Every call comes through here: counts it and fails it when a test asked for that.
 cudaError_t call(const char *name) {
-    runtime.calls++;
+    if (++runtime.calls == runtime.kill_call) raise(SIGKILL);
     bool hit = runtime.calls == runtime.fail_call;
     bool after = runtime.fail_sticky && runtime.fail_call && runtime.calls > runtime.fail_call;
     if (hit) runtime.failed = name;
@@ -226,6 +236,8 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     ENTER("cudaMemcpyAsync");
     shim::check_range(runtime.device_memory, kind == cudaMemcpyHostToDevice ? to : from, bytes,
                       "cudaMemcpyAsync");
+    if (kind == cudaMemcpyDeviceToDevice)
+        shim::check_range(runtime.device_memory, to, bytes, "cudaMemcpyAsync");
     stream->push([=] {
         std::memcpy(to, from, bytes);
         return cudaSuccess;
@@ -252,6 +264,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return cudaSuccess;
 }
 
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+    ENTER("cudaStreamWaitEvent"); // streams here run one after the other, and never wait
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *event) {
+    return cudaEventCreateWithFlags(event, 0);
+}
+
 // An event has happened when its stream has done everything, which is later than it might.
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
     ENTER("cudaEventCreateWithFlags");
@@ -262,13 +283,27 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     ENTER("cudaEventRecord");
+    std::shared_ptr<Moment> moment = event->moment = std::make_shared<Moment>();
     event->stream = stream;
+    stream->push([moment] {
+        moment->when = std::chrono::steady_clock::now();
+        moment->come = true;
+        return cudaSuccess;
+    });
     return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     ENTER("cudaEventSynchronize");
     return event->stream ? shim::drain(event->stream) : cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end) {
+    ENTER("cudaEventElapsedTime");
+    const Moment &first = *start->moment, &last = *end->moment;
+    if (!first.come || !last.come) return cudaErrorInvalidValue;
+    *milliseconds = std::chrono::duration<float, std::milli>(last.when - first.when).count();
+    return cudaSuccess;
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -318,6 +353,12 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     std::lock_guard<std::recursive_mutex> lock(shim::mutex);
     delete graph;
     runtime.graphs--;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int) {
+    ENTER("cudaDeviceGetAttribute");
+    *value = attribute == cudaDevAttrMultiProcessorCount ? 1 : 1000000; // kHz
     return cudaSuccess;
 }
 

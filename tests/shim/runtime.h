@@ -18,6 +18,7 @@ struct Runtime {
     // fail_sticky is set so does every call after it, as after a fault on a device.
     unsigned long calls = 0, fail_call = 0;
     int fail_code = 0;
+    unsigned long kill_call = 0; // the process dies in this call, as by kill -9
     bool fail_sticky = false;
     std::string failed; // name of the call that was made to fail
     // What the program has: bytes of each kind by address.
