@@ -23,7 +23,7 @@ typedef struct section {
 static const section sections[] = {
     {orr_section_images, 1},   {orr_section_statistics, 2}, {orr_section_differential, 40},
     {orr_section_keys, 3},     {orr_section_robustness, 5}, {orr_section_timing, 3},
-    {orr_section_attacks, 15}, {orr_section_nist, 15},
+    {orr_section_attacks, 15}, {orr_section_files, 8},      {orr_section_nist, 15},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)
 
