@@ -69,6 +69,22 @@ class Analyze(unittest.TestCase):
         self.assertIn("too few", err)
         self.assertFalse((self.dir / "a").exists(), "a failed run leaves no directory")
         self.assertEqual(run("-o", self.dir / "no" / "such" / "place")[0], 7)
+        status, _, err = run(self.image, "--bits", self.image, "-o", self.dir / "a")
+        self.assertEqual(status, 2, err)
+
+    def test_bits(self):
+        bits = self.dir / "bits"
+        bits.write_bytes(os.urandom(125000) + bytes(125000))
+        out = self.dir / "report"
+        status, _, err = run("--bits", bits, "-o", out)
+        self.assertEqual(status, 0, err)
+        report = json.loads((out / "report.json").read_text())
+        runs = report["nist"]["runs"]
+        self.assertEqual([(r["subject"], r["sequences"]) for r in runs], [("file", 2)])
+        frequency = runs[0]["tests"][0]["parts"][0]
+        self.assertGreater(frequency["p_values"][0], 1e-6)
+        self.assertLess(frequency["p_values"][1], 1e-6, "zeros are not random")
+        self.assertEqual(run("--bits", self.image, "-o", self.dir / "b")[0], 8, "too few bits")
 
     def report(self, name, *more):
         out = self.dir / name

@@ -71,6 +71,7 @@ orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error) {
     orr_evidence_options options = {.images = a->operands,
                                     .image_count = a->operand_count,
                                     .output = a->output,
+                                    .bits = a->bits_file,
                                     .program = "orrery " ORR_VERSION,
                                     .quick = a->quick,
                                     .seed = a->run_seed,
@@ -78,6 +79,9 @@ orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error) {
                                     .stop = &orr_stop_requested,
                                     .progress = show_progress,
                                     .progress_context = &view};
+    if (a->bits_file && a->operand_count)
+        return orr_fail(error, ORR_USAGE,
+                        "--bits takes the place of images: give one or the other");
     orr_status status = orr_evidence_run(&options, &summary, error);
     if (cli->console.terminal && !cli->console.json) orr_console_bar(&cli->console, NULL);
     if (status == ORR_OK) say_result(cli, &summary);

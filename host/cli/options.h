@@ -59,6 +59,7 @@ typedef struct orr_arguments {
     double subset_share;
     uint8_t seed[64];
     uint64_t run_seed; // analyze
+    const char *bits_file;
     int quick;
     orr_key_state state; // keyring set-state
     char **decoys;       // --decoy
