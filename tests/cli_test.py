@@ -107,6 +107,7 @@ MISTAKES = [
     (["train", "--learning-rate", "0"], "--learning-rate takes a number above 0", "train "),
     (["train", "--window", "9:9"], "--window takes two whole numbers", "train "),
     (["train", "--window", "1:2x"], "--window takes two whole numbers", "train "),
+    (["train", "--precision", "fp8"], "--precision takes float32, tf32 or bf16", "train "),
     (["train", "--seed", "-1"], "--seed takes a whole number", "train "),
     (["encrypt", "--epochs", "3"], "encrypt does not take --epochs", "encrypt "),
     (["devices", "x"], 'devices does not take "x"', "devices "),

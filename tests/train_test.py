@@ -140,6 +140,14 @@ class Train(Case):
                 self.assertEqual(struct.unpack(">II", data[16:24]), size)
         page = (folder / "report.html").read_text()
         self.assertEqual(page.count("data:image/png"), 4)
+        final = folder / "checkpoints" / f"step-{steps:010}"
+        for name in ("generator.safetensors", "discriminator.safetensors"):
+            weights = (folder / name).read_bytes()
+            self.assertEqual((final / name).read_bytes(), weights)
+            header = json.loads(weights[8:8 + struct.unpack("<Q", weights[:8])[0]])
+            self.assertIn("main.0.weight", header)
+            self.assertEqual((header["__metadata__"]["steps"], header["__metadata__"]["data_sha256"]),
+                             (str(steps), options["data_sha256"]))
         for name in ("loss.svg", "swd.svg"):
             self.assertIn("</svg>", (folder / name).read_text())
         for path in folder.rglob("*"):

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gan/weights.h"
 #include "training/digest.h"
 
 #define MAGIC "ORRTRAIN"
@@ -183,16 +184,15 @@ static void remove_checkpoint(int folder, const char *name) {
         remove_checkpoint(folder, PARTIAL);
         if (renameat(folder, name, folder, PARTIAL)) return;
     }
-    static const char *const files[] = {"state", "generator.safetensors",
-                                        "discriminator.safetensors"};
+    static const char *const files[] = {"state",
+                                        ".state.partial",
+                                        "generator.safetensors",
+                                        "generator.safetensors.partial",
+                                        "discriminator.safetensors",
+                                        "discriminator.safetensors.partial"};
     int fd = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char partial[64];
-        snprintf(partial, sizeof partial, ".%s.partial", files[i]);
-        unlinkat(fd, partial, 0);
-        unlinkat(fd, files[i], 0);
-    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlinkat(fd, files[i], 0);
     close(fd);
     unlinkat(folder, PARTIAL, AT_REMOVEDIR);
 }
@@ -211,12 +211,31 @@ static int open_folder(const orr_run_directory *run) {
     return openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static orr_status write_files(int directory, const char *shown, const orr_gan_state *state,
-                              const char data_hash[65], orr_error *error) {
+orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
+                                 const char data_hash[65], orr_error *error) {
+    static const char *const names[2] = {"generator", "discriminator"};
+    char steps[24], path[4096];
+    snprintf(steps, sizeof steps, "%llu", (unsigned long long)state->step);
+    orr_safetensors_entry more[] = {{"steps", steps}, {"data_sha256", data_hash}};
+    orr_status status = ORR_OK;
+    for (int n = 0; n < 2 && !status; n++) {
+        snprintf(path, sizeof path, "%s/%s.safetensors", folder, names[n]);
+        status = orr_gan_weights_write(path, state, n, ORR_DTYPE_F32, more,
+                                       sizeof more / sizeof *more, 1, error);
+    }
+    return status;
+}
+
+static orr_status write_files(const orr_run_directory *run, int directory, const char *shown,
+                              const orr_gan_state *state, const char data_hash[65],
+                              orr_error *error) {
     uint8_t *bytes = NULL;
     size_t count = 0;
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s/" FOLDER "/" PARTIAL, run->path);
     orr_status status = orr_checkpoint_encode(state, data_hash, &bytes, &count, error);
     if (!status) status = orr_run_write_at(directory, shown, "state", bytes, count, error);
+    if (!status) status = orr_checkpoint_export(folder, state, data_hash, error);
     free(bytes);
     return status;
 }
@@ -242,7 +261,7 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
         status = io_error(run, "make a checkpoint", error);
         goto out;
     }
-    status = write_files(directory, shown, state, data_hash, error);
+    status = write_files(run, directory, shown, state, data_hash, error);
     if (status) goto out;
     // A checkpoint of the same step may be there (it may be damaged): it changes places with this
     // one and is removed.

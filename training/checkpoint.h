@@ -38,6 +38,11 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
                                orr_gan_state *state, char data_hash[65], int *found,
                                orr_error *error);
 
+// Writes generator.safetensors and discriminator.safetensors (float32) to a folder, replacing older
+// ones, with "steps" and "data_sha256" in their metadata.
+orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
+                                 const char data_hash[65], orr_error *error);
+
 // The state as bytes and back, for the two above and for tests. Decoding checks length and checksum
 // before anything is allocated from what the header says. *bytes is malloc'ed.
 orr_status orr_checkpoint_encode(const orr_gan_state *state, const char data_hash[65],

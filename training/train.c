@@ -286,6 +286,8 @@ static orr_status run_session(orr_session *s, orr_error *error) {
     if (!status) status = open_trainer(s, error);
     if (!status) status = orr_snapshot_prepare(s, error);
     if (!status) status = loop_until_done(s, error);
+    if (!status) status = s->options.backend->trainer_state(s->trainer, &s->state, error);
+    if (!status) status = orr_checkpoint_export(s->run.path, &s->state, s->data.hash, error);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <time.h>
 #include "host/cli/cli.h"
 #include "host/cli/stop.h"
+#include "gan/device.h"
 #include "host/text.h"
 #include "training/train.h"
 
@@ -156,14 +157,17 @@ static void on_warning(void *context, const char *text) {
     orr_console_warn(&s->cli->console, 0, "%s", text);
 }
 
-// The implementation for --device.
+// The implementation for --device, and its name for the records.
 static orr_status choose_backend(const orr_arguments *a, orr_training_options *options,
-                                 orr_error *error) {
-    if (strncmp(a->device, "cuda", 4) == 0)
-        return orr_fail(error, ORR_UNSUPPORTED,
-                        "--device %s: this program trains on the CPU; use --device cpu", a->device);
-    options->backend = orr_gan_onednn();
-    options->device = "cpu";
+                                 char name[16], orr_error *error) {
+    orr_error failure = {0};
+    orr_status status = orr_gan_device_open(a->device, &options->gan, &options->backend, &failure);
+    if (status != ORR_OK)
+        return orr_fail(error, status, "--device %s: %s; --device auto trains on what is there",
+                        a->device, failure.text);
+    int on_gpu = strcmp(options->backend->name, "cudnn") == 0;
+    snprintf(name, 16, on_gpu ? "cuda:%d" : "cpu", options->gan.device);
+    options->device = name;
     return ORR_OK;
 }
 
@@ -182,6 +186,7 @@ static void add_summary(show *s) {
 orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     show s = {.cli = cli, .run = a->output};
+    char device[16];
     orr_training_options options = a->training;
     orr_training_hooks hooks = {.context = &s,
                                 .stop = &orr_stop_requested,
@@ -195,7 +200,7 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
     options.folders = a->folders;
     options.dry_run = a->dry_run;
     options.version = ORR_VERSION;
-    orr_status status = choose_backend(a, &options, error);
+    orr_status status = choose_backend(a, &options, device, error);
     if (status != ORR_OK) return status;
     status = orr_train(&options, &hooks, error);
     if (cli->console.terminal) orr_console_bar(&cli->console, NULL);

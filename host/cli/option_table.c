@@ -258,6 +258,16 @@ static orr_status set_window(orr_arguments *a, const char *value, orr_error *err
     return ORR_OK;
 }
 
+static orr_status set_precision(orr_arguments *a, const char *value, orr_error *error) {
+    static const char *const names[] = {"float32", "tf32", "bf16"}; // as orr_gan_precision
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(value, names[i])) continue;
+        a->training.gan.precision = (orr_gan_precision)i;
+        return ORR_OK;
+    }
+    return orr_fail(error, ORR_USAGE, "--precision takes float32, tf32 or bf16, not \"%s\"", value);
+}
+
 static orr_status set_no_flip(orr_arguments *a, const char *value, orr_error *error) {
     (void)value, (void)error;
     a->training.flip = 0;
@@ -297,6 +307,8 @@ const orr_option orr_options[] = {
     {0, "snapshot-every", "N", "epochs between grids and checkpoints [5]", ON(TRAIN),
      set_snapshot_every, 0},
     {0, "keep", "N", "how many checkpoints stay [3]", ON(TRAIN), set_keep, 0},
+    {0, "precision", "NAME", "float32; on GPUs also tf32, bf16 [float32]", ON(TRAIN), set_precision,
+     0},
     {'j', "threads", "N", "CPU threads [one for each core]", ON(TRAIN), set_threads, 0},
     {0, "decoy", "IMAGE...", "PNG, JPEG, TIFF images that take part in the keys", ON(KEYRING_NEW),
      set_decoy, 1},
