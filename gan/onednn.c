@@ -47,8 +47,11 @@ typedef struct onednn_net {
     uint32_t count;
 } onednn_net;
 
+// Wiped: images of a decoy pool pass through here, and nothing of them shall stay behind.
 static void free_memory(dnnl_memory_t memory) {
-    if (memory) dnnl_memory_destroy(memory);
+    if (!memory) return;
+    memset(orr_dnnl_floats(memory), 0, orr_dnnl_bytes(memory));
+    dnnl_memory_destroy(memory);
 }
 
 static void free_primitive(dnnl_primitive_t primitive) {

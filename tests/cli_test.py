@@ -19,7 +19,7 @@ GOLDEN = SOURCE / "tests" / "cli-tests"
 UPDATE = "--update" in sys.argv
 
 COMMANDS = ["keyring new", "keyring add", "keyring list", "keyring set-state", "keyring passwd", "encrypt",
-            "decrypt", "verify", "rewrap", "reencrypt", "inspect", "keystream", "devices", "analyze", "bench",
+            "decrypt", "verify", "rewrap", "reencrypt", "inspect", "generate", "keystream", "devices", "analyze", "bench",
             "train"]
 
 
@@ -48,7 +48,7 @@ class Help(Case):
             for part in ["usage: orrery " + command, "Options:", "Example:\n  orrery " + command, "Exit status:\n  0 "]:
                 self.assertIn(part, out)
         everything = "".join(run(*command.split(), "--help")[1] for command in COMMANDS) + run("--help")[1]
-        for later in ["orrery generate", "--passphrase "]:
+        for later in ["--passphrase "]:
             self.assertNotIn(later, everything)
 
     def test_version(self):
@@ -67,6 +67,12 @@ MISTAKES = [
     ([], "a command is needed", ""),
     (["frobnicate"], 'unknown command "frobnicate"', ""),
     (["generate"], 'unknown command "generate"', ""),
+    (["train"], 'unknown command "train"', ""),
+    (["generate"], "generate needs --weights FILE", "generate "),
+    (["generate", "--weights", "w"], "generate needs -o OUT", "generate "),
+    (["generate", "--weights", "w", "-n", "65537"], "--count takes a whole number from 1 to 65536", "generate "),
+    (["generate", "--weights", "w", "-o", "o", "--latents", "z", "-n", "3"], "--latents says how many images", "generate "),
+    (["generate", "--weights", "w", "-o", "o", "--latents", "z", "--seed", "3"], "exclude each other", "generate "),
     (["analyze"], "analyze needs -o REPORTDIR", "analyze "),
     (["bench", "gpu"], 'there is no suite "gpu"', "bench "),
     (["bench", "cipher", "pipeline"], 'bench does not take "pipeline"', "bench "),
@@ -150,11 +156,14 @@ MISTAKES = [
     (["encrypt", "-k", "k", "-o", "o", "--passphrase-fd", "0", "--files-from", "-"],
      "standard input cannot be both", "encrypt "),
     (["encrypt", "--passphrase-fd", "x"], "--passphrase-fd takes a whole number", "encrypt "),
-    (["keyring", "new", "-o", "k"], "keyring new needs --decoy IMAGE...", "keyring new "),
+    (["keyring", "new", "-o", "k"], "keyring new needs --weights FILE, or --decoy IMAGE...", "keyring new "),
     (["keyring", "new", "-o", "k", "a.png"], 'keyring new does not take "a.png"', "keyring new "),
     (["keyring", "new", "--decoy", "a.png"], "keyring new needs -o KEYRING", "keyring new "),
-    (["keyring", "new", "--weights", "w"], 'unknown option "--weights"', "keyring new "),
-    (["keyring", "new", "--decoys", "3"], 'unknown option "--decoys"', "keyring new "),
+    (["keyring", "new", "-o", "k", "--weights", "w", "--decoy", "a.png"], "--weights and --decoy exclude", "keyring new "),
+    (["keyring", "new", "-o", "k", "--decoys", "3", "--decoy", "a.png"], "--decoys needs --weights", "keyring new "),
+    (["keyring", "new", "-o", "k", "--save-decoys", "d", "--decoy", "a.png"], "--save-decoys needs --weights",
+     "keyring new "),
+    (["keyring", "new", "--decoys", "0"], "--decoys takes a whole number from 1 to 65536", "keyring new "),
     (["keyring", "new", "--label", "x" * 64], "--label takes 1 to 63 bytes", "keyring new "),
     (["keyring", "new", "-o", "k", "--no-passphrase", "--passphrase-file", "p", "--decoy", "a"],
      "--no-passphrase excludes", "keyring new "),

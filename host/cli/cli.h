@@ -30,6 +30,7 @@ orr_status orr_cmd_keyring_passwd(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_job(orr_cli *cli,
                        orr_error *error); // encrypt, decrypt, verify, rewrap, reencrypt
 orr_status orr_cmd_inspect(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_generate(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_keystream(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_devices(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error);

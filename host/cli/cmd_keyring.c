@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "host/cli/cli.h"
+#include "host/cli/generator.h"
 #include "host/text.h"
 
 static void format_time(int64_t seconds, char out[32]) {
@@ -47,10 +47,19 @@ static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *erro
     return ORR_OK;
 }
 
+// What can be wrong with --weights and --save-decoys is found before a passphrase is asked for.
+static orr_status open_generator(orr_cli *cli, orr_generator *generator, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_status status = orr_generator_open(a->weights, generator, error);
+    if (status == ORR_OK && a->save_decoys) status = orr_generator_folder(a->save_decoys, 0, error);
+    return status;
+}
+
 orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_keyring keyring = {0};
     orr_passphrase passphrase = {0};
+    orr_generator generator = {0};
     struct stat info;
     orr_status status = ORR_OK;
     if (lstat(a->output, &info) ==
@@ -60,15 +69,22 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     }
     status = orr_keyring_init(&keyring, a->label ? a->label : "master", error);
     if (status == ORR_OK) status = add_decoys(cli, &keyring, error);
+    if (status == ORR_OK && a->weights) status = open_generator(cli, &generator, error);
     if (status != ORR_OK) goto done;
     if (a->dry_run) {
+        size_t decoys = a->weights ? a->decoy_pool : keyring.decoy_count;
+        if (!decoys) decoys = ORR_DEFAULT_DECOYS;
         orr_console_note(&cli->console, "would make the keyring %s with %zu decoy%s", a->output,
-                         keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s");
+                         decoys, decoys == 1 ? "" : "s");
         goto done;
     }
     if (!a->no_passphrase) {
         status =
             orr_cli_new_passphrase(cli, a->passphrase_file, a->passphrase_fd, &passphrase, error);
+        if (status != ORR_OK) goto done;
+    }
+    if (a->weights) { // after the passphrase, for it starts threads
+        status = orr_cli_decoy_pool(cli, &generator, &keyring, error);
         if (status != ORR_OK) goto done;
     }
     status = orr_keyring_create(&keyring, a->output, &passphrase, error);
@@ -87,6 +103,7 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
                          "it has no passphrase: whoever can read the file has the keys");
     }
 done:
+    orr_generator_close(&generator);
     orr_passphrase_wipe(&passphrase);
     orr_keyring_free(&keyring);
     return status;

@@ -8,14 +8,17 @@
 #define ANY SIZE_MAX
 
 const orr_command orr_commands[ORR_COMMAND_COUNT] = {
-    {ORR_COMMAND_KEYRING_NEW, "keyring new", "-o KEYRING --decoy IMAGE... [OPTION]...",
+    {ORR_COMMAND_KEYRING_NEW, "keyring new",
+     "-o KEYRING (--weights W|--decoy IMAGE...) [OPTION]...",
      "make a keyring: a master key and the decoys",
      "Makes a keyring with one active master key and the channel sums of the decoy\n"
-     "images. Losing the keyring, or its passphrase, loses everything encrypted with\n"
-     "it: keep a copy in another place, away from the archive. The images themselves\n"
-     "are not kept.",
-     "orrery keyring new -o hospital.keyring --decoy skin-*.png", ORR_NEED_OUTPUT, 0, ANY, "images",
-     EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0, orr_cmd_keyring_new},
+     "images: images that a generator makes now, from latent vectors of the system's\n"
+     "random numbers, or images given. Losing the keyring, or its passphrase, loses\n"
+     "everything encrypted with it: keep a copy in another place, away from the\n"
+     "archive. The images themselves are not kept.",
+     "orrery keyring new -o hospital.keyring --weights generator.safetensors", ORR_NEED_OUTPUT, 0,
+     ANY, "images", EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0,
+     orr_cmd_keyring_new},
     {ORR_COMMAND_KEYRING_ADD, "keyring add", "-k KEYRING [OPTION]...",
      "add a master key, for rotation",
      "Adds a new master key in the state decrypt-only and prints its ID. To rotate:\n"
@@ -88,6 +91,14 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "orrery inspect sealed/scan.svs.orr.tif", ORR_NEED_INPUT, 1, ANY, "encrypted files",
      EXIT(SOME_FAILED) | EXIT(AUTH) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(NOT_ORRERY), 1,
      orr_cmd_inspect},
+    {ORR_COMMAND_GENERATE, "generate", "--weights FILE -o OUT [OPTION]...",
+     "make images with a generator",
+     "Makes images with a trained generator, as one picture (OUT ends in .png) or as\n"
+     "files in a directory. The same seed and weights give the same images. Treat\n"
+     "them as patient data unless you know what the generator was trained on: a\n"
+     "generator can remember its training images.",
+     "orrery generate --weights generator.safetensors -n 64 -o grid.png", ORR_NEED_OUTPUT, 0, 0,
+     NULL, EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0, orr_cmd_generate},
     {ORR_COMMAND_KEYSTREAM, "keystream", "[OPTION]...",
      "raw key bytes on standard output, for test batteries",
      "Writes the key bytes of the archive profile exactly as tiles use them: for tile\n"

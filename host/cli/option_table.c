@@ -44,6 +44,9 @@ TEXT(bits_file, "--bits")
 TEXT(json_file, "--json")
 TEXT(html_file, "--html")
 TEXT(directory, "--directory")
+TEXT(weights, "--weights")
+TEXT(latents, "--latents")
+TEXT(save_decoys, "--save-decoys")
 
 static orr_status set_label(orr_arguments *a, const char *value, orr_error *error) {
     size_t length = strlen(value);
@@ -183,6 +186,21 @@ static orr_status set_run_seed(orr_arguments *a, const char *value, orr_error *e
     return orr_value_count(value, "--seed", 0, UINT64_MAX, &a->run_seed, error);
 }
 
+static orr_status set_count(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t count = 0;
+    orr_status status = orr_value_count(value, "--count", 1, ORR_KEYRING_MAX_DECOYS, &count, error);
+    a->count = (uint32_t)count;
+    return status;
+}
+
+static orr_status set_decoys(orr_arguments *a, const char *value, orr_error *error) {
+    uint64_t count = 0;
+    orr_status status =
+        orr_value_count(value, "--decoys", 1, ORR_KEYRING_MAX_DECOYS, &count, error);
+    a->decoy_pool = (uint32_t)count;
+    return status;
+}
+
 static orr_status set_bytes(orr_arguments *a, const char *value, orr_error *error) {
     return orr_value_size(value, "--bytes", &a->bytes, error);
 }
@@ -310,6 +328,18 @@ const orr_option orr_options[] = {
     {0, "precision", "NAME", "float32; on GPUs also tf32, bf16 [float32]", ON(TRAIN), set_precision,
      0},
     {'j', "threads", "N", "CPU threads [one for each core]", ON(TRAIN), set_threads, 0},
+    {'o', "output", "OUT", "grid.png: one picture; else a directory of files", ON(GENERATE),
+     set_output, 0},
+    {0, "weights", "FILE", "the generator, a safetensors file", ON(GENERATE), set_weights, 0},
+    {0, "weights", "FILE", "a generator, whose images are the decoys", ON(KEYRING_NEW), set_weights,
+     0},
+    {0, "decoys", "N", "how many decoys the generator makes [256]", ON(KEYRING_NEW), set_decoys, 0},
+    {0, "save-decoys", "DIR", "keep the generator's decoys, as PNG files", ON(KEYRING_NEW),
+     set_save_decoys, 0},
+    {'n', "count", "N", "how many images, 1 to 65536 [64]", ON(GENERATE), set_count, 0},
+    {0, "seed", "N", "of the latent vectors [1]", ON(GENERATE), set_run_seed, 0},
+    {0, "latents", "FILE", "latent vectors from a NumPy file (.npy) instead", ON(GENERATE),
+     set_latents, 0},
     {0, "decoy", "IMAGE...", "PNG, JPEG, TIFF images that take part in the keys", ON(KEYRING_NEW),
      set_decoy, 1},
     {0, "label", "TEXT", "name of the new master key [master]", ON(KEYRING_NEW) | ON(KEYRING_ADD),
@@ -342,7 +372,7 @@ const orr_option orr_options[] = {
     {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS | ON(BENCH) | ON(TRAIN),
      set_device, 0},
     {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]",
-     ALL_JOBS | ON(ANALYZE) | ON(BENCH), set_jobs, 0},
+     ALL_JOBS | ON(ANALYZE) | ON(BENCH) | ON(GENERATE), set_jobs, 0},
     {0, "mem", "SIZE", "ceiling of all buffers, as in 512M or 2G [256M]", CIPHER_JOBS, set_mem, 0},
     {0, "passphrase-file", "FILE", "read the passphrase from FILE's first line",
      ALL_JOBS | ALL_KEYRING, set_passphrase_file, 0},
@@ -363,12 +393,14 @@ const orr_option orr_options[] = {
     {0, "bytes", "N", "how many, as in 1G [until the reader stops]", ON(KEYSTREAM), set_bytes, 0},
     {0, "dry-run", NULL, "say what would be done and write nothing",
      ON(ENCRYPT) | ON(DECRYPT) | ON(REWRAP) | ON(REENCRYPT) | ON(KEYRING_NEW) | KEYRING_CHANGES |
-         ON(TRAIN),
+         ON(TRAIN) | ON(GENERATE),
      set_dry_run, 0},
     {0, "json", NULL, "one JSON object a line on stdout (docs/CLI.md)",
-     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(TRAIN), set_json, 0},
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(TRAIN) | ON(GENERATE),
+     set_json, 0},
     {'q', "quiet", NULL, "only errors",
-     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(BENCH) | ON(TRAIN),
+     ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(BENCH) | ON(TRAIN) |
+         ON(GENERATE),
      set_quiet, 0},
     {'v', "verbose", NULL, "a line for each file", ALL_JOBS | ON(TRAIN), set_verbose, 0},
     {'h', "help", NULL, "this text", ~0u, set_help, 1},

@@ -30,6 +30,7 @@ typedef enum orr_command_id {
     ORR_COMMAND_REWRAP,
     ORR_COMMAND_REENCRYPT,
     ORR_COMMAND_INSPECT,
+    ORR_COMMAND_GENERATE,
     ORR_COMMAND_KEYSTREAM,
     ORR_COMMAND_DEVICES,
     ORR_COMMAND_ANALYZE,
@@ -66,6 +67,8 @@ typedef struct orr_arguments {
     size_t decoy_count;
     const char **folders;          // --data
     orr_training_options training; // folders and run are filled in by cmd_train.c
+    const char *weights, *latents, *save_decoys;
+    uint32_t count, decoy_pool; // images of generate, decoys of keyring new; 0: not given
     char **operands;
     size_t operand_count;
 } orr_arguments;

@@ -164,6 +164,7 @@ static orr_status check_pairs(const orr_arguments *a, orr_error *error) {
         {"new-passphrase-file", "new-passphrase-fd"},
         {"no-passphrase", "new-passphrase-file"},
         {"no-passphrase", "new-passphrase-fd"},
+        {"latents", "seed"},
     };
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
         if (orr_arguments_has(a, pair[i][0]) && orr_arguments_has(a, pair[i][1])) {
@@ -183,6 +184,12 @@ static orr_status check_pairs(const orr_arguments *a, orr_error *error) {
     if (list && strcmp(list, "-") == 0 && a->passphrase_fd == 0) {
         return orr_fail(error, ORR_USAGE,
                         "standard input cannot be both the list of files and the passphrase");
+    }
+    if (a->command->id == ORR_COMMAND_GENERATE && a->latents && a->count) {
+        return orr_fail(error, ORR_USAGE, "--latents says how many images; it excludes --count");
+    }
+    if (a->command->id == ORR_COMMAND_GENERATE && !a->weights) {
+        return orr_fail(error, ORR_USAGE, "generate needs --weights FILE");
     }
     if (orr_arguments_has(a, "mu") && a->profile != ORR_PROFILE_PAPER) {
         return orr_fail(error, ORR_USAGE, "--mu needs --profile paper");
@@ -217,14 +224,26 @@ static orr_status check_operands(orr_arguments *a, orr_error *error) {
 }
 
 static orr_status check_keyring_new(orr_arguments *a, orr_error *error) {
+    if (a->weights && a->decoy_count) {
+        return orr_fail(error, ORR_USAGE, "--weights and --decoy exclude each other");
+    }
+    if (!a->weights && (a->decoy_pool || a->save_decoys)) {
+        return orr_fail(error, ORR_USAGE, "--%s needs --weights",
+                        a->decoy_pool ? "decoys" : "save-decoys");
+    }
+    if (a->weights && a->operand_count) {
+        return orr_fail(error, ORR_USAGE, "keyring new does not take \"%s\"", a->operands[0]);
+    }
+    if (a->weights) return ORR_OK;
     if (a->decoy_count == 0) {
         if (a->operand_count) {
             return orr_fail(error, ORR_USAGE,
                             "keyring new does not take \"%s\"; images follow --decoy",
                             a->operands[0]);
         }
-        return orr_fail(error, ORR_USAGE,
-                        "keyring new needs --decoy IMAGE...: at least one picture");
+        return orr_fail(
+            error, ORR_USAGE,
+            "keyring new needs --weights FILE, or --decoy IMAGE...: at least one picture");
     }
     // --decoy A B C: getopt hands over A; B and C are operands.
     for (size_t i = 0; i < a->operand_count; i++) a->decoys[a->decoy_count++] = a->operands[i];

@@ -1,0 +1,84 @@
+// The decoy pool of a new keyring from a generator. Its latents come from the operating system's
+// generator and are wiped; the images stay in memory only, unless --save-decoys asks for them.
+#include <stdlib.h>
+#include <string.h>
+#include "gan/philox.h"
+#include "host/cli/generator.h"
+
+// Normal deviates from random words of the system, by the transform of gan/philox.h.
+static orr_status secret_latents(float *latents, size_t count, orr_error *error) {
+    for (size_t i = 0; i < count; i += 2) {
+        uint32_t words[2];
+        float pair[2];
+        orr_status status = orr_random(words, sizeof words, error);
+        if (status != ORR_OK) return status;
+        orr_normal_pair(words[0], words[1], &pair[0], &pair[1]);
+        latents[i] = pair[0];
+        if (i + 1 < count) latents[i + 1] = pair[1];
+        orr_wipe(words, sizeof words);
+        orr_wipe(pair, sizeof pair);
+    }
+    return ORR_OK;
+}
+
+static int by_sums(const void *a, const void *b) {
+    return memcmp(a, b, sizeof(orr_decoy));
+}
+
+// A generator that has collapsed makes the same image again and again: no pool of decoys.
+static orr_status check_variety(const orr_keyring *keyring, orr_error *error) {
+    size_t different = 1;
+    orr_decoy *sorted = malloc(keyring->decoy_count * sizeof *sorted);
+    if (!sorted) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    memcpy(sorted, keyring->decoys, keyring->decoy_count * sizeof *sorted);
+    qsort(sorted, keyring->decoy_count, sizeof *sorted, by_sums);
+    for (size_t i = 1; i < keyring->decoy_count; i++) {
+        different += by_sums(&sorted[i - 1], &sorted[i]) != 0;
+    }
+    orr_wipe(sorted, keyring->decoy_count * sizeof *sorted);
+    free(sorted);
+    if (different * 2 > keyring->decoy_count) return ORR_OK;
+    return orr_fail(
+        error, ORR_UNSUPPORTED,
+        "the generator makes too few different images: %zu among %zu; use other weights", different,
+        keyring->decoy_count);
+}
+
+static orr_status one_batch(orr_generator *generator, orr_keyring *keyring, float *latents,
+                            uint32_t count, const char *folder, orr_error *error) {
+    size_t samples = orr_gan_output_floats(&generator->weights.network);
+    orr_status status =
+        secret_latents(latents, (size_t)count * generator->weights.shape.latent, error);
+    if (status == ORR_OK) status = orr_generator_run(generator, latents, count, error);
+    for (uint32_t i = 0; i < count && status == ORR_OK; i++) {
+        const uint8_t *pixels = generator->pixels + i * samples;
+        orr_decoy decoy;
+        orr_generator_sums(generator, pixels, &decoy);
+        if (folder)
+            status = orr_generator_save(generator, pixels, folder, keyring->decoy_count, error);
+        if (status == ORR_OK) status = orr_keyring_add_decoy(keyring, &decoy, error);
+        orr_wipe(&decoy, sizeof decoy);
+    }
+    return status;
+}
+
+orr_status orr_cli_decoy_pool(orr_cli *cli, orr_generator *generator, orr_keyring *keyring,
+                              orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    uint32_t left = a->decoy_pool ? a->decoy_pool : ORR_DEFAULT_DECOYS;
+    size_t bytes = ORR_GENERATOR_BATCH * (size_t)generator->weights.shape.latent * sizeof(float);
+    float *latents = malloc(bytes);
+    if (!latents) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    orr_status status = orr_generator_start(generator, 0, error);
+    if (status == ORR_OK && a->save_decoys) status = orr_generator_folder(a->save_decoys, 1, error);
+    while (left && status == ORR_OK) {
+        uint32_t some = left < ORR_GENERATOR_BATCH ? left : ORR_GENERATOR_BATCH;
+        status = one_batch(generator, keyring, latents, some, a->save_decoys, error);
+        left -= some;
+    }
+    if (status == ORR_OK) status = check_variety(keyring, error);
+    memcpy(keyring->generator_hash, generator->sha256, sizeof keyring->generator_hash);
+    orr_wipe(latents, bytes);
+    free(latents);
+    return status;
+}

@@ -1,0 +1,123 @@
+#include "host/cli/generator.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static orr_status hash_file(const char *path, uint8_t sha256[32], orr_error *error) {
+    uint8_t buffer[16384];
+    size_t got;
+    FILE *in = fopen(path, "rbe");
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    orr_status status = ORR_OK;
+    if (!in) {
+        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+        goto done;
+    }
+    int fine = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    while (fine && (got = fread(buffer, 1, sizeof buffer, in)) > 0) {
+        fine = EVP_DigestUpdate(context, buffer, got);
+    }
+    if (ferror(in)) {
+        status = orr_fail(error, ORR_IO, "%s: reading failed", path);
+    } else if (!fine || !EVP_DigestFinal_ex(context, sha256, NULL)) {
+        status = orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", path);
+    }
+done:
+    EVP_MD_CTX_free(context);
+    if (in) fclose(in);
+    return status;
+}
+
+orr_status orr_generator_open(const char *path, orr_generator *generator, orr_error *error) {
+    memset(generator, 0, sizeof *generator);
+    orr_status status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &generator->weights, error);
+    if (status == ORR_OK) status = hash_file(path, generator->sha256, error);
+    if (status != ORR_OK) orr_generator_close(generator);
+    return status;
+}
+
+static size_t image_samples(const orr_generator *generator) {
+    return orr_gan_output_floats(&generator->weights.network);
+}
+
+orr_status orr_generator_start(orr_generator *generator, unsigned threads, orr_error *error) {
+    const orr_gan_backend *backend = orr_gan_onednn();
+    orr_gan_options options = orr_gan_default_options();
+    options.batch = ORR_GENERATOR_BATCH;
+    options.threads = threads;
+    generator->images = calloc(ORR_GENERATOR_BATCH * image_samples(generator), sizeof(float));
+    generator->pixels = calloc(ORR_GENERATOR_BATCH, image_samples(generator));
+    if (!generator->images || !generator->pixels) {
+        return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    }
+    orr_status status =
+        backend->net_open(backend, &generator->weights.network, &options, &generator->net, error);
+    if (status != ORR_OK) return status;
+    return backend->net_set(generator->net, generator->weights.parameters,
+                            generator->weights.running, error);
+}
+
+orr_status orr_generator_run(orr_generator *generator, const float *latents, uint32_t count,
+                             orr_error *error) {
+    size_t samples = image_samples(generator);
+    orr_status status = orr_gan_evaluate(generator->net, latents, count, generator->images, error);
+    if (status == ORR_OK) orr_gan_to_bytes(generator->images, count * samples, generator->pixels);
+    return status;
+}
+
+void orr_generator_sums(const orr_generator *generator, const uint8_t *pixels, orr_decoy *decoy) {
+    size_t channels = generator->weights.shape.channels, samples = image_samples(generator);
+    memset(decoy, 0, sizeof *decoy);
+    for (size_t i = 0; i < samples; i += channels) {
+        for (size_t c = 0; c < 3; c++) decoy->sum[c] += pixels[i + (channels == 3 ? c : 0)];
+    }
+}
+
+orr_status orr_generator_save(const orr_generator *generator, const uint8_t *pixels,
+                              const char *folder, size_t number, orr_error *error) {
+    uint32_t size = generator->weights.shape.image_size;
+    // The writer only reads; a raster's pixels are not const because others own theirs.
+    orr_raster raster = {size, size, generator->weights.shape.channels, (uint8_t *)pixels};
+    char *path = NULL;
+    if (asprintf(&path, "%s/%05zu.png", folder, number) < 0) {
+        return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    }
+    orr_status status = orr_png_write(&raster, path, error);
+    free(path);
+    return status;
+}
+
+void orr_generator_close(orr_generator *generator) {
+    size_t samples =
+        generator->weights.parameters ? ORR_GENERATOR_BATCH * image_samples(generator) : 0;
+    if (generator->net) orr_gan_onednn()->net_close(generator->net);
+    if (generator->images) orr_wipe(generator->images, samples * sizeof(float));
+    if (generator->pixels) orr_wipe(generator->pixels, samples);
+    free(generator->images);
+    free(generator->pixels);
+    orr_gan_weights_free(&generator->weights);
+    memset(generator, 0, sizeof *generator);
+}
+
+orr_status orr_generator_folder(const char *folder, int make, orr_error *error) {
+    DIR *directory = opendir(folder);
+    if (!directory && errno == ENOENT) {
+        if (!make || mkdir(folder, 0700) == 0) return ORR_OK;
+        return orr_fail(error, ORR_IO, "%s: %s", folder, strerror(errno));
+    }
+    if (!directory && errno == ENOTDIR) {
+        return orr_fail(error, ORR_EXISTS, "%s: exists already and is no directory", folder);
+    }
+    if (!directory) return orr_fail(error, ORR_IO, "%s: %s", folder, strerror(errno));
+    int entries = 0;
+    while (readdir(directory)) entries++;
+    closedir(directory);
+    if (entries <= 2) return ORR_OK; // . and ..
+    return orr_fail(error, ORR_EXISTS, "%s: exists already and is not empty; name a new directory",
+                    folder);
+}

@@ -1,0 +1,278 @@
+"""orrery generate and keyring new --weights, from outside: images against the layers written out in Python, outputs,
+and what is refused."""
+import hashlib
+import json
+import math
+import os
+import random
+import struct
+import unittest
+import zlib
+from pathlib import Path
+
+from support.cli import Case, run
+
+LATENT, SIZE = 3, 16
+LAYERS = [(LATENT, 4, 1), (4, 2, 2), (2, 3, 2)]  # in, out, stride: a generator of 16 pixels and width 2
+
+
+def safetensors(tensors):
+    header, data = {}, b""
+    for name, (dtype, shape, raw) in sorted(tensors.items(), key=lambda t: t[1][0] != "I64"):
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def floats(values):
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def single(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def generator(seed=1, latent=LATENT, layers=None, constant=False):
+    """Random weights: the file's tensors, and the same as lists."""
+    draw = random.Random(seed)
+    tensors, plain = {}, []
+    layers = layers or LAYERS
+    for i, (ins, outs, _) in enumerate(layers):
+        w = [0.0 if constant else single(draw.gauss(0, 0.3)) for _ in range(ins * outs * 16)]
+        tensors[f"main.{3 * i}.weight"] = ("F32", [ins, outs, 4, 4], floats(w))
+        norm = None
+        if i < len(layers) - 1:
+            norm = [[single(draw.uniform(0.5, 1.5)) for _ in range(outs)] for _ in range(4)]
+            for name, values in zip(("weight", "bias", "running_mean", "running_var"), norm):
+                tensors[f"main.{3 * i + 1}.{name}"] = ("F32", [outs], floats(values))
+            tensors[f"main.{3 * i + 1}.num_batches_tracked"] = ("I64", [], struct.pack("<q", 7))
+        plain.append((w, norm))
+    return tensors, plain
+
+
+def evaluate(plain, z):
+    """The generator in evaluation mode, written out: [channel][row][column] in [-1, 1]."""
+    x, size = [[[v]] for v in z], 1
+    for (ins, outs, stride), (w, norm) in zip(LAYERS, plain):
+        padding, new = (0, 4) if stride == 1 else (1, 2 * size)
+        y = [[[0.0] * new for _ in range(new)] for _ in range(outs)]
+        for i in range(ins):
+            for o in range(outs):
+                for r in range(size):
+                    for c in range(size):
+                        for k in range(16):
+                            row, column = r * stride - padding + k // 4, c * stride - padding + k % 4
+                            if 0 <= row < new and 0 <= column < new:
+                                y[o][row][column] += x[i][r][c] * w[(i * outs + o) * 16 + k]
+        for o in range(outs):
+            for r in range(new):
+                for c in range(new):
+                    v = y[o][r][c]
+                    if norm:
+                        gamma, beta, mean, variance = (n[o] for n in norm)
+                        v = max((v - mean) / math.sqrt(variance + 1e-5) * gamma + beta, 0)
+                    else:
+                        v = math.tanh(v)
+                    y[o][r][c] = v
+        x, size = y, new
+    return x
+
+
+def png_pixels(path):
+    """8-bit pixels of a PNG of gray or RGB: width, height, rows of bytes."""
+    data = Path(path).read_bytes()
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+    assert depth == 8
+    at, raw = 8, b""
+    while at < len(data):
+        length, tag = struct.unpack(">I4s", data[at:at + 8])
+        if tag == b"IDAT":
+            raw += data[at + 8:at + 8 + length]
+        at += 12 + length
+    raw, step, rows, before = zlib.decompress(raw), {0: 1, 2: 3}[kind], [], None
+    for y in range(height):
+        line = bytearray(raw[y * (width * step + 1) + 1:(y + 1) * (width * step + 1)])
+        method = raw[y * (width * step + 1)]
+        for i in range(len(line)):
+            a = line[i - step] if i >= step else 0
+            b = before[i] if before else 0
+            c = before[i - step] if before and i >= step else 0
+            p = a + b - c
+            paeth = a if abs(p - a) <= abs(p - b) and abs(p - a) <= abs(p - c) else b if abs(p - b) <= abs(p - c) else c
+            line[i] = line[i] + [0, a, b, (a + b) // 2, paeth][method] & 255
+        rows.append(bytes(line))
+        before = line
+    return width, height, rows
+
+
+def npy(latents, kind="<f4"):
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({len(latents)}, {len(latents[0])}), }}\n".encode()
+    code = "f" if kind == "<f4" else "d"
+    return (b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+            + b"".join(struct.pack(f"<{len(z)}{code}", *z) for z in latents))
+
+
+class Folder(Case):
+    def path(self, name):
+        return str(self.dir / name)
+
+
+class Generate(Folder):
+    def setUp(self):
+        super().setUp()
+        tensors, self.plain = generator()
+        self.weights = Path(self.path("w.safetensors"))
+        self.weights.write_bytes(safetensors(tensors))
+
+    def ask(self, *arguments, status=0):
+        got, out, err = run("generate", "--weights", str(self.weights), *arguments)
+        self.assertEqual(got, status, err)
+        return out, err
+
+    def test_images_are_those_of_the_layers_written_out(self):
+        draw = random.Random(5)
+        latents = [[single(draw.gauss(0, 1)) for _ in range(LATENT)] for _ in range(5)]
+        for kind in ("<f4", "<f8"):
+            file, folder = self.path("z.npy"), self.path("out" + kind[2])
+            Path(file).write_bytes(npy(latents, kind))
+            out, _ = self.ask("--latents", file, "-o", folder, "--json")
+            lines = [json.loads(line) for line in out.splitlines()]
+            self.assertEqual([line["message_type"] for line in lines], ["image"] * 5 + ["summary"])
+            self.assertEqual(lines[-1]["images"], 5)
+            self.assertEqual(lines[-1]["generator_sha256"], hashlib.sha256(self.weights.read_bytes()).hexdigest())
+            self.assertEqual(sorted(os.listdir(folder)), [f"{i:05}.png" for i in range(5)])
+            for i, z in enumerate(latents):
+                image = evaluate(self.plain, z)
+                width, height, rows = png_pixels(f"{folder}/{i:05}.png")
+                self.assertEqual((width, height), (SIZE, SIZE))
+                sums = [0, 0, 0]
+                for y in range(SIZE):
+                    for x in range(SIZE):
+                        for c in range(3):
+                            self.assertAlmostEqual(rows[y][3 * x + c], (image[c][y][x] + 1) * 127.5, delta=0.51)
+                            sums[c] += rows[y][3 * x + c]
+                self.assertEqual(lines[i]["channel_sums"], sums)
+
+    def test_a_grid_holds_the_same_images_as_the_files(self):
+        self.ask("-n", "7", "--seed", "9", "-o", self.path("grid.png"))
+        self.ask("-n", "7", "--seed", "9", "-o", self.path("files"))
+        self.ask("-n", "7", "--seed", "10", "-o", self.path("others"))
+        width, height, rows = png_pixels(self.path("grid.png"))
+        self.assertEqual((width, height), (3 * 18 - 2, 3 * 18 - 2))
+        for i in range(7):
+            _, _, one = png_pixels(f"{self.path('files')}/{i:05}.png")
+            x, y = i % 3 * 18 * 3, i // 3 * 18
+            self.assertEqual([row[x:x + 48] for row in rows[y:y + 16]], one)
+        self.assertEqual(set(rows[17]), {255})
+        self.assertNotEqual(Path(f"{self.path('files')}/00000.png").read_bytes(),
+                            Path(f"{self.path('others')}/00000.png").read_bytes())
+        self.assertEqual(os.stat(self.path("grid.png")).st_mode & 0o777, 0o600)
+
+    def test_images_do_not_depend_on_threads_or_count(self):
+        self.ask("-n", "70", "-j", "1", "-o", self.path("a"))
+        self.ask("-n", "65", "-j", "2", "-o", self.path("b"))
+        for i in range(65):
+            self.assertEqual(Path(f"{self.path('a')}/{i:05}.png").read_bytes(),
+                             Path(f"{self.path('b')}/{i:05}.png").read_bytes())
+
+    def test_outputs_are_not_overwritten(self):
+        grid, folder = Path(self.path("grid.png")), Path(self.path("files"))
+        grid.write_bytes(b"x")
+        self.assertIn("exists", self.ask("-o", str(grid), status=6)[1])
+        self.assertEqual(grid.read_bytes(), b"x")
+        folder.mkdir()
+        self.ask("-n", "1", "-o", str(folder))
+        self.assertIn("not empty", self.ask("-n", "1", "-o", str(folder), status=6)[1])
+        self.assertIn("no directory", self.ask("-n", "1", "-o", str(self.weights), status=6)[1])
+        self.ask("-n", "1", "-o", self.path("no/such/grid.png"), status=7)
+        self.ask("-n", "2", "--dry-run", "-o", self.path("dry"))
+        self.assertFalse(os.path.exists(self.path("dry")))
+
+    def test_bad_weights(self):
+        whole = self.weights.read_bytes()
+        wrong, _ = generator(latent=LATENT)
+        discriminator = {"main.0.weight": ("F32", [2, 3, 4, 4], floats([0] * 96)),
+                         "main.2.weight": ("F32", [4, 2, 4, 4], floats([0] * 128)),
+                         "main.5.weight": ("F32", [1, 4, 4, 4], floats([0] * 64))}
+        shape = dict(wrong, **{"main.1.bias": ("F32", [5], floats([0] * 5))})
+        bias = dict(wrong, **{"main.0.bias": ("F32", [4], floats([0] * 4))})
+        missing = {k: v for k, v in wrong.items() if k != "main.4.running_var"}
+        for content, text in ((whole[:-1], "sound"), (whole[:100], "truncated"), (b"", "sound"), (b"\x89PNG" * 99, "sound"),
+                              (safetensors(discriminator), "weights of a discriminator, not of a generator"),
+                              (safetensors(shape), "main.1.bias has another shape"), (safetensors(bias), "tensors where"),
+                              (safetensors(missing), "main.4.running_var is missing")):
+            self.weights.write_bytes(content)
+            self.assertIn(text, self.ask("-o", self.path("g.png"), status=8)[1])
+        self.weights.unlink()
+        self.ask("-o", self.path("g.png"), status=7)
+        self.assertFalse(os.path.exists(self.path("g.png")))
+
+    def test_bad_latents_and_mistakes(self):
+        file = Path(self.path("z.npy"))
+        for content in (b"", npy([[1.0] * 4]), npy([[1.0] * LATENT])[:-1], npy([[math.inf] * LATENT])):
+            file.write_bytes(content)
+            self.ask("--latents", str(file), "-o", self.path("g.png"), status=8)
+        self.ask("--latents", str(file), "-n", "3", "-o", self.path("g.png"), status=2)
+        self.ask("--latents", str(file), "--seed", "3", "-o", self.path("g.png"), status=2)
+        self.ask("-n", "0", "-o", self.path("g.png"), status=2)
+        self.ask(status=2)
+        self.assertEqual(run("generate", "-o", self.path("g.png"))[0], 2)
+
+
+class KeyringFromAGenerator(Folder):
+    def setUp(self):
+        super().setUp()
+        self.weights = Path(self.path("w.safetensors"))
+        self.weights.write_bytes(safetensors(generator()[0]))
+
+    def new(self, name, *arguments, status=0):
+        got, out, err = run("keyring", "new", "-o", self.path(name), "--no-passphrase", "--weights", str(self.weights),
+                            *arguments)
+        self.assertEqual(got, status, err)
+        return out, err
+
+    def test_pool_and_hash(self):
+        self.assertIn("256 decoys", self.new("a")[1])
+        self.new("b", "--decoys", "70", "--save-decoys", self.path("saved"))
+        out = run("keyring", "list", "-k", self.path("b"), "--json")[1]
+        summary = json.loads(out.splitlines()[-1])
+        self.assertEqual(summary["decoys"], 70)
+        self.assertEqual(summary["generator_sha256"], hashlib.sha256(self.weights.read_bytes()).hexdigest())
+        self.assertEqual(sorted(os.listdir(self.path("saved"))), [f"{i:05}.png" for i in range(70)])
+        images = {Path(self.path("saved"), name).read_bytes() for name in os.listdir(self.path("saved"))}
+        self.assertGreater(len(images), 60)
+        self.new("c", "--decoys", "70", "--save-decoys", self.path("again"))
+        again = {Path(self.path("again"), name).read_bytes() for name in os.listdir(self.path("again"))}
+        self.assertLess(len(images & again), 10)  # fresh latents each time
+
+    def test_the_keyring_encrypts(self):
+        self.new("k", "--decoys", "3")
+        source = Path(self.path("scan"))
+        source.write_bytes(b"data" * 5000)
+        self.assertEqual(run("encrypt", "-k", self.path("k"), str(source), "-o", self.path("s.orr.tif"))[0], 0)
+        self.assertEqual(run("decrypt", "-k", self.path("k"), self.path("s.orr.tif"), "-o", self.path("back"))[0], 0)
+        self.assertEqual(Path(self.path("back/scan")).read_bytes(), source.read_bytes())
+
+    def test_refusals(self):
+        self.new("k", "--decoys", "0", status=2)
+        self.new("k", "--decoys", "70000", status=2)
+        self.new("k", "--decoy", self.path("x.png"), status=2)
+        self.new("k", "stray", status=2)
+        self.assertEqual(run("keyring", "new", "-o", self.path("k"), "--decoys", "3", "--decoy", "x")[0], 2)
+        os.mkdir(self.path("full"))
+        Path(self.path("full/x")).write_bytes(b"")
+        self.assertIn("not empty", self.new("k", "--save-decoys", self.path("full"), status=6)[1])
+        self.assertIn("would make", self.new("k", "--dry-run", "--save-decoys", self.path("d"))[1])
+        self.assertFalse(os.path.exists(self.path("k")) or os.path.exists(self.path("d")))
+        self.weights.write_bytes(safetensors(generator(constant=True)[0]))
+        self.assertIn("too few different images", self.new("k", status=8)[1])
+        self.weights.write_bytes(b"no weights")
+        self.new("k", status=8)
+        self.weights.unlink()
+        self.new("k", status=7)
+        self.assertFalse(os.path.exists(self.path("k")))
+
+
+if __name__ == "__main__":
+    unittest.main()
