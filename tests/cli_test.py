@@ -66,8 +66,6 @@ class Help(Case):
 MISTAKES = [
     ([], "a command is needed", ""),
     (["frobnicate"], 'unknown command "frobnicate"', ""),
-    (["generate"], 'unknown command "generate"', ""),
-    (["train"], 'unknown command "train"', ""),
     (["generate"], "generate needs --weights FILE", "generate "),
     (["generate", "--weights", "w"], "generate needs -o OUT", "generate "),
     (["generate", "--weights", "w", "-n", "65537"], "--count takes a whole number from 1 to 65536", "generate "),
