@@ -37,8 +37,8 @@ static unsigned int next_word(void) {
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "--reversed") == 0) reversed = 1, argv++, argc--;
     int again[97] = {0}; // Crush has 96 tests
-    int test = argc == 4 && strcmp(argv[1], "--test") == 0 ? atoi(argv[2]) : 0;
-    if (test > 0 && test <= 96) again[test] = atoi(argv[3]);
+    int test = argc == 4 && strcmp(argv[1], "--test") == 0 ? (int)strtol(argv[2], NULL, 10) : 0;
+    if (test > 0 && test <= 96) again[test] = (int)strtol(argv[3], NULL, 10);
     if (argc != 2 && again[test] <= 0) {
         fprintf(stderr, "usage: crush [--reversed] small|crush|big, or --test N TIMES\n");
         return 2;
