@@ -71,6 +71,24 @@ class Analyze(unittest.TestCase):
         self.assertEqual(run("-o", self.dir / "no" / "such" / "place")[0], 7)
         status, _, err = run(self.image, "--bits", self.image, "-o", self.dir / "a")
         self.assertEqual(status, 2, err)
+        status, _, err = run("--only", "keys,beauty", "-o", self.dir / "a")
+        self.assertEqual(status, 2, err)
+        self.assertIn('no section "beauty"', err)
+        self.assertEqual(run(self.image, "--weights", self.image, "--only", "adversarial", "-o", self.dir / "a")[0], 8)
+        self.assertFalse((self.dir / "a").exists())
+
+    def test_attacks(self):
+        report, _, _ = self.report("attacks", "--only", "attacks,files,adversarial")
+        attacks, files = report["attacks"], report["files"]
+        self.assertEqual([(a["recovered"], a["unseen_text_decrypted"]) for a in attacks["reused_key"]], [(True, True)] * 2)
+        self.assertTrue(attacks["state"]["initial_state_found"])
+        self.assertFalse(files["chosen_texts"]["recovered"])
+        self.assertEqual(files["known_words"]["states"], 0)
+        self.assertEqual({(t["status"], t["bytes_released"]) for t in files["tampering"]}, {("authentication", 0)})
+        self.assertFalse(report["adversarial"]["trained"])
+        self.assertTrue(all(a["class_changed"] for a in report["adversarial"]["attacks"]))
+        left = os.listdir(self.dir / "attacks")
+        self.assertEqual(sorted(left), ["report.html", "report.json"], "working files are removed")
 
     def test_bits(self):
         bits = self.dir / "bits"
@@ -93,8 +111,9 @@ class Analyze(unittest.TestCase):
         return json.loads((out / "report.json").read_text()), (out / "report.html").read_text(), stdout
 
     def test_report(self):
-        first, page, stdout = self.report("one", "--json", "-j", 1)
-        second, _, _ = self.report("two", "-j", 2)
+        quick = "images,statistics,differential,keys,robustness,timing"
+        first, page, stdout = self.report("one", "--json", "-j", 1, "--only", quick)
+        second, _, _ = self.report("two", "-j", 2, "--only", quick)
         self.assertEqual(untimed(first), untimed(second))
         last = json.loads(stdout.splitlines()[-1])
         self.assertEqual((last["message_type"], last["command"], last["status"]), ("summary", "analyze", "ok"))
@@ -123,7 +142,7 @@ class Analyze(unittest.TestCase):
         if not all((scans / n).exists() for n in names):
             self.skipTest("the scans are not here")
         out = self.dir / "scans"
-        status, _, err = run(*(scans / n for n in names[:2]), "-o", out, "--quick")
+        status, _, err = run(*(scans / n for n in names[:2]), "-o", out, "--quick", "--only", "images,statistics")
         self.assertEqual(status, 0, err)
         report = json.loads((out / "report.json").read_text())
         self.assertEqual([(i["bits"], i["channels"]) for i in report["images"]["images"]], [(16, 1), (8, 3)])

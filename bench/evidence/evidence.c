@@ -16,14 +16,22 @@
 #define SCHEMA_VERSION 1
 
 typedef struct section {
+    const char *key;
     orr_status (*run)(orr_evidence *e, orr_error *error);
     double weight; // share of the time, roughly
 } section;
 
 static const section sections[] = {
-    {orr_section_images, 1},   {orr_section_statistics, 2}, {orr_section_differential, 40},
-    {orr_section_keys, 3},     {orr_section_robustness, 5}, {orr_section_timing, 3},
-    {orr_section_attacks, 15}, {orr_section_files, 8},      {orr_section_nist, 15},
+    {"images", orr_section_images, 1},
+    {"statistics", orr_section_statistics, 2},
+    {"differential", orr_section_differential, 40},
+    {"keys", orr_section_keys, 3},
+    {"robustness", orr_section_robustness, 5},
+    {"timing", orr_section_timing, 3},
+    {"adversarial", orr_section_adversarial, 4},
+    {"attacks", orr_section_attacks, 15},
+    {"files", orr_section_files, 8},
+    {"nist", orr_section_nist, 30},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)
 
@@ -173,12 +181,42 @@ static orr_status load_pictures(orr_evidence *e, orr_error *error) {
     return status;
 }
 
+// Is `key` among the sections asked for?
+static int wanted(const char *only, const char *key) {
+    size_t length = strlen(key);
+    for (const char *at = only; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, key, length) == 0 && (at[length] == ',' || !at[length])) return 1;
+    }
+    return !only;
+}
+
+static orr_status check_only(const char *only, orr_error *error) {
+    for (const char *at = only; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        size_t length = strcspn(at, ","), n = 0;
+        while (n < SECTION_COUNT &&
+               (strlen(sections[n].key) != length || strncmp(sections[n].key, at, length) != 0))
+            n++;
+        if (n < SECTION_COUNT) continue;
+        char known[256] = "";
+        for (size_t i = 0, used = 0; i < SECTION_COUNT && used < sizeof known; i++)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                                     sections[i].key);
+        return orr_fail(error, ORR_USAGE, "there is no section \"%.*s\": the sections are %s",
+                        (int)length, at, known);
+    }
+    return ORR_OK;
+}
+
 static orr_status run_sections(orr_evidence *e, orr_error *error) {
     if (e->options->bits) return orr_section_nist(e, error);
     double total = 0, behind = 0;
     orr_status status = ORR_OK;
-    for (size_t n = 0; n < SECTION_COUNT; n++) total += sections[n].weight;
+    for (size_t n = 0; n < SECTION_COUNT; n++)
+        if (wanted(e->options->only, sections[n].key)) total += sections[n].weight;
     for (size_t n = 0; n < SECTION_COUNT && status == ORR_OK; n++) {
+        if (!wanted(e->options->only, sections[n].key)) continue;
         e->share = behind / total;
         status = sections[n].run(e, error);
         behind += sections[n].weight;
@@ -199,6 +237,7 @@ orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_su
     int made = 0;
     if (snprintf(e.directory, sizeof e.directory, "%s", options->output) >= (int)sizeof e.directory)
         return orr_fail(error, ORR_USAGE, "the name of the report's directory is too long");
+    if (check_only(options->only, error) != ORR_OK) return ORR_USAGE;
     orr_sink_memory(&e.body);
     orr_sink_memory(&e.headline);
     e.root = cJSON_CreateObject();

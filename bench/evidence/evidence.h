@@ -19,6 +19,7 @@ typedef struct orr_evidence_options {
     const char *weights; // safetensors of a discriminator; NULL: one initialised from the seed
     const char *bits; // a file whose bits the SP 800-22 battery takes, instead of everything else
     const char *program; // name and version, for the report
+    const char *only;    // keys of sections, apart by commas; NULL: all
     int quick;           // fewer trials, smaller attacks: under a minute on two cores
     uint64_t seed;       // of keys, noise and chosen texts: the same seed, the same figures
     unsigned threads;    // 0: one for each processor

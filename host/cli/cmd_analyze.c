@@ -72,6 +72,8 @@ orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error) {
                                     .image_count = a->operand_count,
                                     .output = a->output,
                                     .bits = a->bits_file,
+                                    .only = a->only,
+                                    .weights = a->attacked,
                                     .program = "orrery " ORR_VERSION,
                                     .quick = a->quick,
                                     .seed = a->run_seed,

@@ -41,6 +41,8 @@ TEXT(new_passphrase_file, "--new-passphrase-file")
 TEXT(files_from, "--files-from")
 TEXT(files_from0, "--files-from0")
 TEXT(bits_file, "--bits")
+TEXT(only, "--only")
+TEXT(attacked, "--weights")
 TEXT(json_file, "--json")
 TEXT(html_file, "--html")
 TEXT(directory, "--directory")
@@ -387,8 +389,11 @@ const orr_option orr_options[] = {
     {0, "yes", NULL, "do not ask before destroying a key", ON(KEYRING_SET_STATE), set_yes, 0},
     {0, "seed", "HEX", "up to 64 bytes, zeros appended [zeros]", ON(KEYSTREAM), set_seed, 0},
     {0, "seed", "N", "of keys, noise and chosen texts [1]", ON(ANALYZE), set_run_seed, 0},
-    {0, "bits", "FILE", "only the SP 800-22 battery, on FILE's bits (-: stdin)", ON(ANALYZE),
-     set_bits_file, 0},
+    {0, "only", "LIST", "sections, apart by commas, as in keys,attacks", ON(ANALYZE), set_only, 0},
+    {0, "weights", "FILE", "safetensors of the discriminator to attack", ON(ANALYZE), set_attacked,
+     0},
+    {0, "bits", "FILE", "only the SP 800-22 battery, on FILE's bits", ON(ANALYZE), set_bits_file,
+     0},
     {0, "quick", NULL, "fewer trials, smaller attacks: under a minute", ON(ANALYZE), set_quick, 0},
     {0, "bytes", "N", "how many, as in 1G [until the reader stops]", ON(KEYSTREAM), set_bytes, 0},
     {0, "dry-run", NULL, "say what would be done and write nothing",

@@ -59,8 +59,8 @@ typedef struct orr_arguments {
     unsigned subset_n, subset_of, shard_i, shard_n;
     double subset_share;
     uint8_t seed[64];
-    uint64_t run_seed; // analyze
-    const char *bits_file;
+    uint64_t run_seed;                       // analyze
+    const char *bits_file, *only, *attacked; // analyze; attacked: weights of a discriminator
     int quick;
     orr_key_state state; // keyring set-state
     char **decoys;       // --decoy
