@@ -32,6 +32,7 @@ static const section sections[] = {
     {"attacks", orr_section_attacks, 15},
     {"files", orr_section_files, 8},
     {"nist", orr_section_nist, 30},
+    {"chaos", orr_section_chaos, 6},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)
 
