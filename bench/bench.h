@@ -38,7 +38,8 @@ typedef struct orr_bench_options {
 typedef struct orr_bench_result {
     char suite[16], group[40], name[48], device[24];
     unsigned threads; // 0: not the CPU's
-    uint64_t bytes;
+    uint64_t bytes;   // 0 when it is no work on bytes
+    uint64_t images;  // of the DCGAN, made or trained on; `seconds` is then for these
     orr_spread seconds;
     double ratio;     // speed as a share of the group's reference, 0: none
     double share;     // of a stage in its whole, 0: none

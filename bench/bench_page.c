@@ -43,14 +43,23 @@ static void conditions_table(const orr_bench *bench, orr_sink *sink) {
 
 typedef char cell_text[48];
 
+// What a rate counts: images, or 10^9 bytes.
+static double work_of(const orr_bench_result *r) {
+    return r->images ? (double)r->images : (double)r->bytes / 1e9;
+}
+
 static void fill_row(const orr_bench_result *r, orr_page_cell *cells, cell_text *texts) {
-    double gigabytes = (double)r->bytes / 1e9;
+    double work = work_of(r);
     snprintf(texts[0], sizeof *texts, "%u", r->threads);
-    int rate = r->share <= 0 && r->bytes > 0;
-    snprintf(texts[1], sizeof *texts, "%.2f", (double)r->bytes / (1 << 20));
-    snprintf(texts[2], sizeof *texts, rate ? "%.3f" : "", orr_bench_rate(r));
-    snprintf(texts[3], sizeof *texts, rate ? "%.3f – %.3f" : "", gigabytes / r->seconds.p90,
-             gigabytes / r->seconds.p10);
+    int rate = r->share <= 0 && work > 0, digits = r->images ? 1 : 3;
+    snprintf(texts[1], sizeof *texts, "%.*f", r->images ? 0 : 2,
+             r->images ? work : (double)r->bytes / (1 << 20));
+    texts[2][0] = texts[3][0] = '\0';
+    if (rate) {
+        snprintf(texts[2], sizeof *texts, "%.*f", digits, work / r->seconds.median);
+        snprintf(texts[3], sizeof *texts, "%.*f – %.*f", digits, work / r->seconds.p90, digits,
+                 work / r->seconds.p10);
+    }
     snprintf(texts[4], sizeof *texts, "%.6f", r->seconds.median);
     if (r->share > 0)
         snprintf(texts[5], sizeof *texts, "%.1f %%", 100 * r->share);
@@ -67,12 +76,17 @@ static void fill_row(const orr_bench_result *r, orr_page_cell *cells, cell_text 
 }
 
 static void group_table(const orr_bench_result *results, size_t count, orr_sink *sink) {
-    static const orr_page_column columns[] = {
-        {"", ORR_ALIGN_LEFT},         {"device", ORR_ALIGN_LEFT},
-        {"threads", ORR_ALIGN_RIGHT}, {"MiB", ORR_ALIGN_RIGHT},
-        {"GB/s", ORR_ALIGN_RIGHT},    {"p10 – p90", ORR_ALIGN_RIGHT},
-        {"seconds", ORR_ALIGN_RIGHT}, {"of first", ORR_ALIGN_RIGHT},
-        {"runs", ORR_ALIGN_RIGHT},    {"bytes equal to", ORR_ALIGN_LEFT}};
+    int images = results[0].images > 0;
+    const orr_page_column columns[] = {{"", ORR_ALIGN_LEFT},
+                                       {"device", ORR_ALIGN_LEFT},
+                                       {"threads", ORR_ALIGN_RIGHT},
+                                       {images ? "images" : "MiB", ORR_ALIGN_RIGHT},
+                                       {images ? "images/s" : "GB/s", ORR_ALIGN_RIGHT},
+                                       {"p10 – p90", ORR_ALIGN_RIGHT},
+                                       {"seconds", ORR_ALIGN_RIGHT},
+                                       {"of first", ORR_ALIGN_RIGHT},
+                                       {"runs", ORR_ALIGN_RIGHT},
+                                       {"bytes equal to", ORR_ALIGN_LEFT}};
     enum { COLUMNS = sizeof columns / sizeof columns[0] };
     static orr_page_cell cells[MOST_ROWS * COLUMNS];
     static cell_text texts[MOST_ROWS][7];
@@ -93,18 +107,19 @@ static orr_status bar_chart(const orr_bench_result *results, size_t count, const
     int stages = results[0].share > 0;
     for (size_t n = 0; n < count && bars < MOST_ROWS; n++) {
         const orr_bench_result *r = &results[n];
-        double gigabytes = (double)r->bytes / 1e9;
+        double work = work_of(r);
         if (!stages && strstr(r->name, "  ")) continue; // a part, much quicker than the whole
         names[bars] = r->name + strspn(r->name, " ");
-        y[bars] = stages ? r->seconds.median : orr_bench_rate(r);
-        low[bars] = gigabytes / r->seconds.p90;
-        high[bars++] = gigabytes / r->seconds.p10;
+        y[bars] = stages ? r->seconds.median : work / r->seconds.median;
+        low[bars] = work / r->seconds.p90;
+        high[bars++] = work / r->seconds.p10;
     }
+    const char *unit = stages ? "s" : results[0].images ? "images/s" : "GB/s";
     orr_plot_series series = {
         NULL, ORR_PLOT_BARS, NULL, y, stages ? NULL : low, stages ? NULL : high, bars};
     orr_plot plot = {.description = results[0].group,
                      .x = {.names = names, .name_count = bars},
-                     .y = {.label = stages ? "time" : "rate", .unit = stages ? "s" : "GB/s"},
+                     .y = {.label = stages ? "time" : "rate", .unit = unit},
                      .series = &series,
                      .count = 1};
     return orr_page_plot(sink, &plot, caption, error);

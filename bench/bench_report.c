@@ -12,6 +12,9 @@ static void group_head(const orr_bench_result *first, orr_sink *sink) {
     orr_sink_format(sink, "\n%s: %s\n", first->suite, first->group);
     if (first->share > 0)
         orr_sink_format(sink, "  %-28s %10s %8s\n", "", "seconds", "share");
+    else if (first->images)
+        orr_sink_format(sink, "  %-28s %7s %8s %10s %22s\n", "", "threads", "images", "images/s",
+                        "p10 .. p90");
     else
         orr_sink_format(sink, "  %-28s %7s %8s %10s %22s %9s%s\n", "", "threads", "MiB", "GB/s",
                         "p10 .. p90", "ns/byte", first->ratio > 0 ? " of first" : "");
@@ -25,11 +28,18 @@ static void result_line(const orr_bench_result *r, orr_sink *sink) {
                         100 * r->share);
         return;
     }
+    if (r->threads) snprintf(threads, sizeof threads, "%u", r->threads);
+    if (r->images) {
+        double images = (double)r->images;
+        orr_sink_format(sink, "  %-28s %7s %8.0f %10.1f %10.1f .. %8.1f\n", r->name, threads,
+                        images, images / r->seconds.median, images / r->seconds.p90,
+                        images / r->seconds.p10);
+        return;
+    }
     if (!r->bytes) {
         orr_sink_format(sink, "  %-28s %18.6f seconds\n", r->name, r->seconds.median);
         return;
     }
-    if (r->threads) snprintf(threads, sizeof threads, "%u", r->threads);
     if (r->ratio > 0) snprintf(ratio, sizeof ratio, "%.3f", r->ratio);
     orr_sink_format(sink, "  %-28s %7s %8.2f %10.3f %10.3f .. %8.3f %9.4f%s%s%s%s\n", r->name,
                     threads, bytes / (1 << 20), orr_bench_rate(r), gigabytes / r->seconds.p90,
@@ -86,7 +96,10 @@ static cJSON *result_of(const orr_bench_result *r) {
     cJSON_AddStringToObject(object, "name", r->name + strspn(r->name, " "));
     cJSON_AddStringToObject(object, "device", r->device);
     if (r->threads) cJSON_AddNumberToObject(object, "threads", r->threads);
-    cJSON_AddNumberToObject(object, "bytes", (double)r->bytes);
+    if (r->images)
+        cJSON_AddNumberToObject(object, "images", (double)r->images);
+    else
+        cJSON_AddNumberToObject(object, "bytes", (double)r->bytes);
     cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
     cJSON_AddNumberToObject(seconds, "median", r->seconds.median);
     cJSON_AddNumberToObject(seconds, "p10", r->seconds.p10);
@@ -96,6 +109,8 @@ static cJSON *result_of(const orr_bench_result *r) {
     cJSON_AddNumberToObject(seconds, "runs", r->seconds.runs);
     if (r->share > 0) {
         cJSON_AddNumberToObject(object, "share", r->share);
+    } else if (r->images) {
+        cJSON_AddNumberToObject(object, "images_per_s", (double)r->images / r->seconds.median);
     } else if (r->bytes) {
         cJSON_AddNumberToObject(object, "gb_per_s", orr_bench_rate(r));
     }

@@ -165,11 +165,20 @@ TEST_F(Suites, Cipher) {
     EXPECT_EQ(1.0, bench->results[0].ratio); // AES-256-GCM is the measure of its group
 }
 
+TEST_F(Suites, Gan) {
+    ASSERT_EQ(ORR_OK, orr_bench_run(bench.get(), "gan", &options, &error)) << error.text;
+    EXPECT_TRUE(groups().count("DCGAN 64 x 64, CPU"));
+    expect_sound_results();
+    ASSERT_EQ(2u, bench->count);
+    for (size_t n = 0; n < bench->count; n++) EXPECT_EQ(32u, bench->results[n].images);
+}
+
 TEST_F(Suites, UnknownNameAndMissingDevice) {
     EXPECT_EQ(ORR_USAGE, orr_bench_run(bench.get(), "cypher", &options, &error));
-    EXPECT_NE(nullptr, std::strstr(error.text, "cipher, pipeline")) << error.text;
+    EXPECT_NE(nullptr, std::strstr(error.text, "cipher, pipeline, gan")) << error.text;
     options.device = "cuda:77";
     EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "pipeline", &options, &error));
+    EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "gan", &options, &error));
 }
 
 TEST_F(Suites, AStopEndsTheRun) {

@@ -4,6 +4,7 @@
 
 #include "gan/cuda/cuda_backend.h"
 #include "gan/cuda/library.h"
+#include "kernels/cuda/count.h"
 
 typedef struct cuda_network {
     orr_gan_net base;
@@ -201,15 +202,6 @@ static orr_status net_backward(orr_gan_net *net, const float *output_gradient,
 
 // ---- the library --------------------------------------------------------------------------------
 
-static unsigned count_devices(orr_error *reason) {
-    int count = 0;
-    cudaError_t code = cudaGetDeviceCount(&count);
-    if (code == cudaSuccess && count > 0) return (unsigned)count;
-    orr_fail(reason, ORR_UNSUPPORTED, "no CUDA device can be used: %s",
-             code == cudaSuccess ? "the NVIDIA driver shows none" : cudaGetErrorString(code));
-    return 0;
-}
-
 #define BACKEND(number, text)                                   \
     {                                                           \
         .base = {.abi = ORR_GAN_ABI,                            \
@@ -234,6 +226,6 @@ __attribute__((visibility("default"))) const orr_gan_cuda_library *orr_gan_cuda_
     static const cuda_backend with_graph = BACKEND(1, "cudnn"),
                               without_graph = BACKEND(0, "cudnn, without CUDA graphs");
     static const orr_gan_cuda_library library = {ORR_GAN_CUDA_ABI, &with_graph.base,
-                                                 &without_graph.base, count_devices};
+                                                 &without_graph.base, orr_cuda_count};
     return &library;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gan/cuda/device_net.h"
+#include "kernels/cuda/count.h"
 
 #define LEAST_CAPABILITY 80 // bfloat16 and TF32; compute capability x 10 of the PTX in the library
 #define ALIGNMENT 256
@@ -15,13 +16,9 @@ orr_status cuda_check(const cuda_context *context, int code, const char *call, o
 
 static orr_status find_device(cuda_context *context, orr_error *error) {
     struct cudaDeviceProp properties;
-    int count = 0;
+    int count = (int)orr_cuda_count(error);
     snprintf(context->name, sizeof context->name, "cuda:%d", context->device);
-    cudaError_t code = cudaGetDeviceCount(&count);
-    if (code != cudaSuccess || count == 0)
-        return orr_fail(error, ORR_UNSUPPORTED, "no CUDA device can be used: %s",
-                        code == cudaSuccess ? "the NVIDIA driver shows none"
-                                            : cudaGetErrorString(code));
+    if (count == 0) return ORR_UNSUPPORTED;
     if (context->device < 0 || context->device >= count)
         return orr_fail(error, ORR_UNSUPPORTED, "there is no CUDA device %d: this machine has %d",
                         context->device, count);

@@ -125,6 +125,7 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "compared first: nothing that differs gets a time. SUITE is one of\n"
      "  cipher    the tile cipher: SIMD levels, threads, devices, against AES\n"
      "  pipeline  whole files through memory: stages, what binds, cost against size\n"
+     "  gan       the DCGAN: training and generation, on the CPU and on a CUDA device\n"
      "  all       all of them [the default]\n"
      "Needs 8 GiB in /dev/shm for its largest files, and takes smaller ones when\n"
      "there is less.",

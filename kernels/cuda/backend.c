@@ -13,6 +13,7 @@
 #include <cuda_runtime_api.h>
 #include <openssl/crypto.h>
 
+#include "kernels/cuda/count.h"
 #include "kernels/cuda/tile.h"
 #include "kernels/cuda_loader.h"
 
@@ -432,30 +433,9 @@ static const orr_backend_api cuda_api = {
 
 // ---- what the library exports -------------------------------------------------------------------
 
-static unsigned count_devices(orr_error *reason) {
-    int count = 0, driver = 0, runtime = 0;
-    cudaError_t code = cudaGetDeviceCount(&count);
-    if (code == cudaSuccess && count > 0) return (unsigned)count;
-    (void)cudaDriverGetVersion(&driver);
-    (void)cudaRuntimeGetVersion(&runtime);
-    if (driver == 0) {
-        orr_fail(reason, ORR_UNSUPPORTED, "no NVIDIA driver is installed");
-    } else if (code == cudaErrorInsufficientDriver) {
-        orr_fail(reason, ORR_UNSUPPORTED,
-                 "the NVIDIA driver is too old: it offers CUDA %d.%d, this build needs %d.x",
-                 driver / 1000, driver % 1000 / 10, runtime / 1000);
-    } else if (code == cudaSuccess || code == cudaErrorNoDevice) {
-        orr_fail(reason, ORR_UNSUPPORTED, "the NVIDIA driver shows no device");
-    } else {
-        orr_fail(reason, ORR_UNSUPPORTED, "the NVIDIA driver does not answer: %s (%s)",
-                 cudaGetErrorString(code), cudaGetErrorName(code));
-    }
-    return 0;
-}
-
 static orr_status describe_device(unsigned device, orr_cuda_device *info, orr_error *error) {
     struct cudaDeviceProp properties;
-    unsigned count = count_devices(error);
+    unsigned count = orr_cuda_count(error);
     if (count == 0) return ORR_UNSUPPORTED;
     if (device >= count)
         return orr_fail(error, ORR_UNSUPPORTED, "there is no CUDA device %u: this machine has %u",
@@ -510,7 +490,7 @@ static orr_status open_backend(unsigned device, const orr_cuda_options *options,
 }
 
 __attribute__((visibility("default"))) const orr_cuda_library *orr_cuda_library_get(void) {
-    static const orr_cuda_library library = {ORR_CUDA_ABI, count_devices, describe_device,
+    static const orr_cuda_library library = {ORR_CUDA_ABI, orr_cuda_count, describe_device,
                                              open_backend};
     return &library;
 }
