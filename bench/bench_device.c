@@ -238,3 +238,35 @@ orr_status orr_bench_on_device(orr_bench *bench, orr_error *error) {
     cuda->close(j.session);
     return status;
 }
+
+orr_status orr_bench_device_parts(orr_bench *bench, orr_tile_op op, double seconds[ORR_PARTS],
+                                  orr_error *error) {
+    static const orr_bench_cuda_kind kinds[ORR_PARTS] = {ORR_BENCH_COPY_IN, ORR_BENCH_KERNEL,
+                                                         ORR_BENCH_COPY_OUT};
+    orr_bench_cuda_info info;
+    unsigned device;
+    const orr_bench_cuda *cuda = orr_bench_device(bench, &device, error);
+    if (!cuda) return ORR_UNSUPPORTED;
+    orr_status status = cuda->describe(device, &info, error);
+    if (status != ORR_OK) return status;
+    job j = {.cuda = cuda,
+             .work = {.op = op,
+                      .check = 1,
+                      .rule = ORR_RULE_DEFAULT,
+                      .new_rule = ORR_RULE_DEFAULT,
+                      .tiles = tiles_for(bench, &info)}};
+    if (j.work.tiles > 1024) j.work.tiles = 1024;
+    j.session = cuda->open(device, j.work.tiles, error);
+    if (!j.session) return error->status;
+    for (int part = 0; part < ORR_PARTS && status == ORR_OK; part++) {
+        double times[5];
+        j.work.kind = kinds[part];
+        status = check_job(&j, "a stage", error); // which also warms up
+        for (int n = 0; n < 5 && status == ORR_OK; n++) status = run_job(&j, &times[n], error);
+        if (status == ORR_OK)
+            seconds[part] =
+                orr_spread_of(times, 5).median / (double)(j.work.tiles * ORR_TILE_BYTES);
+    }
+    cuda->close(j.session);
+    return status;
+}

@@ -173,6 +173,38 @@ static orr_status add_stages(suite *s, const run *r, const char *verb, uint64_t 
     return status;
 }
 
+// What the device's time is made of, from the rates of each part alone; the parts of different
+// pieces overlap in a job, so their sum may exceed the time that the device is busy.
+static orr_status add_device_parts(suite *s, const run *r, const char *verb, uint64_t bytes,
+                                   orr_error *error) {
+    static const char *const names[ORR_PARTS] = {"copy in", "kernel", "copy out"};
+    static const orr_tile_op ops[] = {[ORR_VERB_ENCRYPT] = ORR_TILE_ENCRYPT,
+                                      [ORR_VERB_DECRYPT] = ORR_TILE_DECRYPT,
+                                      [ORR_VERB_VERIFY] = ORR_TILE_DECRYPT,
+                                      [ORR_VERB_REENCRYPT] = ORR_TILE_REENCRYPT};
+    double seconds[ORR_PARTS];
+    orr_error reason = {0};
+    orr_status status = orr_bench_device_parts(s->bench, ops[r->verb], seconds, &reason);
+    if (status == ORR_UNSUPPORTED) {
+        orr_bench_find(s->bench, "%s: copies and kernel are not told apart: %.200s", verb,
+                       reason.text);
+        return ORR_OK;
+    }
+    if (status != ORR_OK) return orr_fail(error, status, "%s", reason.text);
+    for (int n = 0; n < ORR_PARTS && status == ORR_OK; n++) {
+        double each = seconds[n] * (double)bytes;
+        orr_bench_result result = {.bytes = bytes};
+        snprintf(result.group, sizeof result.group, "device in %s", verb);
+        snprintf(result.name, sizeof result.name, "%s", names[n]);
+        snprintf(result.device, sizeof result.device, "cuda");
+        snprintf(result.note, sizeof result.note, "from the rate of this part alone");
+        result.seconds = (orr_spread){each, each, each, each, each, 5};
+        result.share = each * (r->runs - 1) / r->wall;
+        status = orr_bench_add_result(s->bench, &result, error);
+    }
+    return status;
+}
+
 static void say_what_binds(suite *s, const run *r, const char *verb) {
     double cores = orr_machine_cores(), threads = orr_bench_threads(s->bench), host = 0, own = 0;
     double processor = r->processor / (r->wall * (cores < threads && !s->on_cpu ? threads : cores));
@@ -238,6 +270,8 @@ static orr_status file_to_file(suite *s, uint64_t bytes, orr_error *error) {
                                s->on_cpu ? "cpu" : "cuda", orr_bench_threads(bench), error);
     for (size_t n = 0; n < VERBS && status == ORR_OK; n++) {
         status = add_stages(s, &runs[n], verbs[n].name, bytes, error);
+        if (status == ORR_OK && !s->on_cpu)
+            status = add_device_parts(s, &runs[n], verbs[n].name, bytes, error);
         say_what_binds(s, &runs[n], verbs[n].name);
     }
     orr_measure_free(items, VERBS);

@@ -15,6 +15,12 @@ orr_status orr_bench_gan(orr_bench *bench, orr_error *error);
 // Parts of the cipher suite on a CUDA device; without one they add a finding that says why.
 orr_status orr_bench_on_device(orr_bench *bench, orr_error *error);
 
+// Seconds that a device takes for each byte of a batch: copy in, kernel (as production runs it),
+// copy out, each alone; medians of five. ORR_UNSUPPORTED when no device can be measured.
+enum { ORR_PART_COPY_IN, ORR_PART_KERNEL, ORR_PART_COPY_OUT, ORR_PARTS };
+orr_status orr_bench_device_parts(orr_bench *bench, orr_tile_op op, double seconds[ORR_PARTS],
+                                  orr_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,6 +62,18 @@ TEST_F(CudaBench, MeasuresKernelsCopiesAndStages) {
     EXPECT_NE(nullptr, std::strstr(bench->conditions.driver, "CUDA 13.0"));
 }
 
+TEST_F(CudaBench, PartsOfTheDevicesTime) {
+    for (orr_tile_op op : {ORR_TILE_ENCRYPT, ORR_TILE_DECRYPT, ORR_TILE_REENCRYPT}) {
+        double seconds[ORR_PARTS] = {};
+        ASSERT_EQ(ORR_OK, orr_bench_device_parts(bench.get(), op, seconds, &error)) << error.text;
+        for (double part : seconds) EXPECT_GT(part, 0);
+    }
+    bench->options.device = "cpu";
+    double seconds[ORR_PARTS];
+    EXPECT_EQ(ORR_UNSUPPORTED,
+              orr_bench_device_parts(bench.get(), ORR_TILE_ENCRYPT, seconds, &error));
+}
+
 TEST_F(CudaBench, OneFlippedBitEndsTheRun) {
     for (unsigned skip : {0u, 1u}) { // the first checked kernel, and the first without a check
         shim::next_fault = {true, 0, 5 + skip, 3, 1u << 7};
