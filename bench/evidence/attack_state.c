@@ -18,10 +18,30 @@ typedef struct state_pool {
 } state_pool;
 
 static int fits_all(const orr_state_search *search, uint64_t state) {
-    for (size_t n = 0; n < search->word_count; n++) {
-        if (orr_map_word(state) != search->words[n]) return 0;
-        state = orr_map_step(state, search->k2);
+    for (size_t set = 0; set < search->set_count; set++) {
+        const uint32_t *words = search->words + set * search->word_count;
+        uint64_t u = state;
+        size_t n = 0;
+        for (; n < search->word_count && orr_map_word(u) == words[n]; n++)
+            u = orr_map_step(u, search->k2);
+        if (n == search->word_count) return 1;
     }
+    return 0;
+}
+
+// The different second words of the guesses, filled up to four with the first; returns 0 when there
+// are more.
+static int second_words(const orr_state_search *search, uint32_t second[4]) {
+    size_t count = 0;
+    for (size_t set = 0; set < search->set_count; set++) {
+        uint32_t word = search->words[set * search->word_count + 1];
+        size_t n = 0;
+        while (n < count && second[n] != word) n++;
+        if (n < count) continue;
+        if (count == 4) return 0;
+        second[count++] = word;
+    }
+    for (; count < 4; count++) second[count] = second[0];
     return 1;
 }
 
@@ -32,10 +52,13 @@ static orr_status search_top(void *context, size_t index, orr_error *error) {
     unsigned free_bits = TOP_BITS - search->known_bits;
     uint64_t top = (uint64_t)search->known_top << free_bits | index;
     uint64_t base = top << (STATE_BITS - TOP_BITS) | (uint64_t)search->words[0] << LOW_BITS;
-    uint32_t second = search->words[1], k2 = search->k2;
-    (void)error;
+    uint32_t second[4], k2 = search->k2;
+    if (!second_words(search, second))
+        return orr_fail(error, ORR_INTERNAL, "more than four second words");
     for (uint64_t low = 0; low < 1u << LOW_BITS; low++) {
-        if (orr_map_word(orr_map_step(base | low, k2)) != second) continue;
+        uint32_t word = orr_map_word(orr_map_step(base | low, k2));
+        if ((word != second[0]) & (word != second[1]) & (word != second[2]) & (word != second[3]))
+            continue;
         int all = fits_all(search, base | low);
         pthread_mutex_lock(&pool->lock);
         pool->result->two_word_hits++;

@@ -11,12 +11,16 @@
 extern "C" {
 #endif
 
-#define ORR_STATE_CANDIDATES 16
+#define ORR_STATE_CANDIDATES 4096 // small states have many neighbours with the same square
+#define ORR_STATE_SETS 8
 
 typedef struct orr_state_search {
     uint32_t k2;
-    const uint32_t *words; // consecutive output words of one lane; the first two are searched with,
-    size_t word_count;     // the others (at least one) tell true states from chance hits
+    // Consecutive output words of one lane, word_count (at least 3) for each of set_count (1 to
+    // ORR_STATE_SETS) guesses; all guesses have the same first word. The first two words are
+    // searched with, the others tell true states from chance hits.
+    const uint32_t *words;
+    size_t word_count, set_count;
     // Of the 31 unknown bits of the state (a word shows bits 20..51 of 63) the upper `known_bits`
     // (0..11) are given in known_top, for a demonstration in less time; 0 searches all of them.
     unsigned known_bits;
@@ -26,7 +30,7 @@ typedef struct orr_state_search {
 
 typedef struct orr_state_result {
     uint64_t tried;                       // states
-    uint64_t two_word_hits;               // that fit the first two words
+    uint64_t two_word_hits;               // that fit the first two words of a guess
     uint64_t state[ORR_STATE_CANDIDATES]; // that fit all words, at the first word
     size_t count;
     double seconds; // wall clock

@@ -215,60 +215,53 @@ static orr_status decrypt_unseen(orr_evidence *e, victim *v, const orr_rule *rul
 
 // ---- the map's state, from K4 as the attack found it
 
-// Ways in which an equivalent key may show K4: its channels in another order, some of them
-// complemented (rule 37241 has these symmetries). Even orders with an even number of complements
-// first: only they have been seen.
-#define VIEWS 48
-typedef struct key_view {
-    unsigned channel[3], complement; // bit k: of true channel k
-} key_view;
+// An equivalent key may show K4 with its channels in another order and some of them complemented:
+// rule 37241 has these symmetries. A pass assumes which channel comes first and whether it is
+// complemented; the other two leave eight guesses.
+#define PASSES 6
 
-static void list_views(key_view views[VIEWS]) {
-    static const uint8_t order[6][3] = {{0, 1, 2}, {1, 2, 0}, {2, 0, 1},
-                                        {0, 2, 1}, {1, 0, 2}, {2, 1, 0}};
-    static const uint8_t mask[8] = {0, 3, 5, 6, 7, 4, 2, 1};
-    size_t count = 0;
-    for (int half = 0; half < 2; half++)
-        for (int n = 0; n < 6; n++)
-            for (int m = 0; m < 8; m++) {
-                if ((n < 3 && m < 4) != (half == 0)) continue;
-                views[count++] = (key_view){{order[n][0], order[n][1], order[n][2]}, mask[m]};
-            }
-}
-
-// The first words of K4's lane 0 (cell 0 of the tile: row by row, channel by channel).
-static void lane_words(const orr_attack_layout *layout, const uint8_t *k4, const key_view *view,
-                       uint32_t words[6]) {
-    size_t channel = (size_t)layout->shape.rows * layout->shape.columns;
+// The first words of K4's lane 0 (cell 0 of the tile: row by row, channel by channel) as the guess
+// `channel`, `complement` (bit k: of channel k) has them.
+static void lane_words(const orr_attack_layout *layout, const uint8_t *k4,
+                       const unsigned channel[3], unsigned complement, uint32_t words[6]) {
+    size_t plane = (size_t)layout->shape.rows * layout->shape.columns;
     for (int n = 0; n < 6; n++) {
-        const uint8_t *at =
-            k4 + view->channel[n % 3] * channel + (size_t)(n / 3) * layout->shape.columns;
+        const uint8_t *at = k4 + channel[n % 3] * plane + (size_t)(n / 3) * layout->shape.columns;
         words[n] =
             (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-        if (view->complement >> (n % 3) & 1) words[n] = ~words[n];
+        if (complement >> (n % 3) & 1) words[n] = ~words[n];
     }
 }
 
-// Searches view after view until one gives a state. Sums go to *total.
-static orr_status search_views(orr_evidence *e, const victim *v, const uint8_t *k4, uint64_t first,
-                               unsigned *tried, orr_state_result *total, orr_error *error) {
-    key_view views[VIEWS];
-    uint32_t words[6];
+static void pass_words(const orr_attack_layout *layout, const uint8_t *k4, unsigned pass,
+                       uint32_t words[ORR_STATE_SETS][6]) {
+    unsigned first = pass % 3, complement = pass / 3;
+    for (unsigned n = 0; n < ORR_STATE_SETS; n++) {
+        unsigned second = (first + 1 + (n >> 2)) % 3;
+        const unsigned channel[3] = {first, second, 3 - first - second};
+        lane_words(layout, k4, channel, complement | (n & 3) << 1, words[n]);
+    }
+}
+
+// Pass after pass until one gives a state. Sums go to *total.
+static orr_status search_passes(orr_evidence *e, const victim *v, const uint8_t *k4, uint64_t first,
+                                unsigned *passes, orr_state_result *total, orr_error *error) {
+    uint32_t words[ORR_STATE_SETS][6];
     orr_state_search search = {.k2 = ORR_MAP_K2_DEFAULT,
-                               .words = words,
+                               .words = words[0],
                                .word_count = 6,
+                               .set_count = ORR_STATE_SETS,
                                .threads = orr_evidence_threads(e)};
     if (e->options->quick) { // 7 of the 31 unknown bits are told
         search.known_bits = 7;
         search.known_top = (uint32_t)(first >> 56);
     }
-    list_views(views);
     memset(total, 0, sizeof *total);
-    for (*tried = 0; *tried < VIEWS && total->count == 0;) {
+    for (*passes = 0; *passes < PASSES && total->count == 0;) {
         orr_state_result one;
         orr_status status =
-            orr_evidence_step(e, error, "state of the map from two words, view %u", *tried + 1);
-        lane_words(&v->layout, k4, &views[(*tried)++], words);
+            orr_evidence_step(e, error, "state of the map from two words, pass %u", *passes + 1);
+        pass_words(&v->layout, k4, (*passes)++, words);
         if (status == ORR_OK) status = orr_attack_state(&search, &one, error);
         if (status != ORR_OK) return status;
         total->tried += one.tried;
@@ -287,20 +280,22 @@ static orr_status recover_state(orr_evidence *e, cJSON *section, const victim *v
     orr_state_result result;
     uint64_t origins[ORIGINS];
     char line[1024];
-    unsigned views = 0;
+    unsigned passes = 0;
     int found = 0;
     orr_status status = orr_subject_tile_key(v->key, 0, &truth);
     if (status != ORR_OK) return status;
     uint64_t first =
         orr_map_step(orr_lane_start(truth.state[3], 0, ORR_MAP_K2_DEFAULT), ORR_MAP_K2_DEFAULT);
-    status = search_views(e, v, k4, first, &views, &result, error);
+    status = search_passes(e, v, k4, first, &passes, &result, error);
     if (status != ORR_OK) return status;
-    size_t count = result.count
-                       ? orr_lane_origins(result.state[0], 0, ORR_MAP_K2_DEFAULT, origins, ORIGINS)
-                       : 0;
-    for (size_t n = 0; n < count; n++) found |= origins[n] == truth.state[3];
+    size_t count = 0;
+    for (size_t n = 0; n < result.count; n++) {
+        size_t more = orr_lane_origins(result.state[n], 0, ORR_MAP_K2_DEFAULT, origins, ORIGINS);
+        for (size_t m = 0; m < more; m++) found |= origins[m] == truth.state[3];
+        count += more;
+    }
     cJSON *object = cJSON_AddObjectToObject(section, "state");
-    cJSON_AddNumberToObject(object, "views_tried", views);
+    cJSON_AddNumberToObject(object, "passes", passes);
     cJSON_AddNumberToObject(object, "states_tried", (double)result.tried);
     cJSON_AddNumberToObject(object, "two_word_hits", (double)result.two_word_hits);
     cJSON_AddNumberToObject(object, "states", (double)result.count);
@@ -313,11 +308,11 @@ static orr_status recover_state(orr_evidence *e, cJSON *section, const victim *v
         line, sizeof line,
         "A word shows 32 of the state's 63 bits, so two words are enough to test all 2^31 values "
         "of the others. The attack above gives K4 up to the order of its channels and their "
-        "complements: %u of %d ways were tried, with %llu states in all%s, in %.1f seconds; %llu "
-        "fitted two words, %zu fitted six. K2 is odd, so the map can be run backwards: the "
-        "dropped steps and the lane mixer undone leave %zu initial states, the true 64-bit state "
-        "of K4 %s among them. One of them gives all 512 lanes.",
-        views, VIEWS, (unsigned long long)result.tried,
+        "complements, which takes up to %d passes: in %u of them %llu states were tried%s in "
+        "%.1f seconds; %llu fitted two words, %zu fitted six. K2 is odd, so the map can be run "
+        "backwards: the dropped steps and the lane mixer undone leave %zu initial states, the "
+        "true 64-bit state of K4 %s among them. One of them gives all 512 lanes.",
+        PASSES, passes, (unsigned long long)result.tried,
         e->options->quick ? " (7 bits were told, so 2^24 each: the full run searches all 2^31)"
                           : "",
         result.seconds, (unsigned long long)result.two_word_hits, result.count, count,

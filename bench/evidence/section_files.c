@@ -75,6 +75,7 @@ static orr_status known_words(orr_evidence *e, cJSON *section, orr_workshop *sho
     orr_state_search search = {.k2 = ORR_MAP_K2_DEFAULT,
                                .words = words,
                                .word_count = 6,
+                               .set_count = 1,
                                .known_bits = e->options->quick ? 7 : 0,
                                .threads = orr_evidence_threads(e)};
     if (status == ORR_OK) status = orr_attack_state(&search, &result, error);
