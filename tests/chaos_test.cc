@@ -47,6 +47,23 @@ TEST(Chaos, LyapunovExponents) {
     }
 }
 
+// The published map is not chaotic for every mu: a window of period 2, in both of its forms.
+TEST(Chaos, AWindowOfTheMap) {
+    const double mu = 0.828752;
+    EXPECT_LT(orr_chaos_lyapunov(ORR_CHAOS_DEC, mu, 10000), 0);
+    double x[4], p[4], u = 0.3, k = 2 * M_PI * std::exp(1 / mu);
+    orr_chaos_bifurcation(ORR_CHAOS_DEC, mu, mu, 1, 50000, 4, p, x);
+    EXPECT_NEAR(x[0], x[2], 1e-9);
+    EXPECT_GT(std::fabs(x[0] - x[1]), 1);
+    for (int i = 0; i < 50000; i++) { // the angle, in doubles
+        double v = std::fmod(k * u * u, 2);
+        u = v > 1 ? v - 1 : 1 - v;
+    }
+    double v = std::fmod(k * u * u, 2), next = v > 1 ? v - 1 : 1 - v;
+    EXPECT_NEAR(std::fabs(std::cos(M_PI * u) - std::cos(M_PI * next)), std::fabs(x[0] - x[1]),
+                1e-6);
+}
+
 // ln |f'| of each map against a difference quotient.
 TEST(Chaos, Slopes) {
     const double parameter[ORR_CHAOS_MAPS] = {0.3, 3.7, 2.5, 1.7, 5};

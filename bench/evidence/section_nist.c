@@ -176,6 +176,7 @@ static orr_status write_up(orr_evidence *e, cJSON *json, const tested *list, siz
     for (size_t n = 0; n < count; n++) {
         cJSON *run = orr_nist_json(&list[n].result, with_p_values);
         cJSON_DeleteItemFromObject(run, "seconds"); // the same seed gives the same report
+        cJSON_DeleteItemFromObject(run, "processor_seconds");
         cJSON_DeleteItemFromObject(run, "threads");
         cJSON_AddStringToObject(run, "subject", list[n].key);
         cJSON_AddItemToArray(runs, run);

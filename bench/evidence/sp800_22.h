@@ -181,7 +181,8 @@ typedef struct orr_nist_result {
     uint64_t unused_bits; // at the end of the input; 0 when it was not read to its end
     double alpha;
     orr_nist_constants constants;
-    double seconds; // wall clock
+    double seconds;           // wall clock
+    double processor_seconds; // of the whole process meanwhile, making the bits included
     unsigned threads;
     double *p; // sequences x ORR_NIST_COLUMNS, NAN where a test did not apply; owned
     orr_nist_column columns[ORR_NIST_COLUMNS];
@@ -212,11 +213,11 @@ void orr_nist_result_free(orr_nist_result *result);
 orr_status orr_nist_analyse(orr_nist_result *result, orr_error *error);
 
 // The result as JSON, owned by the caller; NULL when memory runs out. Schema:
-//   bits, sequences, unused_bits, alpha, constants ("corrected"|"as-printed"), seconds, threads,
-//   passed, applicable, tests: [{test, name, passed, columns, outside_band, not_uniform,
-//   joint_proportion, joint_uniformity, parts: [{label, sequences, passed, proportion, low, high,
-//   uniformity, kolmogorov, in_band, uniform, bins[10], p_values[sequences] (only when asked
-//   for)}]}]
+//   bits, sequences, unused_bits, alpha, constants ("corrected"|"as-printed"), seconds,
+//   processor_seconds, threads, passed, applicable, tests: [{test, name, passed, columns,
+//   outside_band, not_uniform, joint_proportion, joint_uniformity, parts: [{label, sequences,
+//   passed, proportion, low, high, uniformity, kolmogorov, in_band, uniform, bins[10],
+//   p_values[sequences] (only when asked for)}]}]
 // A P-value that does not exist is null.
 struct cJSON *orr_nist_json(const orr_nist_result *result, int with_p_values);
 
