@@ -1,7 +1,8 @@
 // cuDNN has an engine for every convolution of the DCGAN, on described devices: needs cuDNN and no
 // GPU. What the plans compute is checked on a GPU (gan_device_test.cc).
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
-#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -71,6 +72,8 @@ size_t build_all(const Device &device, const orr_gan_shape &shape, int64_t batch
                 << error.text;
             if (!plan) continue;
             EXPECT_NE(std::string(orr_plan_text(plan)).find("engine"), std::string::npos);
+            if (std::getenv("ORRERY_PLANS")) // for scripts/gan-cuda-record
+                std::printf("plan: %s, %zu bytes\n", orr_plan_text(plan), orr_plan_workspace(plan));
             most = std::max(most, orr_plan_workspace(plan));
             orr_plan_free(plan);
         }
@@ -80,7 +83,8 @@ size_t build_all(const Device &device, const orr_gan_shape &shape, int64_t batch
 TEST(GanPlan, EveryConvolutionOfThePublishedNetworkHasADeterministicEngine) {
     for (const char *name : devices) {
         Device device(name);
-        for (int64_t batch : {32, 64, 128, 256}) // and twice as many in the discriminator
+        if (std::getenv("ORRERY_PLANS")) std::printf("device: %s\n", name);
+        for (int64_t batch : {32, 64, 128, 256}) // the discriminator's are twice a step's
             for (orr_plan_math math : {ORR_PLAN_FLOAT32, ORR_PLAN_TF32, ORR_PLAN_BF16}) {
                 size_t workspace = build_all(device, orr_gan_default_shape(), batch, math);
                 EXPECT_LE(workspace, size_t{64} << 20);
