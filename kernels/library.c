@@ -39,7 +39,7 @@ void *orr_library_find(const char *file, const char *entry, const char *what, or
         if (access(path, R_OK) == 0) return orr_library_load(path, entry, error);
     }
     orr_fail(error, ORR_UNSUPPORTED,
-             "this build has no %s (%s is not in %s): build where nvcc is found", what, file,
-             program);
+             "this build has no %s (%s is not beside the program): build where nvcc is found", what,
+             file);
     return NULL;
 }
