@@ -81,7 +81,7 @@ static const chart loss_chart = {"Losses",
 static const chart watch_chart = {
     "What the discriminator says",
     "Mean probability that an image is real, over epochs",
-    "probability",
+    "mean probability",
     0,
     2,
     {{"of training images", STEP(d_real)}, {"of generated images", STEP(d_fake_before)}}};
@@ -122,7 +122,7 @@ static orr_status draw(const orr_history *h, const chart *what, orr_sink *sink, 
     orr_plot plot = {.title = what->title,
                      .description = what->description,
                      .x = {.label = "epochs"},
-                     .y = {.label = what->title, .unit = what->unit},
+                     .y = {.label = what->unit},
                      .series = series,
                      .count = what->count};
     if (!status)
