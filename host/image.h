@@ -48,6 +48,9 @@ void orr_image_free(orr_image *image); // wipes tag values
 orr_volume_shape orr_page_shape(const orr_image_page *page);
 // Bytes of that volume; 0 when it overflows or a side does not fit a TIFF.
 uint64_t orr_page_bytes(const orr_image_page *page);
+// Memory that one page needs at most while it is enciphered in place: the volume, the cipher's
+// scratch (kernels/volume.h), two strips or tiles; UINT64_MAX when that overflows.
+uint64_t orr_page_memory(const orr_image_page *page);
 // First element of a tag as a number; 0 when the tag is missing or not an unsigned integer.
 int orr_page_tag_number(const orr_image_page *page, unsigned id, unsigned element, uint64_t *value);
 // The meaning of sample n >= the colours: ExtraSamples as far as it is valid, else 0.

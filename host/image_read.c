@@ -207,15 +207,21 @@ static uint64_t chunk_stride(const orr_image_page *page) {
     return (uint64_t)page->chunk_columns * chunk_samples(page) * (page->bits / 8u);
 }
 
-static orr_status check_memory(const orr_image_source *source, uint32_t index, orr_error *error) {
-    const orr_image_page *page = &source->image.pages[index];
+uint64_t orr_page_memory(const orr_image_page *page) {
     uint64_t bytes = orr_page_bytes(page), chunk = 0;
     uint64_t sides = (uint64_t)page->width * 2 + page->height + page->samples;
-    uint64_t limit = source->memory_limit;
     // Volume, its copy, K4 (one channel at most as long), ranks and sorting, two chunks of pixels.
     uint64_t need = 3 * bytes + 48 * sides;
     if (__builtin_mul_overflow(chunk_stride(page), (uint64_t)chunk_rows(page), &chunk) ||
-        chunk > SIZE_MAX / 4 || need + 2 * chunk > limit)
+        chunk > SIZE_MAX / 4 || bytes > UINT64_MAX / 8)
+        return UINT64_MAX;
+    return need + 2 * chunk;
+}
+
+static orr_status check_memory(const orr_image_source *source, uint32_t index, orr_error *error) {
+    const orr_image_page *page = &source->image.pages[index];
+    uint64_t limit = source->memory_limit;
+    if (orr_page_memory(page) > limit)
         return orr_image_refuse(
             source->name, error,
             "page %u is %u x %u x %u samples of %u bits and needs more memory than "

@@ -85,7 +85,7 @@ struct orr_job {
     unsigned seen;          // bit n: a file failed with status n
     int single;             // one input, a regular file: its own exit status counts
     atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
-    uint64_t paper_memory;  // limit for one image of the paper profile
+    uint64_t paper_memory;  // of one worker, for images of the paper profile in flight
 };
 
 // Marks a file failed; the first failure stays. Full disks and failed devices end the job.

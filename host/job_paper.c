@@ -1,5 +1,6 @@
-// The paper profile inside a job: one whole image file at a time on one worker (host/paper.h does
-// the work).
+// The paper profile inside a job: whole image files, one at a time on each worker (host/paper.h
+// does the work). A worker reads and writes; the job's backend enciphers the pages, several at
+// once.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,11 @@
 #include "host/job_internal.h"
 #include "host/paper.h"
 
+// Each worker has its share of the job's memory.
+static orr_paper_means means_of(const orr_job_file *file) {
+    return (orr_paper_means){file->job->options->backend, file->job->paper_memory};
+}
+
 static void request_init(const orr_job_file *file, orr_metadata *metadata,
                          orr_paper_request *request) {
     *request = (orr_paper_request){.name = file->source,
@@ -19,7 +25,7 @@ static void request_init(const orr_job_file *file, orr_metadata *metadata,
                                    .slot = &file->slot,
                                    .file_id = file->header.file_id,
                                    .metadata = metadata,
-                                   .memory_limit = file->job->paper_memory};
+                                   .means = means_of(file)};
 }
 
 static orr_status commit(orr_job_file *file, orr_error *error) {
@@ -73,18 +79,21 @@ void orr_paper_encrypt_whole(orr_job_file *file) {
 }
 
 void orr_paper_decrypt_whole(orr_job_file *file) {
+    const orr_paper_means means = means_of(file);
     orr_error error = {0};
     if (stopped(file)) return;
     orr_status status = file->target ? orr_file_output(file, 0, &error) : ORR_OK;
     if (status == ORR_OK)
-        status = orr_paper_decrypt(file->container, &file->from->secret, file->metadata, file->fd,
-                                   file->target ? file->output.fd : -1, file->source, &error);
+        status =
+            orr_paper_decrypt(file->container, &file->from->secret, file->metadata, &means,
+                              file->fd, file->target ? file->output.fd : -1, file->source, &error);
     if (status == ORR_OK && file->target) status = orr_file_restore_commit(file, &error);
     finish(file, status, &error);
 }
 
 // The restored image passes through anonymous memory, never through a file.
 void orr_paper_reencrypt_whole(orr_job_file *file) {
+    const orr_paper_means means = means_of(file);
     orr_paper_request request;
     orr_error error = {0};
     orr_metadata *metadata = malloc(sizeof *metadata);
@@ -97,8 +106,8 @@ void orr_paper_reencrypt_whole(orr_job_file *file) {
                             ? ORR_OK
                             : orr_fail(&error, ORR_INTERNAL, "%s: out of memory", file->source);
     if (status == ORR_OK)
-        status = orr_paper_decrypt(file->container, &file->from->secret, file->metadata, file->fd,
-                                   memory, file->source, &error);
+        status = orr_paper_decrypt(file->container, &file->from->secret, file->metadata, &means,
+                                   file->fd, memory, file->source, &error);
     if (status == ORR_OK) status = orr_file_output(file, 0, &error);
     if (status == ORR_OK) {
         *metadata = *file->metadata;

@@ -11,10 +11,12 @@
 #include "host/bytes.h"
 #include "host/image.h"
 #include "host/paper_layout.h"
+#include "host/paper_pages.h"
 
 // Page 0 takes the file's planet secret itself as the published SHA-512 value; page p >= 1 takes
 // SHA-512(planet_secret || be64(p)).
-static orr_status page_key(const orr_file_secret *secret, uint32_t page, orr_volume_key *key) {
+static orr_status page_key(const orr_file_secret *secret, uint32_t page, orr_volume_key *key,
+                           const char *name, orr_error *error) {
     uint8_t hash[64], number[8];
     memcpy(hash, secret->planet_secret, sizeof hash);
     orr_status status = ORR_OK;
@@ -24,18 +26,13 @@ static orr_status page_key(const orr_file_secret *secret, uint32_t page, orr_vol
     }
     if (!status) orr_volume_key_from_hash(key, hash);
     orr_wipe(hash, sizeof hash);
-    return status;
+    return status ? orr_fail(error, ORR_INTERNAL, "%s: SHA-512 failed", name) : ORR_OK;
 }
 
 static void digest_end(const XXH3_state_t *state, uint8_t digest[ORR_DIGEST_BYTES]) {
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
     memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
-}
-
-static void free_wiped(void *memory, uint64_t bytes) {
-    if (memory) orr_wipe(memory, (size_t)bytes);
-    free(memory);
 }
 
 // ---- pixels of the cipher image, strip by strip
@@ -71,35 +68,56 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
 
 // ---- encrypt
 
+typedef struct encrypt_job {
+    const orr_paper_request *request;
+    orr_image_source *source;
+    const orr_paper_layout *layout;
+    XXH3_state_t *state;
+    int fd;
+} encrypt_job;
+
+static orr_status encrypt_key(void *context, uint32_t page, orr_volume_key *key, orr_error *error) {
+    const encrypt_job *job = context;
+    return page_key(job->request->secret, page, key, job->request->name, error);
+}
+
+static orr_status encrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
+    const encrypt_job *job = context;
+    orr_status status = orr_image_read_page(job->source, page, volume, error);
+    if (status == ORR_OK)
+        XXH3_128bits_update(job->state, volume,
+                            orr_page_bytes(&orr_image_of(job->source)->pages[page]));
+    return status;
+}
+
+static orr_status encrypt_store(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
+    const encrypt_job *job = context;
+    const strip_io io = {job->fd, job->request->name, error};
+    return move_page(&io, &orr_image_of(job->source)->pages[page], job->layout->page_offset[page],
+                     volume, 1);
+}
+
 static orr_status encrypt_pages(const orr_paper_request *request, orr_image_source *source,
                                 const orr_paper_layout *layout, int target_fd, orr_error *error) {
-    const orr_image *image = orr_image_of(source);
-    const strip_io io = {target_fd, request->name, error};
-    XXH3_state_t *state = XXH3_createState();
+    encrypt_job job = {request, source, layout, XXH3_createState(), target_fd};
     orr_cipher cipher;
+    const orr_paper_pages pages = {.op = ORR_VOLUME_ENCRYPT,
+                                   .image = orr_image_of(source),
+                                   .cipher = &cipher,
+                                   .means = &request->means,
+                                   .name = request->name,
+                                   .context = &job,
+                                   .key = encrypt_key,
+                                   .load = encrypt_load,
+                                   .store = encrypt_store};
     orr_status status = orr_cipher_init(&cipher, request->rule, request->k2, error);
-    if (!state)
-        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
-    else
-        XXH3_128bits_reset(state);
-    for (uint32_t n = 0; !status && n < image->page_count; n++) {
-        const orr_image_page *page = &image->pages[n];
-        uint64_t bytes = orr_page_bytes(page);
-        orr_volume_key key;
-        uint8_t *volume = malloc(bytes);
-        if (!volume) status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
-        if (!status) status = orr_image_read_page(source, n, volume, error);
-        if (!status) XXH3_128bits_update(state, volume, bytes);
-        if (!status && page_key(request->secret, n, &key))
-            status = orr_fail(error, ORR_INTERNAL, "%s: SHA-512 failed", request->name);
-        if (!status)
-            status = orr_volume_encrypt(&cipher, &key, orr_page_shape(page), volume, error);
-        if (!status) status = move_page(&io, page, layout->page_offset[n], volume, 1);
-        orr_wipe(&key, sizeof key);
-        free_wiped(volume, bytes);
+    if (!job.state) status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
+    if (!status) {
+        XXH3_128bits_reset(job.state);
+        status = orr_paper_pages_run(&pages, error);
     }
-    if (!status) digest_end(state, request->metadata->digest);
-    XXH3_freeState(state);
+    if (!status) digest_end(job.state, request->metadata->digest);
+    XXH3_freeState(job.state);
     return status;
 }
 
@@ -142,7 +160,7 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     orr_image_source *source = NULL;
     orr_paper_layout layout = {0};
     orr_status status =
-        orr_image_open(&source, source_fd, request->name, request->memory_limit, error);
+        orr_image_open(&source, source_fd, request->name, request->means.memory, error);
     if (status) return status;
     const orr_image *image = orr_image_of(source);
     status = orr_image_record_encode(image, request->name, &metadata->paper,
@@ -218,59 +236,71 @@ typedef struct decrypt_job {
     const orr_file_secret *secret;
     const orr_image *image;
     const orr_paper_layout *layout;
+    const orr_paper_means *means;
     orr_image_writer *writer; // NULL: verify only
+    XXH3_state_t *state;
     int fd;
     const char *name;
-    orr_error *error;
 } decrypt_job;
 
-static orr_status decrypt_page(const decrypt_job *job, const orr_cipher *cipher, uint32_t index,
-                               XXH3_state_t *state) {
-    const orr_image_page *page = &job->image->pages[index];
-    const strip_io io = {job->fd, job->name, job->error};
-    uint64_t bytes = orr_page_bytes(page);
-    orr_volume_key key;
-    uint8_t *volume = malloc(bytes);
-    if (!volume) return orr_fail(job->error, ORR_INTERNAL, "%s: out of memory", job->name);
-    orr_status status = move_page(&io, page, job->layout->page_offset[index], volume, 0);
-    if (!status && page_key(job->secret, index, &key))
-        status = orr_fail(job->error, ORR_INTERNAL, "%s: SHA-512 failed", job->name);
-    if (!status)
-        status = orr_volume_decrypt(cipher, &key, orr_page_shape(page), volume, job->error);
-    if (!status) XXH3_128bits_update(state, volume, bytes);
-    if (!status && job->writer)
-        status = orr_image_write_page(job->writer, index, volume, job->error);
-    orr_wipe(&key, sizeof key);
-    free_wiped(volume, bytes);
-    return status;
+static orr_status decrypt_key(void *context, uint32_t page, orr_volume_key *key, orr_error *error) {
+    const decrypt_job *job = context;
+    return page_key(job->secret, page, key, job->name, error);
 }
 
-static orr_status decrypt_pages(const decrypt_job *job, const uint8_t expected[ORR_DIGEST_BYTES]) {
+static orr_status decrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
+    const decrypt_job *job = context;
+    const strip_io io = {job->fd, job->name, error};
+    return move_page(&io, &job->image->pages[page], job->layout->page_offset[page], volume, 0);
+}
+
+static orr_status decrypt_store(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
+    const decrypt_job *job = context;
+    XXH3_128bits_update(job->state, volume, orr_page_bytes(&job->image->pages[page]));
+    return job->writer ? orr_image_write_page(job->writer, page, volume, error) : ORR_OK;
+}
+
+static orr_status decrypt_pages(decrypt_job *job, const uint8_t expected[ORR_DIGEST_BYTES],
+                                orr_error *error) {
     uint8_t digest[ORR_DIGEST_BYTES];
     const orr_header *header = &job->container->header;
     orr_cipher cipher;
-    orr_status status = orr_cipher_init(&cipher, header->rule, header->k2, job->error);
+    const orr_paper_pages pages = {.op = ORR_VOLUME_DECRYPT,
+                                   .image = job->image,
+                                   .cipher = &cipher,
+                                   .means = job->means,
+                                   .name = job->name,
+                                   .context = job,
+                                   .key = decrypt_key,
+                                   .load = decrypt_load,
+                                   .store = decrypt_store};
+    orr_status status = orr_cipher_init(&cipher, header->rule, header->k2, error);
     if (status) return status;
-    XXH3_state_t *state = XXH3_createState();
-    if (!state) return orr_fail(job->error, ORR_INTERNAL, "%s: out of memory", job->name);
-    XXH3_128bits_reset(state);
-    for (uint32_t n = 0; !status && n < job->image->page_count; n++)
-        status = decrypt_page(job, &cipher, n, state);
-    digest_end(state, digest);
-    XXH3_freeState(state);
+    job->state = XXH3_createState();
+    if (!job->state) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", job->name);
+    XXH3_128bits_reset(job->state);
+    status = orr_paper_pages_run(&pages, error);
+    digest_end(job->state, digest);
+    XXH3_freeState(job->state);
     if (status) return status;
     if (memcmp(digest, expected, sizeof digest) != 0)
-        return altered(job->name, job->error,
-                       "the pixels do not have the sealed digest: the image");
-    return job->writer ? orr_image_writer_finish(job->writer, job->error) : ORR_OK;
+        return altered(job->name, error, "the pixels do not have the sealed digest: the image");
+    return job->writer ? orr_image_writer_finish(job->writer, error) : ORR_OK;
 }
 
 orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secret *secret,
-                             const orr_metadata *metadata, int source_fd, int target_fd,
-                             const char *name, orr_error *error) {
+                             const orr_metadata *metadata, const orr_paper_means *means,
+                             int source_fd, int target_fd, const char *name, orr_error *error) {
     orr_image image = {0};
     orr_paper_layout layout = {0};
-    decrypt_job job = {container, secret, &image, &layout, NULL, source_fd, name, error};
+    static const orr_paper_means alone = {NULL, 0};
+    decrypt_job job = {.container = container,
+                       .secret = secret,
+                       .image = &image,
+                       .layout = &layout,
+                       .means = means ? means : &alone,
+                       .fd = source_fd,
+                       .name = name};
     orr_status status =
         orr_image_record_decode(&image, metadata->paper, metadata->paper_length, name, error);
     if (!status) status = check_sizes(&container->header, &image, name, error);
@@ -280,7 +310,7 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
     if (!status) status = check_layout(container, &layout, &image, source_fd, name, error);
     if (!status && target_fd >= 0)
         status = orr_image_writer_open(&job.writer, target_fd, &image, name, error);
-    if (!status) status = decrypt_pages(&job, metadata->digest);
+    if (!status) status = decrypt_pages(&job, metadata->digest, error);
     orr_image_writer_free(job.writer);
     orr_paper_layout_free(&layout);
     orr_image_free(&image);

@@ -4,11 +4,17 @@
 #define ORRERY_HOST_PAPER_H
 
 #include "host/format.h"
-#include "kernels/volume.h"
+#include "kernels/backend.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// What the cipher may use for one file.
+typedef struct orr_paper_means {
+    orr_backend *backend; // NULL: the calling thread does all work
+    uint64_t memory;      // bytes for the pages in flight; one page may always be
+} orr_paper_means;
 
 // What a writer needs to know about one new file besides the pixels.
 typedef struct orr_paper_request {
@@ -20,7 +26,7 @@ typedef struct orr_paper_request {
     const uint8_t *file_id; // 32 bytes
     orr_metadata *metadata; // path, size, mtime, mode, timestamp, sha256 set by the caller; digest
                             // and record 8 are filled in here
-    uint64_t memory_limit;  // refuse an image that needs more
+    orr_paper_means means;  // an image that needs more than its memory is refused
 } orr_paper_request;
 
 // Reads the TIFF at source_fd (any organisation and codec libtiff decodes; 8- and 16-bit integer
@@ -32,11 +38,12 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
                              orr_error *error);
 
 // container and keys come from orr_container_read/unlock, metadata from orr_container_metadata.
-// Checks the IFDs and the pixel digest. target_fd < 0: verify only. Writes a TIFF with the original
-// pixels and tags. ORR_AUTH when IFDs, length or pixel digest differ.
+// `means` may be NULL: the calling thread, one page at a time. Checks the IFDs and the pixel
+// digest. target_fd < 0: verify only. Writes a TIFF with the original pixels and tags. ORR_AUTH
+// when IFDs, length or pixel digest differ.
 orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secret *secret,
-                             const orr_metadata *metadata, int source_fd, int target_fd,
-                             const char *name, orr_error *error);
+                             const orr_metadata *metadata, const orr_paper_means *means,
+                             int source_fd, int target_fd, const char *name, orr_error *error);
 
 #ifdef __cplusplus
 }

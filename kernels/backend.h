@@ -101,8 +101,8 @@ struct orr_backend {
     const orr_backend_api *api;
 };
 
-// A volume on a backend, or, where the backend does not take it, on the calling thread in
-// orr_volume_wait(). orr_volume_wait() must be called once for each successful
+// A volume on a backend, or, where the backend (NULL: none) does not take it, on the calling thread
+// in orr_volume_wait(). orr_volume_wait() must be called once for each successful
 // orr_volume_submit(), in any order. ORR_UNSUPPORTED only for a bad shape, ORR_INTERNAL when memory
 // runs out or the backend fails, ORR_SELF_TEST when a device failed the check of its own work.
 orr_status orr_volume_submit(orr_backend *backend, orr_volume_task *task, orr_error *error);

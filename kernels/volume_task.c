@@ -38,7 +38,7 @@ orr_status orr_volume_submit(orr_backend *backend, orr_volume_task *task, orr_er
     size_t bytes;
     task->ticket = NULL; // stays so when the calling thread is to do it
     orr_status status = orr_volume_task_check(task, &bytes, error);
-    if (status != ORR_OK || !backend->api->volume_submit) return status;
+    if (status != ORR_OK || !backend || !backend->api->volume_submit) return status;
     if (backend->api->volume_submit(backend, task, &failure) == ORR_OK) return ORR_OK;
     return keep(&failure, error) == ORR_UNSUPPORTED ? ORR_OK : failure.status;
 }

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "tests/support/job_fixture.h"
+#include "tests/support/small_tiffs.h"
 
 #ifndef ORRERY_TEST_HOOKS
 #error "built against the wrong library"
@@ -130,6 +131,31 @@ TEST_F(Determinism, Reencryption) {
         EXPECT_TRUE(read_file(directory / "back/in" / fs::relative(path, directory / "in")) ==
                     read_file(path))
             << path;
+}
+
+// Images of the paper profile: pages and files in flight, at any memory, give the same files.
+TEST_F(Determinism, PaperProfile) {
+    std::vector<fs::path> tiffs = write_small_tiffs(directory / "tiffs");
+    auto paper = [&](unsigned jobs, uint64_t mem, orr_backend *other) {
+        return encrypted(
+            [&](auto &o) {
+                o.profile = ORR_PROFILE_PAPER;
+                o.jobs = jobs;
+                o.mem = mem;
+            },
+            other, tiffs);
+    };
+    Digests expected = paper(1, 64 << 20, nullptr);
+    ASSERT_EQ(expected.size(), tiffs.size());
+    for (unsigned threads : {1u, 5u}) {
+        orr_backend *other;
+        ASSERT_EQ(orr_cpu_backend_open(threads, ORR_SIMD_BEST, &other, nullptr), ORR_OK);
+        EXPECT_EQ(paper(1, 64 << 20, other), expected);
+        EXPECT_EQ(paper(4, 64 << 20, other), expected);
+        EXPECT_EQ(paper(1, 256 << 10, other), expected) << "one or two pages at a time";
+        EXPECT_EQ(paper(3, 0, other), expected);
+        other->api->close(other);
+    }
 }
 
 } // namespace

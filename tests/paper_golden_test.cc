@@ -90,7 +90,7 @@ TEST(PaperGolden, EncryptsToTheSameBytes) {
     memcpy(metadata.sha256, recorded.sha256, 32);
 
     orr_paper_request request = {"golden", 37241,          2825054457u, &secret,
-                                 &slot,    file_id.data(), &metadata,   64u << 20};
+                                 &slot,    file_id.data(), &metadata,   {nullptr, 64u << 20}};
     ASSERT_EQ(orr_paper_encrypt(&request, in.fd, out.fd, &error), ORR_OK) << error.text;
     EXPECT_EQ(hex(metadata.paper, metadata.paper_length),
               hex(recorded.paper, recorded.paper_length));
@@ -99,9 +99,9 @@ TEST(PaperGolden, EncryptsToTheSameBytes) {
 
     // And back: the same pixels and tags make the same page table.
     MemoryFile back, again;
-    ASSERT_EQ(
-        orr_paper_decrypt(&container, &opened, &recorded, reference.fd, back.fd, "golden", &error),
-        ORR_OK)
+    ASSERT_EQ(orr_paper_decrypt(&container, &opened, &recorded, nullptr, reference.fd, back.fd,
+                                "golden", &error),
+              ORR_OK)
         << error.text;
     orr_metadata_free(&metadata);
     metadata = recorded;

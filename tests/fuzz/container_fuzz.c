@@ -127,8 +127,9 @@ static void write_paper(int fd) {
     int source = fuzz_file(tiff, sizeof tiff);
     orr_slot slot = fuzz_slot(3);
     orr_metadata metadata = metadata_of(sizeof tiff, 0);
-    orr_paper_request request = {"base", ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &fuzz_secret,
-                                 &slot,  fuzz_file_id,     &metadata,          MAX_FILE * 64};
+    orr_paper_request request = {
+        "base", ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &fuzz_secret,
+        &slot,  fuzz_file_id,     &metadata,          {NULL, MAX_FILE * 64}};
     fuzz_check_ok(orr_paper_encrypt(&request, source, fd, &error), &error, "a small TIFF is taken");
     orr_metadata_free(&metadata);
     close(source);
@@ -200,7 +201,8 @@ static orr_status read_whole(int fd, uint64_t length) {
     fuzz_check(orr_path_is_safe(metadata.path, metadata.path_length), "a sealed path is safe");
     if (container.header.profile == ORR_PROFILE_PAPER) {
         int target = fuzz_file("", 0);
-        status = orr_paper_decrypt(&container, &secret, &metadata, fd, target, "file", &error);
+        status =
+            orr_paper_decrypt(&container, &secret, &metadata, NULL, fd, target, "file", &error);
         close(target);
     } else {
         status = check_tiles(&container, fd, &secret, &keys, &metadata, &error);
