@@ -22,7 +22,9 @@ typedef struct orr_cuda_device {
 } orr_cuda_device;
 
 typedef struct orr_cuda_options {
-    size_t memory; // most bytes of device memory to use; 0: half of what is free, at most 256 MiB
+    // Most bytes of device memory to use; 0: half of what is free. Tiles take at most 130 MiB of
+    // it, volumes nothing until the first one comes, and then as much as they need.
+    size_t memory;
 } orr_cuda_options;
 
 // Number of CUDA devices. When it is 0, *reason (NULL allowed) says why in one sentence: no shared
@@ -34,8 +36,9 @@ orr_status orr_cuda_device_describe(unsigned device, orr_cuda_device *info, orr_
 
 // Opens a backend on one device; `options` may be NULL. *backend is closed with api->close.
 // ORR_UNSUPPORTED when there is no such device or it cannot run the kernels, ORR_INTERNAL when
-// memory runs out or a CUDA call fails. A batch whose tile fails the device's check of its own work
-// ends with ORR_SELF_TEST; after any failing CUDA call every batch ends with ORR_INTERNAL.
+// memory runs out or a CUDA call fails. A batch whose tile fails the device's check of its own
+// work, and a volume that does, ends with ORR_SELF_TEST; a volume too large for the memory that may
+// be used with ORR_UNSUPPORTED; after any failing CUDA call every batch ends with ORR_INTERNAL.
 orr_status orr_cuda_backend_open(unsigned device, const orr_cuda_options *options,
                                  orr_backend **backend, orr_error *error);
 

@@ -86,6 +86,16 @@ static void sequence_ranks(uint64_t part, uint32_t count, uint32_t k2, ranked *s
     for (uint32_t n = 0; n < count; n++) ranks[from[n].index] = n;
 }
 
+orr_status orr_volume_ranks(uint64_t part, uint32_t count, uint32_t k2, uint32_t *ranks,
+                            orr_error *error) {
+    ranked *scratch = calloc(count, 2 * sizeof *scratch);
+    if (!scratch) return orr_fail(error, ORR_INTERNAL, "out of memory for %u sorting keys", count);
+    sequence_ranks(part, count, k2, scratch, ranks);
+    OPENSSL_cleanse(scratch, 2 * sizeof *scratch * count);
+    free(scratch);
+    return ORR_OK;
+}
+
 // K4: the n-th key byte stands at the n-th position of the M x N grid in JPEG zigzag order (first
 // move to the right): even diagonals i + j run upward, odd ones downward.
 static void zigzag_bytes(uint64_t part, orr_volume_shape shape, uint32_t k2, uint8_t *out) {

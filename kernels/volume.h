@@ -40,6 +40,12 @@ orr_status orr_volume_encrypt(const orr_cipher *cipher, const orr_volume_key *ke
 orr_status orr_volume_decrypt(const orr_cipher *cipher, const orr_volume_key *key, orr_volume_shape shape,
                               uint8_t *data, orr_error *error);
 
+// Ranks (ascending, ties by index) of the `count` >= 1 elements of the sequence with initial value
+// `part` under map constant k2: ranks[n] is the place of element n. ORR_INTERNAL when memory runs
+// out.
+orr_status orr_volume_ranks(uint64_t part, uint32_t count, uint32_t k2, uint32_t *ranks,
+                            orr_error *error);
+
 // K2 for a map parameter mu: the odd integer nearest 4 pi e^(1/mu). ORR_UNSUPPORTED outside the
 // range that fits 32 bits and keeps the map chaotic (see docs/FORMAT.md).
 orr_status orr_map_constant(double mu, uint32_t *k2, orr_error *error);

@@ -13,6 +13,7 @@
 #include <cuda_runtime_api.h>
 #include <openssl/crypto.h>
 
+#include "kernels/cuda/backend_internal.h"
 #include "kernels/cuda/count.h"
 #include "kernels/cuda/tile.h"
 #include "kernels/cuda_loader.h"
@@ -46,12 +47,11 @@ typedef struct slot {
 
 typedef struct cuda_backend {
     orr_backend base;
-    int device;
-    char name[160];
-    size_t piece, memory;
+    orr_cuda_health health;
+    size_t piece, memory; // of a piece; on the device, in all
     slot slots[SLOTS];
-    unsigned turn;  // next slot
-    orr_error dead; // status ORR_OK until a CUDA call fails; guarded by the mutex
+    unsigned turn; // next slot
+    orr_cuda_volumes *volumes;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t work, finished;
@@ -61,17 +61,32 @@ typedef struct cuda_backend {
 
 // ---- errors -------------------------------------------------------------------------------------
 
-// ORR_OK, or the sentence for a failed CUDA call.
-static orr_status check(const cuda_backend *cuda, int code, const char *call, orr_error *error) {
+orr_status orr_cuda_check(const orr_cuda_health *health, int code, const char *call,
+                          orr_error *error) {
     if (code == 0) return ORR_OK;
-    return orr_fail(error, ORR_INTERNAL, "%s: %s failed: %s (%s)", cuda->name, call,
+    return orr_fail(error, ORR_INTERNAL, "%s: %s failed: %s (%s)", health->name, call,
                     cudaGetErrorString((cudaError_t)code), cudaGetErrorName((cudaError_t)code));
 }
 
-#define TRY(call)                                                       \
-    do {                                                                \
-        orr_status try_status = check(cuda, (int)(call), #call, error); \
-        if (try_status != ORR_OK) return try_status;                    \
+orr_status orr_cuda_alive(orr_cuda_health *health, orr_error *error) {
+    pthread_mutex_lock(&health->mutex);
+    orr_status status = health->dead.status;
+    if (status != ORR_OK && error) *error = health->dead;
+    pthread_mutex_unlock(&health->mutex);
+    return status;
+}
+
+void orr_cuda_bury(orr_cuda_health *health, const orr_error *error) {
+    pthread_mutex_lock(&health->mutex);
+    if (health->dead.status == ORR_OK) health->dead = *error;
+    pthread_mutex_unlock(&health->mutex);
+}
+
+// The sentence names the call; `cuda` and `error` must be in scope.
+#define TRY(call)                                                                         \
+    do {                                                                                  \
+        orr_status try_status = orr_cuda_check(&cuda->health, (int)(call), #call, error); \
+        if (try_status != ORR_OK) return try_status;                                      \
     } while (0)
 
 // ---- pieces -------------------------------------------------------------------------------------
@@ -163,10 +178,7 @@ static void finish_if_done(cuda_backend *cuda, job *item) {
 static void fail_job(cuda_backend *cuda, job *item, const orr_error *error, int dead) {
     if (item->error.status == ORR_OK) item->error = *error;
     item->next = item->batch->count;
-    if (!dead) return;
-    pthread_mutex_lock(&cuda->mutex);
-    if (cuda->dead.status == ORR_OK) cuda->dead = *error;
-    pthread_mutex_unlock(&cuda->mutex);
+    if (dead) orr_cuda_bury(&cuda->health, error);
 }
 
 // Waits for a slot's piece, looks at its flags, and wipes the staged keys.
@@ -175,7 +187,7 @@ static void retire(cuda_backend *cuda, slot *place) {
     orr_error error = {.status = ORR_OK};
     if (!item) return;
     int code = (int)cudaStreamSynchronize(place->stream);
-    if (check(cuda, code, "cudaStreamSynchronize", &error) != ORR_OK) {
+    if (orr_cuda_check(&cuda->health, code, "cudaStreamSynchronize", &error) != ORR_OK) {
         fail_job(cuda, item, &error, 1);
     } else if (item->error.status == ORR_OK) {
         for (size_t n = 0; n < place->count; n++) {
@@ -183,7 +195,7 @@ static void retire(cuda_backend *cuda, slot *place) {
             orr_fail(&error, ORR_SELF_TEST,
                      "%s: tile %zu of a batch of %zu failed the check of its own work on the "
                      "device: do not trust this device",
-                     cuda->name, place->first + n, item->batch->count);
+                     cuda->health.name, place->first + n, item->batch->count);
             fail_job(cuda, item, &error, 0);
             break;
         }
@@ -202,10 +214,7 @@ static void run_job(cuda_backend *cuda, job *item) {
         orr_error error = {.status = ORR_OK};
         size_t base, span;
         retire(cuda, place);
-        pthread_mutex_lock(&cuda->mutex);
-        error = cuda->dead;
-        pthread_mutex_unlock(&cuda->mutex);
-        if (error.status != ORR_OK) {
+        if (orr_cuda_alive(&cuda->health, &error) != ORR_OK) {
             fail_job(cuda, item, &error, 0);
             break;
         }
@@ -232,9 +241,11 @@ static slot *oldest(cuda_backend *cuda) {
 
 static void *work(void *argument) {
     cuda_backend *cuda = argument;
-    int code = (int)cudaSetDevice(cuda->device);
+    orr_error error;
+    int code = (int)cudaSetDevice(cuda->health.device);
+    if (orr_cuda_check(&cuda->health, code, "cudaSetDevice", &error) != ORR_OK)
+        orr_cuda_bury(&cuda->health, &error);
     pthread_mutex_lock(&cuda->mutex);
-    check(cuda, code, "cudaSetDevice", &cuda->dead);
     for (;;) {
         slot *place = oldest(cuda);
         if (!cuda->head && !place) {
@@ -268,10 +279,11 @@ static void *work(void *argument) {
 static void cuda_properties(const orr_backend *backend, orr_backend_properties *properties) {
     const cuda_backend *cuda = (const cuda_backend *)backend;
     memset(properties, 0, sizeof *properties);
-    snprintf(properties->name, sizeof properties->name, "%.127s", cuda->name);
+    snprintf(properties->name, sizeof properties->name, "%.127s", cuda->health.name);
     properties->threads = 1;
     properties->memory = cuda->memory;
     properties->depth = 3;
+    properties->volumes = ORR_CUDA_VOLUMES;
     properties->separate_output = 1;
 }
 
@@ -279,7 +291,7 @@ static void *cuda_alloc(orr_backend *backend, size_t bytes) {
     const cuda_backend *cuda = (const cuda_backend *)backend;
     void *memory = NULL;
     if (bytes == 0) bytes = 1;
-    if (cudaSetDevice(cuda->device) != cudaSuccess ||
+    if (cudaSetDevice(cuda->health.device) != cudaSuccess ||
         cudaHostAlloc(&memory, bytes, cudaHostAllocPortable) != cudaSuccess)
         return NULL;
     memset(memory, 0, bytes);
@@ -290,30 +302,35 @@ static void cuda_free(orr_backend *backend, void *memory, size_t bytes) {
     const cuda_backend *cuda = (const cuda_backend *)backend;
     if (!memory) return;
     OPENSSL_cleanse(memory, bytes);
-    (void)cudaSetDevice(cuda->device); // on a dead device both fail, and the memory goes with it
+    (void)cudaSetDevice(
+        cuda->health.device); // on a dead device both fail, and the memory goes with it
     (void)cudaFreeHost(memory);
+}
+
+static orr_status cuda_volume_submit(orr_backend *backend, orr_volume_task *task,
+                                     orr_error *error) {
+    return orr_cuda_volumes_submit(((cuda_backend *)backend)->volumes, task, error);
+}
+
+static orr_status cuda_volume_wait(orr_backend *backend, orr_volume_task *task, orr_error *error) {
+    return orr_cuda_volumes_wait(((cuda_backend *)backend)->volumes, task, error);
 }
 
 static orr_status cuda_submit(orr_backend *backend, orr_batch *batch, orr_error *error) {
     cuda_backend *cuda = (cuda_backend *)backend;
     orr_status status = orr_batch_check(batch, error);
+    if (status == ORR_OK) status = orr_cuda_alive(&cuda->health, error);
     if (status != ORR_OK) return status;
     job *item = calloc(1, sizeof *item);
     if (!item) return orr_fail(error, ORR_INTERNAL, "out of memory for a batch of tiles");
     item->batch = batch;
     pthread_mutex_lock(&cuda->mutex);
-    status = cuda->dead.status;
-    if (status != ORR_OK) {
-        if (error) *error = cuda->dead;
-        free(item);
-    } else {
-        batch->ticket = item;
-        *(cuda->tail ? &cuda->tail->link : &cuda->head) = item;
-        cuda->tail = item;
-        pthread_cond_signal(&cuda->work);
-    }
+    batch->ticket = item;
+    *(cuda->tail ? &cuda->tail->link : &cuda->head) = item;
+    cuda->tail = item;
+    pthread_cond_signal(&cuda->work);
     pthread_mutex_unlock(&cuda->mutex);
-    return status;
+    return ORR_OK;
 }
 
 static orr_status cuda_wait(orr_backend *backend, orr_batch *batch, orr_error *error) {
@@ -369,6 +386,14 @@ static size_t slot_bytes(size_t piece) {
     return 2 * piece + PIECE_TASKS * (sizeof(orr_cuda_task) + sizeof(uint32_t));
 }
 
+// The queue of volumes may have what the slots leave of the ceiling.
+static orr_status make_volumes(cuda_backend *cuda, size_t ceiling, orr_error *error) {
+    size_t allowance = ceiling - cuda->memory;
+    orr_status status = orr_cuda_volumes_open(&cuda->volumes, &cuda->health, allowance, error);
+    if (status == ORR_OK) cuda->memory = ceiling;
+    return status;
+}
+
 // Makes the slots as large as the ceiling and the device allow.
 static orr_status make_slots(cuda_backend *cuda, size_t ceiling, orr_error *error) {
     orr_status status = ORR_OK;
@@ -389,19 +414,31 @@ static orr_status make_slots(cuda_backend *cuda, size_t ceiling, orr_error *erro
     return orr_fail(error, ORR_INTERNAL,
                     "%s: %zu bytes of device memory may be used, at least %zu are needed: close "
                     "other programs on it, or allow more",
-                    cuda->name, ceiling, SLOTS * slot_bytes(PIECE_LEAST));
+                    cuda->health.name, ceiling, SLOTS * slot_bytes(PIECE_LEAST));
 }
 
 static orr_status prepare_device(cuda_backend *cuda, const orr_cuda_options *options,
                                  orr_error *error) {
     size_t available = 0, total = 0, ceiling = options ? options->memory : 0;
-    TRY(cudaSetDevice(cuda->device));
+    TRY(cudaSetDevice(cuda->health.device));
     // Waiting threads sleep, because the processor's cores have sealing to do.
     TRY(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync));
     TRY(cudaMemGetInfo(&available, &total));
     TRY(orr_cuda_tile_prepare());
     if (ceiling == 0) ceiling = available / 2;
-    return make_slots(cuda, ceiling, error);
+    orr_status status = make_slots(cuda, ceiling, error);
+    return status == ORR_OK ? make_volumes(cuda, ceiling, error) : status;
+}
+
+// Frees everything but the thread.
+static void dispose(cuda_backend *cuda) {
+    orr_cuda_volumes_close(cuda->volumes);
+    free_slots(cuda);
+    pthread_cond_destroy(&cuda->finished);
+    pthread_cond_destroy(&cuda->work);
+    pthread_mutex_destroy(&cuda->mutex);
+    pthread_mutex_destroy(&cuda->health.mutex);
+    free(cuda);
 }
 
 static void cuda_close(orr_backend *backend) {
@@ -412,12 +449,8 @@ static void cuda_close(orr_backend *backend) {
     pthread_cond_signal(&cuda->work);
     pthread_mutex_unlock(&cuda->mutex);
     pthread_join(cuda->thread, NULL);
-    (void)cudaSetDevice(cuda->device);
-    free_slots(cuda);
-    pthread_cond_destroy(&cuda->finished);
-    pthread_cond_destroy(&cuda->work);
-    pthread_mutex_destroy(&cuda->mutex);
-    free(cuda);
+    (void)cudaSetDevice(cuda->health.device);
+    dispose(cuda);
 }
 
 static const orr_backend_api cuda_api = {
@@ -429,6 +462,8 @@ static const orr_backend_api cuda_api = {
     .submit = cuda_submit,
     .wait = cuda_wait,
     .close = cuda_close,
+    .volume_submit = cuda_volume_submit,
+    .volume_wait = cuda_volume_wait,
 };
 
 // ---- what the library exports -------------------------------------------------------------------
@@ -469,8 +504,9 @@ static orr_status open_backend(unsigned device, const orr_cuda_options *options,
     cuda_backend *cuda = calloc(1, sizeof *cuda);
     if (!cuda) return orr_fail(error, ORR_INTERNAL, "out of memory for the CUDA backend");
     cuda->base.api = &cuda_api;
-    cuda->device = (int)device;
-    snprintf(cuda->name, sizeof cuda->name, "%s (cuda:%u)", info.name, device);
+    cuda->health.device = (int)device;
+    snprintf(cuda->health.name, sizeof cuda->health.name, "%s (cuda:%u)", info.name, device);
+    pthread_mutex_init(&cuda->health.mutex, NULL);
     pthread_mutex_init(&cuda->mutex, NULL);
     pthread_cond_init(&cuda->work, NULL);
     pthread_cond_init(&cuda->finished, NULL);
@@ -481,11 +517,7 @@ static orr_status open_backend(unsigned device, const orr_cuda_options *options,
         *backend = &cuda->base;
         return ORR_OK;
     }
-    free_slots(cuda);
-    pthread_cond_destroy(&cuda->finished);
-    pthread_cond_destroy(&cuda->work);
-    pthread_mutex_destroy(&cuda->mutex);
-    free(cuda);
+    dispose(cuda);
     return status;
 }
 

@@ -323,6 +323,10 @@ void fault(uint32_t *words, unsigned count) {
     if (!next_fault.armed || next_fault.block != position.block ||
         next_fault.thread != position.thread)
         return;
+    if (next_fault.after) {
+        next_fault.after--;
+        return;
+    }
     words[next_fault.word % count] ^= next_fault.flip;
     next_fault.armed = false;
 }
