@@ -166,10 +166,12 @@ TEST_F(CudaVolumeShim, LengthsAroundWarpsTurnsAndChunks) {
 }
 
 TEST_F(CudaVolumeShim, ManyChunksAreScannedInSeveralTurns) {
-    // More than 256 chunks would take long here: the scan kernel alone meets them in the backend's
-    // test of one large image. Here 9 chunks on any number of blocks.
     for (unsigned blocks : {1u, 3u, 9u, 40u})
         expect_right(Image(ORR_VOLUME_ENCRYPT, {3, 256, 280}, random_rule()), blocks, 1 << 16);
+    // More chunks than the block that scans them has threads.
+    const orr_volume_shape large = {1, 2200, 2900};
+    ASSERT_GT(2200u * 2900u, ORR_CUDA_VOLUME_THREADS * ORR_CUDA_VOLUME_CHUNK + 0u);
+    expect_right(Image(ORR_VOLUME_DECRYPT, large, random_rule()), 64, 1 << 22);
 }
 
 TEST_F(CudaVolumeShim, ShapesOfEveryKindUnderEverySchedule) {

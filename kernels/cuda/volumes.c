@@ -19,7 +19,7 @@
 
 #define SLICE ((uint64_t)1 << 19)     // steps of a sequence in a turn: some 10 ms
 #define TURN_BYTES ((size_t)64 << 20) // of images enciphered in a turn; one image may have more
-#define SMALL_ARENA ((size_t)64 << 20)
+#define SMALL_ARENA ((size_t)16 << 20)
 #define LIST (ORR_CUDA_VOLUMES * ORR_CUDA_SEQUENCES)
 
 // A volume in flight: the ticket of orr_volume_task. The thread's alone from submit until done.
@@ -399,7 +399,8 @@ orr_status orr_cuda_volumes_open(orr_cuda_volumes **volumes, orr_cuda_health *he
     orr_cuda_volumes *v = *volumes = calloc(1, sizeof *v);
     if (!v) return orr_fail(error, ORR_INTERNAL, "out of memory for the CUDA backend");
     v->health = health;
-    v->allowance = allowance;
+    size_t list = LIST * sizeof *v->list; // is the rest of the device memory that this takes
+    v->allowance = allowance > list ? allowance - list : 0;
     pthread_mutex_init(&v->mutex, NULL);
     pthread_cond_init(&v->work, NULL);
     pthread_cond_init(&v->finished, NULL);
