@@ -276,6 +276,27 @@ TEST_F(CudaVolumeShim, OneFlippedBitIsCaught) {
     EXPECT_GT(wrong, 20);
 }
 
+// The comparison misses no bit: each bit of one unit, flipped in the last pass of the check.
+TEST_F(CudaVolumeShim, EveryBitIsCompared) {
+    const unsigned thread = 70; // not one that works on sequences
+    for (orr_volume_op op : operations) {
+        auto run = [&](unsigned long after, unsigned word, uint32_t flip) {
+            Image image(op, {1, 30, 31});
+            shim::next_fault = {true, 0, thread, word, flip, after};
+            EXPECT_EQ(image.run(1), 0);
+            bool hit = !shim::next_fault.armed;
+            shim::next_fault.armed = false;
+            EXPECT_EQ(image.flagged_right(1), !hit) << word << ", " << flip;
+            return hit;
+        };
+        unsigned long last = 0;
+        while (run(last + 1, 0, 1)) last++;
+        EXPECT_GT(last, 8u);
+        for (unsigned word = 0; word < 4; word++)
+            for (unsigned bit = 0; bit < 24; bit++) EXPECT_TRUE(run(last, word, 1u << bit));
+    }
+}
+
 // A bit that flips in device memory between two passes is caught like one that flips in a register.
 TEST_F(CudaVolumeShim, FlippedKeyBytesAndTablesAreCaught) {
     for (int n = 0; n < 40; n++) {
