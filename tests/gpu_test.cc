@@ -140,15 +140,83 @@ TEST_F(Gpu, AllDevicesTogether) {
         expect_right(50, operations[turn % 3], 128, 1, random_rule(), random_rule());
 }
 
-TEST_F(Gpu, VolumesOfThePaperProfile) {
-    backend = opened();
-    for (int turn = 0; turn < 40; turn++) {
-        orr_volume_shape shape = turn % 8 ? random_shape(60) : orr_volume_shape{3, 256, 256};
-        RandomVolume volume(turn % 2 ? ORR_VOLUME_ENCRYPT : ORR_VOLUME_DECRYPT, shape,
-                            turn % 3 ? ORR_RULE_DEFAULT : random_rule());
-        ASSERT_EQ(ORR_OK, volume.run(backend, &error)) << error.text;
-        EXPECT_TRUE(volume.right()) << volume.name();
+// ---- volumes of the paper profile, all in flight together, straight to the device --------------
+
+using Flight = std::vector<std::unique_ptr<RandomVolume>>;
+constexpr orr_volume_op volume_operations[] = {ORR_VOLUME_ENCRYPT, ORR_VOLUME_DECRYPT};
+
+void run_volumes(orr_backend *backend, Flight &flight) {
+    orr_error error = {};
+    for (auto &item : flight)
+        ASSERT_EQ(ORR_OK, backend->api->volume_submit(backend, &item->task, &error)) << error.text;
+    for (auto &item : flight) {
+        ASSERT_EQ(ORR_OK, backend->api->volume_wait(backend, &item->task, &error))
+            << item->name() << ": " << error.text;
+        EXPECT_TRUE(item->right()) << item->name();
     }
+}
+
+TEST_F(Gpu, VolumesAroundEveryEdge) {
+    backend = opened();
+    Flight flight;
+    auto add = [&](orr_volume_shape shape) {
+        for (orr_volume_op op : volume_operations)
+            flight.push_back(std::make_unique<RandomVolume>(op, shape, random_rule()));
+    };
+    for (uint32_t bytes = 1; bytes <= 26; bytes++) { // groups of 3 bytes and units of 12
+        add({1, 1, bytes});
+        add({1, bytes, 1});
+    }
+    // Warps, turns and chunks, and more chunks than the scan takes at a time.
+    for (uint32_t edge : {384u, 3072u, 24576u, 2u * 24576u, 256u * 24576u})
+        for (int difference : {-1, 0, 1})
+            add({1, 1, static_cast<uint32_t>(static_cast<int>(edge) + difference)});
+    for (uint32_t channels : {1u, 3u, 4u})
+        for (orr_volume_shape shape : {orr_volume_shape{channels, 1, 3333},
+                                       {channels, 3333, 1},
+                                       {channels, 64, 64},
+                                       {channels, 65, 127},
+                                       {channels, 127, 65}})
+            add(shape);
+    add({70, 2, 3});
+    run_volumes(backend, flight);
+}
+
+TEST_F(Gpu, VolumesOfRandomShapesRulesAndMapConstants) {
+    backend = opened();
+    Flight flight;
+    for (int n = 0; n < 200; n++)
+        flight.push_back(std::make_unique<RandomVolume>(
+            volume_operations[n % 2], random_shape(300), n % 4 ? random_rule() : ORR_RULE_DEFAULT,
+            n % 8 ? ORR_MAP_K2_DEFAULT : static_cast<uint32_t>(test_random()()) | 1));
+    run_volumes(backend, flight);
+}
+
+// Images whose sequences take many slices and small ones among each other.
+TEST_F(Gpu, VolumesOfRealSize) {
+    backend = opened();
+    Flight flight;
+    for (int n = 0; n < 12; n++)
+        flight.push_back(std::make_unique<RandomVolume>(volume_operations[n % 2],
+                                                        n % 3 ? orr_volume_shape{3, 777, 1031}
+                                                              : orr_volume_shape{1, 50, 60}));
+    flight.push_back(
+        std::make_unique<RandomVolume>(ORR_VOLUME_ENCRYPT, orr_volume_shape{3, 2000, 2001}));
+    run_volumes(backend, flight);
+}
+
+// Images wait for room on the device, and one that never fits goes elsewhere.
+TEST_F(Gpu, VolumesInLittleMemory) {
+    backend = opened(0, size_t{24} << 20);
+    Flight flight;
+    for (int n = 0; n < 40; n++)
+        flight.push_back(
+            std::make_unique<RandomVolume>(volume_operations[n % 2], random_shape(400)));
+    run_volumes(backend, flight);
+    RandomVolume large(ORR_VOLUME_ENCRYPT, {3, 1000, 1100});
+    EXPECT_EQ(ORR_UNSUPPORTED, backend->api->volume_submit(backend, &large.task, &error));
+    EXPECT_EQ(ORR_OK, large.run(backend, &error)) << error.text;
+    EXPECT_TRUE(large.right());
 }
 
 // ---- the program --------------------------------------------------------------------------------
