@@ -281,7 +281,7 @@ static orr_status plot_positions(orr_evidence *e, differential *d, size_t count,
                                       .y = y,
                                       .count = d[0].trials};
     }
-    orr_plot_mark ideal = {99.61, "ideal 99.61", 0};
+    orr_plot_mark ideal = {100 * orr_npcr_expected(d[0].picture->samples.bits), "ideal", 0};
     orr_plot plot = {.title = "One key: NPCR by the place of the changed bit",
                      .x = {.label = "place of the changed bit in the image", .unit = "%"},
                      .y = {.label = "NPCR", .unit = "%", .low = 0, .high = 105},
