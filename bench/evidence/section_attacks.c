@@ -107,8 +107,10 @@ static orr_status controls(orr_evidence *e, cJSON *section, orr_error *error) {
         orr_table_put(&e->body, &table, "The same measures on ciphers that hide nothing", error);
     orr_page_note(
         &e->body,
-        "A cipher without any secret passes as many measures as the good ones. So none of "
-        "them can tell a good cipher from a bad one; they find bugs.");
+        "A cipher without any secret passes these measures as the good ones do. (It encrypts "
+        "an image to the same ciphertext each time, so its trials share one ciphertext and "
+        "their mean may leave its interval.) None of them can tell a good cipher from a bad "
+        "one; they find bugs.");
     return status == ORR_OK ? put : status;
 }
 
