@@ -103,9 +103,9 @@ static uint64_t square_of(uint64_t u) { // as in orr_map_step: u^2 in units of 2
     return high * high + ((high * low) >> 31);
 }
 
-// The squares rise with u, so those u with square_of(u) == square lie together.
-static size_t roots_of(uint64_t square, uint64_t *states, size_t room) {
-    uint64_t low = 0, high = UINT64_C(1) << STATE_BITS; // the first u with square_of(u) >= square
+// The first u with square_of(u) >= square; the squares rise with u.
+static uint64_t first_root(uint64_t square) {
+    uint64_t low = 0, high = UINT64_C(1) << STATE_BITS;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (square_of(middle) < square)
@@ -113,19 +113,7 @@ static size_t roots_of(uint64_t square, uint64_t *states, size_t room) {
         else
             high = middle;
     }
-    size_t count = 0;
-    for (; low < UINT64_C(1) << STATE_BITS && square_of(low) == square && count < room; low++)
-        states[count++] = low;
-    return count;
-}
-
-size_t orr_map_preimages(uint64_t next, uint32_t k2, uint64_t *states, size_t room) {
-    uint64_t inverse = inverse_odd(k2);
-    uint64_t folded[2] = {next | UINT64_C(1) << 63, ~next & ((UINT64_C(1) << 63) - 1)};
-    size_t count = 0;
-    for (int n = 0; n < 2; n++)
-        count += roots_of(folded[n] * inverse, states + count, room - count);
-    return count;
+    return low;
 }
 
 // orr_mix64 backwards: each step is a bijection.
@@ -137,23 +125,37 @@ static uint64_t unmix(uint64_t z) {
     return z ^ z >> 30 ^ z >> 60;
 }
 
+// What is wanted of a walk back: the initial states of one lane.
+typedef struct origins_of {
+    uint32_t lane;
+    uint64_t inverse; // of K2 modulo 2^64
+    uint64_t *origins;
+    size_t room, made;
+} origins_of;
+
+// All states that `steps` steps take to `state`, depth first: a small state has millions of
+// neighbours with its square, which no list of one step's states would hold. K2 is odd, so a step's
+// multiplication has an inverse; its fold has two.
+static void walk_back(origins_of *o, uint64_t state, int steps) {
+    if (steps == 0) {
+        for (uint64_t bit = 0; bit < 2 && o->made < o->room; bit++)
+            o->origins[o->made++] =
+                unmix(state << 1 | bit) - ((uint64_t)o->lane + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        return;
+    }
+    const uint64_t fold = UINT64_C(1) << STATE_BITS;
+    const uint64_t folded[2] = {state | fold, ~state & (fold - 1)};
+    for (int n = 0; n < 2; n++) {
+        uint64_t square = folded[n] * o->inverse;
+        for (uint64_t u = first_root(square);
+             u < fold && square_of(u) == square && o->made < o->room; u++)
+            walk_back(o, u, steps - 1);
+    }
+}
+
 size_t orr_lane_origins(uint64_t state, uint32_t lane, uint32_t k2, uint64_t *origins,
                         size_t room) {
-    enum { ROOM = 256 };
-    uint64_t now[ROOM] = {state}, before[ROOM];
-    size_t count = 1;
-    for (int step = 0; step < ORR_LANE_DROP + 1; step++) {
-        size_t found = 0;
-        for (size_t n = 0; n < count; n++)
-            found += orr_map_preimages(now[n], k2, before + found, ROOM - found);
-        memcpy(now, before, found * sizeof *now);
-        count = found;
-    }
-    size_t made = 0;
-    for (size_t n = 0; n < count; n++) {
-        for (uint64_t bit = 0; bit < 2 && made < room; bit++)
-            origins[made++] =
-                unmix(now[n] << 1 | bit) - ((uint64_t)lane + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    }
-    return made;
+    origins_of o = {lane, inverse_odd(k2), origins, room, 0};
+    walk_back(&o, state, ORR_LANE_DROP + 1);
+    return o.made;
 }

@@ -40,11 +40,9 @@ typedef struct orr_state_result {
 orr_status orr_attack_state(const orr_state_search *search, orr_state_result *result,
                             orr_error *error);
 
-// All states that one step takes to `next`: K2 is odd, so it has an inverse modulo 2^64. Returns
-// how many there are (at most `room`; more are dropped).
-size_t orr_map_preimages(uint64_t next, uint32_t k2, uint64_t *states, size_t room);
 // The initial states x of sequences whose lane `lane` has `state` after its first word's step: the
-// dropped steps and the mixer undone. Returns how many (at most `room`).
+// dropped steps and the mixer undone. Returns how many it wrote; when that is `room`, there may be
+// more: states near zero have very many.
 size_t orr_lane_origins(uint64_t state, uint32_t lane, uint32_t k2, uint64_t *origins, size_t room);
 
 #ifdef __cplusplus
