@@ -214,13 +214,17 @@ class Train(Case):
     def test_signals_leave_a_checkpoint_and_status_75(self):
         self.done("whole", epochs="30")
         for number in (signal.SIGINT, signal.SIGTERM):
-            name = f"signal{number}"
-            process = self.start(name, "--epochs", "30")
-            self.wait_for_steps(name, 7)
-            process.send_signal(number)
-            err = process.stderr.read().decode()
-            process.stderr.close()
-            self.assertEqual(process.wait(), 75, err)
+            for attempt in range(5):  # on a busy machine the run may end before the signal comes
+                name = f"signal{number}-{attempt}"
+                process = self.start(name, "--epochs", "30")
+                self.wait_for_steps(name, 7)
+                process.send_signal(number)
+                err = process.stderr.read().decode()
+                process.stderr.close()
+                status = process.wait()
+                if status != 0:
+                    break
+            self.assertEqual(status, 75, err)
             self.assertIn("--resume goes on from there", err)
             last = max(l["step"] for l in self.lines(name))
             self.assertIn(f"step-{last:010}", self.states(name))

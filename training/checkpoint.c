@@ -256,8 +256,10 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     int folder = open_folder(run);
     orr_status status = ORR_OK;
     if (folder >= 0) remove_checkpoint(folder, PARTIAL); // left by a killed run
-    if (folder < 0 || mkdirat(folder, PARTIAL, 0700) ||
-        (directory = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+    // It stays when somebody else's file is in it, and does no harm.
+    if (folder < 0 || (mkdirat(folder, PARTIAL, 0700) && errno != EEXIST) ||
+        (directory = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) <
+            0) {
         status = io_error(run, "make a checkpoint", error);
         goto out;
     }
@@ -270,13 +272,18 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
         status = io_error(run, "name a checkpoint", error);
         goto out;
     }
-    if (fsync(folder)) {
+    if (fsync(folder) && errno != EINVAL) { // some file systems cannot
         status = io_error(run, "flush a checkpoint", error);
         goto out;
     }
     if (list_checkpoints(folder, &steps, &count)) {
         status = io_error(run, "list the checkpoints", error);
         goto out;
+    }
+    // Later steps are what this run went back behind, because they are damaged.
+    while (count && steps[count - 1] > state->step) {
+        snprintf(name, sizeof name, "step-%010llu", (unsigned long long)steps[--count]);
+        remove_checkpoint(folder, name);
     }
     for (size_t i = 0; i + (keep ? keep : 1) < count; i++) {
         snprintf(name, sizeof name, "step-%010llu", (unsigned long long)steps[i]);

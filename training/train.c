@@ -282,8 +282,8 @@ static orr_status run_session(orr_session *s, orr_error *error) {
     if (status) return status;
     tell_start(s);
     if (o->dry_run) return ORR_OK;
-    status = write_records(s, error);
-    if (!status) status = open_trainer(s, error);
+    status = open_trainer(s, error); // first: what a device refuses leaves no run behind
+    if (!status) status = write_records(s, error);
     if (!status) status = orr_snapshot_prepare(s, error);
     if (!status) status = loop_until_done(s, error);
     if (!status) status = s->options.backend->trainer_state(s->trainer, &s->state, error);

@@ -6,6 +6,7 @@
 #include "gan/npy.h"
 #include "gan/philox.h"
 #include "host/cli/generator.h"
+#include "host/cli/stop.h"
 #include "host/text.h"
 
 #define GAP 2 // white pixels between the images of a grid
@@ -85,6 +86,9 @@ static orr_status make_images(generation *g, orr_error *error) {
     size_t samples = orr_gan_output_floats(&g->generator.weights.network);
     uint32_t latent = g->generator.weights.shape.latent;
     for (uint32_t done = 0; done < g->count; done += ORR_GENERATOR_BATCH) {
+        if (orr_stop_requested)
+            return orr_fail(error, ORR_STOPPED, "stopped by a signal%s",
+                            g->grid ? "" : "; the images written so far stay");
         uint32_t some =
             g->count - done < ORR_GENERATOR_BATCH ? g->count - done : ORR_GENERATOR_BATCH;
         orr_status status =

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "gan/philox.h"
 #include "host/cli/generator.h"
+#include "host/cli/stop.h"
 
 // Normal deviates from random words of the system, by the transform of gan/philox.h.
 static orr_status secret_latents(float *latents, size_t count, orr_error *error) {
@@ -72,6 +73,10 @@ orr_status orr_cli_decoy_pool(orr_cli *cli, orr_generator *generator, orr_keyrin
     orr_status status = orr_generator_start(generator, 0, error);
     if (status == ORR_OK && a->save_decoys) status = orr_generator_folder(a->save_decoys, 1, error);
     while (left && status == ORR_OK) {
+        if (orr_stop_requested) {
+            status = orr_fail(error, ORR_STOPPED, "stopped by a signal; no keyring was written");
+            break;
+        }
         uint32_t some = left < ORR_GENERATOR_BATCH ? left : ORR_GENERATOR_BATCH;
         status = one_batch(generator, keyring, latents, some, a->save_decoys, error);
         left -= some;
