@@ -6,13 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "bench/bench_machine.h"
 #include "kernels/map.h"
 
 #define PIECE ((size_t)1 << 20)
+#define LEAST_ROOM ((uint64_t)256 << 20) // what a directory not asked for by name must offer
+
+// Memory that can be had without swapping, the page cache's included: what the kernel calls
+// MemAvailable. 0 when it does not say.
+static uint64_t available_memory(void) {
+    unsigned long long kilobytes = 0;
+    char line[128];
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) break;
+    if (file) fclose(file);
+    return (uint64_t)kilobytes << 10;
+}
 
 orr_status orr_bench_files_open(orr_bench_files *files, const char *parent, orr_error *error) {
     const char *tried[] = {parent ? parent : "/dev/shm", getenv("TMPDIR"), "/tmp"};
@@ -22,7 +34,8 @@ orr_status orr_bench_files_open(orr_bench_files *files, const char *parent, orr_
         int length = snprintf(files->path, sizeof files->path, "%s/orrery-bench-XXXXXX", tried[n]);
         if (length >= (int)sizeof files->path || !mkdtemp(files->path)) continue;
         orr_machine_filesystem(files->path, files->type);
-        return ORR_OK;
+        if (parent || orr_bench_files_room(files) >= LEAST_ROOM) return ORR_OK;
+        rmdir(files->path); // a small or full /dev/shm
     }
     files->path[0] = 0;
     return orr_fail(error, ORR_IO, "%s: no directory for the benchmark's files can be made: %s",
@@ -36,10 +49,9 @@ void orr_bench_files_path(const orr_bench_files *files, const char *name, char p
 
 uint64_t orr_bench_files_room(const orr_bench_files *files) {
     struct statvfs st;
-    struct sysinfo info;
-    if (statvfs(files->path, &st) != 0 || sysinfo(&info) != 0) return 0;
+    if (statvfs(files->path, &st) != 0) return 0;
     uint64_t disk = (uint64_t)st.f_bavail * st.f_frsize;
-    uint64_t memory = (uint64_t)(info.freeram + info.bufferram) * info.mem_unit;
+    uint64_t memory = available_memory();
     return (disk < memory || strcmp(files->type, "tmpfs") != 0 ? disk : memory) / 2;
 }
 

@@ -167,7 +167,8 @@ TEST_F(CudaJob, KilledWhileTheDeviceWorksLosesNothing) {
     unsigned long all = shim::runtime.calls;
     device->api->close(device);
     for (int turn = 0; turn < 5; turn++) {
-        unsigned long kill = opened + 2 + test_random()() % (all - opened - 2);
+        // Not the last tenth: the number of calls varies a little with what shares a batch.
+        unsigned long kill = opened + 2 + test_random()() % ((all - opened) * 9 / 10 - 2);
         shim::runtime = shim::Runtime();
         fs::remove_all(directory / "out");
         std::fflush(nullptr);

@@ -276,8 +276,10 @@ static orr_status start_work(orr_bench_cuda_session *s, const orr_bench_cuda_wor
 // Nothing that an earlier run left may pass for this run's.
 static orr_status clear_results(orr_bench_cuda_session *s, orr_error *error) {
     memset(s->host_out, UNTOUCHED, s->bytes);
-    TRY(cudaMemset(s->out, UNTOUCHED, s->bytes));
-    TRY(cudaMemset(s->flags, 0, s->tiles * sizeof *s->flags));
+    // In the stream of the work: the default stream does not wait for it, nor it for the default.
+    TRY(cudaMemsetAsync(s->out, UNTOUCHED, s->bytes, s->stream));
+    TRY(cudaMemsetAsync(s->flags, 0, s->tiles * sizeof *s->flags, s->stream));
+    TRY(cudaStreamSynchronize(s->stream)); // s->other works on them too
     return ORR_OK;
 }
 

@@ -169,6 +169,13 @@ static orr_status write_json(orr_evidence *e, orr_error *error) {
     return status;
 }
 
+// One half of a report would stand in the way of the next run.
+static void remove_json(const orr_evidence *e) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/report.json", e->directory) < (int)sizeof path)
+        unlink(path);
+}
+
 // ---- the run
 
 static orr_status load_pictures(orr_evidence *e, orr_error *error) {
@@ -250,7 +257,7 @@ orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_su
     if (status == ORR_OK) status = run_sections(&e, error);
     e.summary.seconds = seconds_now() - start;
     if (status == ORR_OK) status = write_json(&e, error);
-    if (status == ORR_OK) status = write_page(&e, error);
+    if (status == ORR_OK && (status = write_page(&e, error)) != ORR_OK) remove_json(&e);
     if (status != ORR_OK && made) rmdir(e.directory); // fails when there is something in it
     *summary = e.summary;
     orr_pictures_free(&e.pictures);

@@ -168,13 +168,14 @@ static uint32_t list_sequences(const job *item, orr_cuda_sequence *list, uint32_
     for (int n = 0; n < ORR_CUDA_SEQUENCES; n++) {
         uint64_t length = n % 2 ? volume->bytes : volume->plane;
         if (item->steps >= length) continue;
-        list[count++] =
-            (orr_cuda_sequence){.start = item->start[n % 2],
-                                .state = volume->state + n,
-                                .out = n % 2 ? volume->k8[n / 2] : volume->k4[n / 2],
-                                .done = item->steps,
-                                .end = length - item->steps < SLICE ? length : item->steps + SLICE,
-                                .k2 = item->task->cipher->k2};
+        orr_cuda_sequence *s = &list[count++]; // field by field: no copy of a key on the stack
+        s->start = item->start[n % 2];
+        s->state = volume->state + n;
+        s->out = n % 2 ? volume->k8[n / 2] : volume->k4[n / 2];
+        s->done = item->steps;
+        s->end = length - item->steps < SLICE ? length : item->steps + SLICE;
+        s->k2 = item->task->cipher->k2;
+        s->unused = 0;
     }
     return count;
 }
