@@ -220,8 +220,8 @@ static orr_status write_curves(orr_evidence *e, cJSON *json, const plan *p, orr_
     if (status == ORR_OK) exponent_findings(e, json, &c);
     char text[200];
     snprintf(text, sizeof text,
-             "Left: %zu states after %zu steps, at each of %zu parameters. Right: above zero "
-             "neighbours part, below they come together.",
+             "Of each map first %zu states after %zu steps, at each of %zu parameters, then the "
+             "exponent: above zero neighbours part, below they come together.",
              p->keep, p->drop, p->parameters);
     if (status == ORR_OK) orr_page_paragraph(&e->body, text);
     for (int map = 0; map < ORR_CHAOS_MAPS && status == ORR_OK; map++) {
