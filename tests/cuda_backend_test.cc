@@ -12,32 +12,14 @@
 
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
+#include "tests/support/cuda_device.h"
 #include "tests/support/batches.h"
 
 namespace {
 
 constexpr orr_tile_op operations[] = {ORR_TILE_ENCRYPT, ORR_TILE_DECRYPT, ORR_TILE_REENCRYPT};
 
-// A fresh device for each test; nothing may be left on it in the end.
-class CudaBackend : public testing::Test {
-  protected:
-    const orr_cuda_library *library = orr_cuda_library_get();
-    orr_backend *backend = nullptr;
-    orr_error error = {};
-
-    void SetUp() override { shim::runtime = shim::Runtime(); }
-    void TearDown() override {
-        if (backend) backend->api->close(backend);
-        EXPECT_TRUE(shim::runtime.device_memory.empty());
-        EXPECT_TRUE(shim::runtime.pinned_memory.empty());
-        EXPECT_EQ(shim::runtime.streams, 0u);
-        for (const std::string &complaint : shim::runtime.complaints) ADD_FAILURE() << complaint;
-    }
-    void open(size_t memory = 0) {
-        orr_cuda_options options = {memory};
-        ASSERT_EQ(library->open(0, &options, &backend, &error), ORR_OK) << error.text;
-    }
-};
+using CudaBackend = CudaDeviceTest;
 
 TEST_F(CudaBackend, PassesTheSelfTest) {
     open();

@@ -13,6 +13,7 @@
 #include "kernels/cuda/volume.h"
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
+#include "tests/support/cuda_device.h"
 #include "tests/support/batches.h"
 #include "tests/support/volumes.h"
 
@@ -28,25 +29,8 @@ std::unique_ptr<RandomVolume> random_volume(uint32_t most = 40) {
     return std::make_unique<RandomVolume>(random_op(), random_shape(most), random_rule());
 }
 
-// A fresh device for each test; nothing may be left on it in the end.
-class CudaVolumes : public testing::Test {
+class CudaVolumes : public CudaDeviceTest {
   protected:
-    const orr_cuda_library *library = orr_cuda_library_get();
-    orr_backend *backend = nullptr;
-    orr_error error = {};
-
-    void SetUp() override { shim::runtime = shim::Runtime(); }
-    void TearDown() override {
-        if (backend) backend->api->close(backend);
-        EXPECT_TRUE(shim::runtime.device_memory.empty());
-        EXPECT_TRUE(shim::runtime.pinned_memory.empty());
-        EXPECT_EQ(shim::runtime.streams, 0u);
-        for (const std::string &complaint : shim::runtime.complaints) ADD_FAILURE() << complaint;
-    }
-    void open(size_t memory = 0) {
-        orr_cuda_options options = {memory};
-        ASSERT_EQ(library->open(0, &options, &backend, &error), ORR_OK) << error.text;
-    }
     // All in flight together, waited for in another order.
     void run_all(std::vector<std::unique_ptr<RandomVolume>> &flight) {
         for (auto &item : flight)
