@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -154,6 +155,21 @@ TEST_F(CudaShim, AnyNumberOfBlocks) {
                 expect_right(
                     Launch(op, cipher_of(ORR_RULE_DEFAULT), cipher_of(ORR_RULE_DEFAULT), heights),
                     blocks, check);
+}
+
+void expect_many_right(orr_cuda_op op, size_t count) {
+    std::vector<uint32_t> heights(count);
+    for (uint32_t &rows : heights) rows = 1 + test_random()() % 128;
+    expect_right(Launch(op, cipher_of(ORR_RULE_DEFAULT), cipher_of(random_rule()), heights),
+                 1 + test_random()() % 300, count < 10000);
+}
+
+// Ten thousand take a minute of one core: only when ORRERY_LONG is set (scripts/long-tests shim).
+TEST_F(CudaShim, OneToTenThousandTiles) {
+    for (size_t count : {1, 10, 100, 1000})
+        expect_many_right(operations[test_random()() % 3], count);
+    if (std::getenv("ORRERY_LONG"))
+        for (orr_cuda_op op : operations) expect_many_right(op, 10000);
 }
 
 TEST_F(CudaShim, RandomRulesKeysAndMapConstants) {
