@@ -21,8 +21,10 @@
     cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes)
 
 #define orr_thread_id() threadIdx.x
-// The thread's warp in its block, in a form that the compiler knows to be the same in all lanes.
-#define orr_warp_id() __shfl_sync(0xffffffffu, threadIdx.x >> 5, 0)
+// A value that is the same in all lanes, in a form that the compiler knows to be so. It is made
+// where it stands: the compiler moves neither it nor what depends on it out of a loop.
+#define orr_uniform(value) __shfl_sync(0xffffffffu, value, 0)
+#define orr_warp_id() orr_uniform(threadIdx.x >> 5) // the thread's warp in its block
 #define orr_lane_id() (threadIdx.x & 31)
 #define orr_block_id() blockIdx.x
 #define orr_block_count() gridDim.x

@@ -411,17 +411,24 @@ ORR_DEVICE orr_symbols planets_above(const orr_columns &from, uint32_t rows,
     return above;
 }
 
-// The inverse of encipher, with the same rules.
+// The inverse of encipher, with the same rules, under ciphers[which].
+//
+// Other rules than the default have 42 coefficients in a round. Where `which` is known only at run
+// time they cannot be operands in constant memory, and the compiler would load them before the
+// loop, into registers that it needs for words of the tile; so the number is made anew in every
+// round. It is behind a barrier because the compiler knows there that the warp is whole: elsewhere
+// it adds code for warps in pieces.
 template <bool DEFAULT_RULE>
 ORR_DEVICE void decipher(uint32_t (&d)[ORR_WORDS], uint32_t *shared, const uint64_t *key,
-                         uint32_t rows, const orr_cuda_cipher &cipher) {
-    uint32_t k4[ORR_WORDS], first = orr_warp_id() * 1024;
-    fill_tables<false>(tables_of(shared), key, rows, cipher.k2);
-    add_k8(d, key[7], cipher.k2);
+                         uint32_t rows, const orr_cuda_cipher *ciphers, uint32_t which) {
+    uint32_t k4[ORR_WORDS], first = orr_warp_id() * 1024, k2 = ciphers[which].k2;
+    fill_tables<false>(tables_of(shared), key, rows, k2);
+    add_k8(d, key[7], k2);
 #pragma unroll
     for (int s = 0; s < 8; s++)
-        if (!DEFAULT_RULE) put_symbols(d, s, orr_substitute_32(symbols_of(d, s), cipher.unrank));
-    cell_words(k4, key[3], cipher.k2);
+        if (!DEFAULT_RULE)
+            put_symbols(d, s, orr_substitute_32(symbols_of(d, s), ciphers[which].unrank));
+    cell_words(k4, key[3], k2);
 #pragma unroll 1
     for (int round = 1; round >= 0; round--) {
 #pragma unroll
@@ -430,15 +437,18 @@ ORR_DEVICE void decipher(uint32_t (&d)[ORR_WORDS], uint32_t *shared, const uint6
         store_rows(d, shared, round);
         orr_barrier();
         orr_columns from = columns_of(shared, round);
+        const orr_cuda_cipher &cipher = ciphers[orr_uniform(which)];
         orr_symbols above = planets_above<DEFAULT_RULE>(from, rows, cipher);
 #pragma unroll
-        for (int s = 0; s < 8; s++) {
+        for (int i = 0; i < ORR_WORDS; i++)
+            d[i] = load_columns(from, first + 16384 * (i % 3) + 128 * (i / 3), 0);
 #pragma unroll
-            for (int k = 0; k < 3; k++)
-                d[3 * s + k] = load_columns(from, first + 16384 * k + 128 * s, 0);
-            orr_symbols planet = to_planet<DEFAULT_RULE>(symbols_of(d, s), cipher);
-            put_symbols(d, s, to_symbol<DEFAULT_RULE>(add(planet, above), cipher));
-            above = planet;
+        for (int s = 0; s < 8; s++)
+            put_symbols(d, s, to_planet<DEFAULT_RULE>(symbols_of(d, s), cipher));
+#pragma unroll
+        for (int s = 7; s >= 0; s--) { // from the last row up, so that each finds the planet above
+            orr_symbols before = s ? symbols_of(d, s - 1) : above;
+            put_symbols(d, s, to_symbol<DEFAULT_RULE>(add(symbols_of(d, s), before), cipher));
         }
     }
 }
@@ -510,11 +520,11 @@ ORR_DEVICE void run_tiles(const orr_cuda_launch &launch, uint32_t *shared) {
             store_tile(d, out, rows);
             if (CHECK) {
                 orr_barrier();
-                decipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
+                decipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher, 0);
             }
         }
         if (OP == ORR_CUDA_DECRYPT) {
-            decipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher[0]);
+            decipher<DEFAULT_RULE>(d, shared, task.key[0], rows, launch.cipher, 0);
             ORR_FAULT(d);
             store_tile(d, out, rows);
             if (CHECK) {
@@ -527,7 +537,7 @@ ORR_DEVICE void run_tiles(const orr_cuda_launch &launch, uint32_t *shared) {
             for (uint32_t pass = 0; pass < (CHECK ? 2 : 1); pass++) {
                 const uint64_t *from = task.key[pass], *to = task.key[1 - pass];
                 if (pass) orr_barrier();
-                decipher<DEFAULT_RULE>(d, shared, from, rows, launch.cipher[pass]);
+                decipher<DEFAULT_RULE>(d, shared, from, rows, launch.cipher, pass);
                 orr_barrier();
                 encipher<DEFAULT_RULE>(d, shared, to, rows, launch.cipher[1 - pass]);
                 if (pass == 0) {

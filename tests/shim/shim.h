@@ -129,6 +129,7 @@ class GuardedBuffer {
 #define ORR_ALLOW_SHARED(kernel, bytes) ((void)(kernel), (void)(bytes), 0)
 
 #define orr_thread_id() shim::position.thread
+#define orr_uniform(value) (value)
 #define orr_warp_id() (shim::position.thread >> 5)
 #define orr_lane_id() (shim::position.thread & 31)
 #define orr_block_id() shim::position.block
