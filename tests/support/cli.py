@@ -1,6 +1,7 @@
 """What the tests of the command line share."""
 import json
 import os
+import signal
 import struct
 import subprocess
 import tempfile
@@ -10,6 +11,10 @@ from pathlib import Path
 
 SOURCE = Path(os.environ.get("SOURCE", Path(__file__).resolve().parent.parent.parent))
 ORRERY = os.environ.get("ORRERY", str(SOURCE / "build" / "orrery"))
+
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # left ignored, by nohup say, they would not stop what is started here
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def run(*arguments, **options):
