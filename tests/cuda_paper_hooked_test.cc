@@ -33,6 +33,7 @@ class CudaPaper : public JobTest {
         unsetenv("ORRERY_TEST_SEED");
         EXPECT_TRUE(shim::runtime.device_memory.empty());
         EXPECT_TRUE(shim::runtime.pinned_memory.empty());
+        EXPECT_EQ(shim::runtime.pageable_bytes, 0u) << "copied past the memory that is wiped";
         for (const std::string &complaint : shim::runtime.complaints) ADD_FAILURE() << complaint;
         JobTest::TearDown();
     }

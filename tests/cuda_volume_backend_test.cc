@@ -31,6 +31,10 @@ std::unique_ptr<RandomVolume> random_volume(uint32_t most = 40) {
 
 class CudaVolumes : public CudaDeviceTest {
   protected:
+    void TearDown() override {
+        EXPECT_EQ(shim::runtime.pageable_bytes, 0u) << "copied past the memory that is wiped";
+        CudaDeviceTest::TearDown();
+    }
     // All in flight together, waited for in another order.
     void run_all(std::vector<std::unique_ptr<RandomVolume>> &flight) {
         for (auto &item : flight)
@@ -64,6 +68,16 @@ TEST_F(CudaVolumes, ImagesOfSeveralSlicesAmongSmallOnes) {
     flight.push_back(
         std::make_unique<RandomVolume>(ORR_VOLUME_DECRYPT, orr_volume_shape{1, 530000, 1}, 12345));
     for (int n = 0; n < 8; n++) flight.push_back(random_volume());
+    run_all(flight);
+}
+
+// Larger than the page-locked memory that copies pass through, alone and behind another.
+TEST_F(CudaVolumes, LargerThanTheStage) {
+    open();
+    std::vector<std::unique_ptr<RandomVolume>> flight;
+    flight.push_back(random_volume());
+    flight.push_back(
+        std::make_unique<RandomVolume>(ORR_VOLUME_ENCRYPT, orr_volume_shape{3, 1200, 1201}, 99));
     run_all(flight);
 }
 

@@ -6,6 +6,10 @@
 // turn, no launch is long enough for a display's time limit, and nothing depends on how many
 // streams a device really runs at a time.
 //
+// Pixels and tables are secret and lie in ordinary memory, which a driver copies through buffers of
+// its own that nobody wipes. So they pass through page-locked memory here, which is wiped at the
+// end of each turn.
+//
 // Device memory is one arena. It starts small; the first image that it cannot hold, or cannot hold
 // beside the others, makes it as large as the allowance once it is empty.
 #include <stdlib.h>
@@ -20,6 +24,7 @@
 #define SLICE ((uint64_t)1 << 19)     // steps of a sequence in a turn: some 10 ms
 #define TURN_BYTES ((size_t)64 << 20) // of images enciphered in a turn; one image may have more
 #define SMALL_ARENA ((size_t)16 << 20)
+#define STAGE ((size_t)4 << 20) // page-locked bytes for copies in and out
 #define LIST (ORR_CUDA_VOLUMES * ORR_CUDA_SEQUENCES)
 
 // A volume in flight: the ticket of orr_volume_task. The thread's alone from submit until done.
@@ -53,6 +58,8 @@ struct orr_cuda_volumes {
     cudaStream_t sequences, ciphers;
     orr_cuda_sequence *list, *staged; // on the device and its pinned copy, LIST entries
     uint32_t *seen;                   // pinned copies of flags, by place in active[]
+    uint8_t *stage;                   // pinned, STAGE bytes
+    size_t staged_bytes;              // of them, in use by copies in that may be under way
 };
 
 // ---- the arena ----------------------------------------------------------------------------------
@@ -128,8 +135,50 @@ static job *dequeue(orr_cuda_volumes *v) {
 static void fail_all(orr_cuda_volumes *v, const orr_error *error) {
     if (v->sequences) (void)cudaStreamSynchronize(v->sequences);
     if (v->ciphers) (void)cudaStreamSynchronize(v->ciphers);
+    if (v->stage) OPENSSL_cleanse(v->stage, STAGE);
     while (v->count) finish(v, v->active[--v->count], error);
     for (job *item; (item = dequeue(v));) finish(v, item, error);
+}
+
+// ---- copies -------------------------------------------------------------------------------------
+
+// Waits until the stream of ciphers is empty, and so the stage is free.
+static orr_status settle(orr_cuda_volumes *v, orr_error *error) {
+    const orr_cuda_health *health = v->health;
+    ORR_CUDA_TRY(cudaStreamSynchronize(v->ciphers));
+    v->staged_bytes = 0;
+    return ORR_OK;
+}
+
+// Queues a copy to the device. `from` may change once this returns.
+static orr_status copy_in(orr_cuda_volumes *v, void *to, const void *from, size_t bytes,
+                          orr_error *error) {
+    const orr_cuda_health *health = v->health;
+    for (size_t at = 0, n; at < bytes; at += n) {
+        orr_status status = v->staged_bytes == STAGE ? settle(v, error) : ORR_OK;
+        if (status != ORR_OK) return status;
+        uint8_t *stage = v->stage + v->staged_bytes;
+        n = STAGE - v->staged_bytes < bytes - at ? STAGE - v->staged_bytes : bytes - at;
+        memcpy(stage, (const uint8_t *)from + at, n);
+        ORR_CUDA_TRY(
+            cudaMemcpyAsync((uint8_t *)to + at, stage, n, cudaMemcpyHostToDevice, v->ciphers));
+        v->staged_bytes += n;
+    }
+    return ORR_OK;
+}
+
+// Copies from the device; nothing else may be staged.
+static orr_status copy_out(orr_cuda_volumes *v, void *to, const void *from, size_t bytes,
+                           orr_error *error) {
+    const orr_cuda_health *health = v->health;
+    for (size_t at = 0, n; at < bytes; at += n) {
+        n = STAGE < bytes - at ? STAGE : bytes - at;
+        ORR_CUDA_TRY(cudaMemcpyAsync(v->stage, (const uint8_t *)from + at, n,
+                                     cudaMemcpyDeviceToHost, v->ciphers));
+        ORR_CUDA_TRY(cudaStreamSynchronize(v->ciphers));
+        memcpy((uint8_t *)to + at, v->stage, n);
+    }
+    return ORR_OK;
 }
 
 // ---- a turn -------------------------------------------------------------------------------------
@@ -196,25 +245,22 @@ static orr_status issue_sequences(orr_cuda_volumes *v, orr_error *error) {
     return ORR_OK;
 }
 
-// Queues everything that one image with complete sequences needs, and the wiping of its place.
+// Queues everything that one image with complete sequences needs, up to its flags.
 static orr_status issue_cipher(orr_cuda_volumes *v, job *item, uint32_t *seen, orr_error *error) {
     const orr_cuda_health *health = v->health;
     const orr_cuda_volume *volume = &item->volume;
     size_t bytes = volume->bytes, chunks = bytes / ORR_CUDA_VOLUME_CHUNK + 1;
     cudaStream_t stream = v->ciphers;
     item->blocks = (unsigned)(chunks < ORR_CUDA_VOLUME_BLOCKS ? chunks : ORR_CUDA_VOLUME_BLOCKS);
-    ORR_CUDA_TRY(
-        cudaMemcpyAsync(volume->in, item->task->in, bytes, cudaMemcpyHostToDevice, stream));
-    ORR_CUDA_TRY(cudaMemcpyAsync(volume->tables[0], item->tables,
-                                 orr_cuda_volume_table_bytes(volume->shape), cudaMemcpyHostToDevice,
-                                 stream));
+    orr_status status = copy_in(v, volume->in, item->task->in, bytes, error);
+    if (status == ORR_OK)
+        status = copy_in(v, volume->tables[0], item->tables,
+                         orr_cuda_volume_table_bytes(volume->shape), error);
+    if (status != ORR_OK) return status;
     ORR_CUDA_TRY(cudaMemsetAsync(volume->flags, 0, item->blocks * sizeof *seen, stream));
     ORR_CUDA_TRY(orr_cuda_volume_run(item->task->op, volume, item->blocks, stream));
-    ORR_CUDA_TRY(
-        cudaMemcpyAsync(item->task->out, volume->k8[0], bytes, cudaMemcpyDeviceToHost, stream));
     ORR_CUDA_TRY(cudaMemcpyAsync(seen, volume->flags, item->blocks * sizeof *seen,
                                  cudaMemcpyDeviceToHost, stream));
-    ORR_CUDA_TRY(cudaMemsetAsync(v->arena + item->offset, 0, item->need, stream));
     return ORR_OK;
 }
 
@@ -237,8 +283,11 @@ static orr_status issue_ciphers(orr_cuda_volumes *v, orr_error *error) {
     return status;
 }
 
-// Looks at the flags of an image that is through.
-static void retire(orr_cuda_volumes *v, job *item, const uint32_t *seen) {
+// Looks at the flags of an image that is through, fetches it if they are right, and queues the
+// wiping of its place.
+static orr_status retire(orr_cuda_volumes *v, job *item, const uint32_t *seen, orr_error *error) {
+    const orr_cuda_health *health = v->health;
+    const orr_cuda_volume *volume = &item->volume;
     orr_volume_shape shape = item->volume.shape;
     for (unsigned n = 0; n < item->blocks && item->error.status == ORR_OK; n++)
         if (seen[n] != ORR_CUDA_VOLUME_RIGHT)
@@ -246,25 +295,38 @@ static void retire(orr_cuda_volumes *v, job *item, const uint32_t *seen) {
                      "%s: a volume of %u x %u x %u bytes failed the check of its own work on the "
                      "device: do not trust this device",
                      v->health->name, shape.channels, shape.rows, shape.columns);
-    finish(v, item, NULL);
+    if (item->error.status == ORR_OK) {
+        orr_status status = copy_out(v, item->task->out, volume->k8[0], volume->bytes, error);
+        if (status != ORR_OK) return status;
+    }
+    ORR_CUDA_TRY(cudaMemsetAsync(v->arena + item->offset, 0, item->need, v->ciphers));
+    return ORR_OK;
 }
 
 // One turn. After a failure the device is dead.
 static orr_status turn(orr_cuda_volumes *v, orr_error *error) {
     const orr_cuda_health *health = v->health;
+    int fetched = 0;
     orr_status status = orr_cuda_alive(v->health, error);
     if (status == ORR_OK) status = admit(v, error);
     if (status == ORR_OK) status = issue_sequences(v, error);
     if (status == ORR_OK) status = issue_ciphers(v, error);
+    if (status == ORR_OK) status = settle(v, error);
+    for (unsigned n = 0; n < v->count && status == ORR_OK; n++) {
+        if (!v->active[n]->blocks) continue;
+        fetched = 1;
+        status = retire(v, v->active[n], seen_of(v, n), error);
+    }
+    if (status == ORR_OK) status = settle(v, error);
     if (status != ORR_OK) return status;
     ORR_CUDA_TRY(cudaStreamSynchronize(v->sequences));
-    ORR_CUDA_TRY(cudaStreamSynchronize(v->ciphers));
     OPENSSL_cleanse(v->staged, LIST * sizeof *v->staged);
+    if (fetched) OPENSSL_cleanse(v->stage, STAGE);
     unsigned kept = 0;
     for (unsigned n = 0; n < v->count; n++) {
         job *item = v->active[n];
         if (item->blocks) {
-            retire(v, item, seen_of(v, n));
+            finish(v, item, NULL);
             continue;
         }
         item->steps += SLICE;
@@ -288,6 +350,8 @@ static orr_status prepare(orr_cuda_volumes *v, orr_error *error) {
     memset(v->staged, 0, LIST * sizeof *v->staged);
     ORR_CUDA_TRY(cudaHostAlloc((void **)&v->seen, flags, cudaHostAllocDefault));
     memset(v->seen, 0, flags);
+    ORR_CUDA_TRY(cudaHostAlloc((void **)&v->stage, STAGE, cudaHostAllocDefault));
+    memset(v->stage, 0, STAGE);
     return ORR_OK;
 }
 
@@ -300,8 +364,10 @@ static void release(orr_cuda_volumes *v) {
     (void)cudaFree(v->list);
     if (v->staged) OPENSSL_cleanse(v->staged, LIST * sizeof *v->staged);
     if (v->seen) memset(v->seen, 0, flags);
+    if (v->stage) OPENSSL_cleanse(v->stage, STAGE);
     (void)cudaFreeHost(v->staged);
     (void)cudaFreeHost(v->seen);
+    (void)cudaFreeHost(v->stage);
     if (v->sequences) (void)cudaStreamDestroy(v->sequences);
     if (v->ciphers) (void)cudaStreamDestroy(v->ciphers);
 }

@@ -73,17 +73,22 @@ bool all_zero(const void *memory, size_t bytes) {
     return std::all_of(byte, byte + bytes, [](unsigned char b) { return b == 0; });
 }
 
-// [memory, memory + bytes) must lie in one allocation of the map.
-void check_range(const std::map<void *, size_t> &owner, const void *memory, size_t bytes,
-                 const char *call_name) {
+// Does [memory, memory + bytes) lie in one allocation of the map?
+bool owns(const std::map<void *, size_t> &owner, const void *memory, size_t bytes) {
     auto after = owner.upper_bound(const_cast<void *>(memory));
     const char *at = static_cast<const char *>(memory);
     if (after != owner.begin()) {
         auto range = std::prev(after);
         const char *start = static_cast<const char *>(range->first);
-        if (at >= start && at + bytes <= start + range->second) return;
+        return at >= start && at + bytes <= start + range->second;
     }
-    complain(std::string(call_name) + ": outside of device memory");
+    return false;
+}
+
+void check_range(const std::map<void *, size_t> &owner, const void *memory, size_t bytes,
+                 const char *call_name) {
+    if (!owns(owner, memory, bytes))
+        complain(std::string(call_name) + ": outside of device memory");
 }
 
 cudaError_t drain(CUstream_st *stream) {
@@ -236,6 +241,9 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     ENTER("cudaMemcpyAsync");
     shim::check_range(runtime.device_memory, kind == cudaMemcpyHostToDevice ? to : from, bytes,
                       "cudaMemcpyAsync");
+    if (kind != cudaMemcpyDeviceToDevice &&
+        !shim::owns(runtime.pinned_memory, kind == cudaMemcpyHostToDevice ? from : to, bytes))
+        runtime.pageable_bytes += bytes;
     if (kind == cudaMemcpyDeviceToDevice)
         shim::check_range(runtime.device_memory, to, bytes, "cudaMemcpyAsync");
     stream->push([=] {

@@ -25,6 +25,9 @@ struct Runtime {
     std::map<void *, size_t> device_memory, pinned_memory;
     size_t device_bytes = 0, device_peak = 0, streams = 0, events = 0, graphs = 0;
     unsigned long graph_launches = 0;
+    // Bytes to be copied in from or out to memory that is not page-locked: a real driver copies
+    // them through memory of its own, which nobody wipes.
+    size_t pageable_bytes = 0;
     std::vector<std::string> complaints; // frees of what was not allocated or not wiped, ...
 };
 extern Runtime runtime;
