@@ -28,7 +28,43 @@ static void request_init(const orr_job_file *file, orr_metadata *metadata,
                                    .means = means_of(file)};
 }
 
-static orr_status commit(orr_job_file *file, orr_error *error) {
+// Decrypts the finished container, page by page on this thread, and compares the digest of its
+// pixels with that of the pixels read (--check cpu).
+static orr_status check_on_cpu(const orr_job_file *file, const uint8_t digest[ORR_DIGEST_BYTES],
+                               orr_error *error) {
+    const char *shown = file->output.shown;
+    int fd = file->output.fd;
+    struct stat st;
+    orr_file_keys keys;
+    orr_metadata *m = calloc(1, sizeof *m);
+    orr_container *c = malloc(sizeof *c);
+    orr_status status = ORR_OK;
+    if (!c || !m)
+        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
+    else if (fstat(fd, &st) != 0)
+        status = orr_fail(error, ORR_IO, "%s: %s", shown, strerror(errno));
+    if (status == ORR_OK) status = orr_container_read(c, fd, (uint64_t)st.st_size, shown, error);
+    if (status == ORR_OK)
+        status = orr_file_keys_derive(&keys, &file->to->secret, c->header_bytes, error);
+    if (status == ORR_OK) status = orr_container_metadata(c, fd, &keys, shown, m, error);
+    if (status == ORR_OK) {
+        status = memcmp(m->digest, digest, ORR_DIGEST_BYTES) ? ORR_SELF_TEST : ORR_OK;
+        if (status == ORR_OK)
+            status = orr_paper_decrypt(c, &file->to->secret, m, NULL, fd, -1, shown, error);
+        orr_metadata_free(m);
+    }
+    if (status == ORR_AUTH || status == ORR_NOT_ORRERY || status == ORR_SELF_TEST)
+        status = orr_check_failed(shown, error);
+    orr_wipe(&keys, sizeof keys);
+    free(m);
+    free(c);
+    return status;
+}
+
+static orr_status commit(orr_job_file *file, const orr_metadata *metadata, orr_error *error) {
+    orr_status status =
+        file->job->options->check_cpu ? check_on_cpu(file, metadata->digest, error) : ORR_OK;
+    if (status != ORR_OK) return status;
     if (fchmod(file->output.fd, orr_default_mode()) != 0)
         return orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", file->output.shown,
                         strerror(errno));
@@ -74,7 +110,7 @@ void orr_paper_encrypt_whole(orr_job_file *file) {
     if (status == ORR_OK) status = orr_file_output(file, 0, &error);
     if (status == ORR_OK) status = orr_paper_encrypt(&request, file->fd, file->output.fd, &error);
     if (status == ORR_OK) status = orr_file_check_source(file, &error);
-    if (status == ORR_OK) status = commit(file, &error);
+    if (status == ORR_OK) status = commit(file, file->metadata, &error);
     finish(file, status, &error);
 }
 
@@ -115,9 +151,9 @@ void orr_paper_reencrypt_whole(orr_job_file *file) {
         metadata->paper_length = 0;
         request_init(file, metadata, &request);
         status = orr_paper_encrypt(&request, memory, file->output.fd, &error);
+        if (status == ORR_OK) status = commit(file, metadata, &error);
         orr_metadata_free(metadata);
     }
-    if (status == ORR_OK) status = commit(file, &error);
     if (memory >= 0) close(memory);
     free(metadata);
     finish(file, status, &error);

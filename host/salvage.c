@@ -66,6 +66,13 @@ static size_t source_bytes(uint64_t length, uint64_t tile) {
     return length - at < ORR_TILE_BYTES ? (size_t)(length - at) : ORR_TILE_BYTES;
 }
 
+orr_status orr_check_failed(const char *shown, orr_error *error) {
+    return orr_fail(error, ORR_SELF_TEST,
+                    "%s: the finished file does not decrypt on the CPU to what was read: the "
+                    "device or memory failed; nothing was kept",
+                    shown);
+}
+
 orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                                const uint8_t file_digest[16], const char *shown, orr_error *error) {
@@ -92,12 +99,7 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
         XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(whole));
         if (memcmp(digest.digest, file_digest, sizeof digest.digest)) status = ORR_SELF_TEST;
     }
-    if (status == ORR_AUTH || status == ORR_SELF_TEST)
-        status = orr_fail(error, ORR_SELF_TEST,
-                          "%s: the finished file does not decrypt on the CPU to what was read: the "
-                          "device or memory failed; "
-                          "nothing was kept",
-                          shown);
+    if (status == ORR_AUTH || status == ORR_SELF_TEST) status = orr_check_failed(shown, error);
     orr_gcm_free(r.gcm);
     XXH3_freeState(segment);
     XXH3_freeState(whole);
