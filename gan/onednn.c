@@ -1,7 +1,8 @@
-// The DCGAN on CPUs: convolutions by oneDNN in the layouts it likes best, batch norm with its
-// activation by norm.c in the same layouts, so that activations are rearranged only where two
-// neighbours disagree.
+// The DCGAN on CPUs: convolutions by oneDNN in the layouts it likes best (two directions of the
+// large ones by conv4.c, where that is quicker), batch norm with its activation by norm.c in the
+// same layouts, so that activations are rearranged only where two neighbours disagree.
 #include "gan/backend.h"
+#include "gan/conv4.h"
 #include "gan/norm.h"
 #include "gan/onednn_api.h"
 
@@ -21,15 +22,22 @@ typedef struct operation {
     dnnl_memory_t own_small, own_large, own_weight; // where the layout differs from the layer's
     dnnl_primitive_t before[2], after;              // reorders
     dnnl_memory_t before_from[2], before_to[2], after_from, after_to;
+    int weight_kept; // before[1] has arranged the present weight
 } operation;
 
 typedef struct layer {
     const orr_gan_layer *table;
     operation forward, data, weights; // data: gradient by the input; weights: by the weight
     // Tensors of the pass; convolved, output and gradient share a layout.
-    dnnl_memory_t input; // the layer before's output, or the network's
+    dnnl_memory_t input;          // the layer before's output, or the network's
+    dnnl_memory_t input_gradient; // the layer before's gradient, or the network's
     dnnl_memory_t convolved, output, gradient;
     dnnl_memory_t weight, weight_gradient; // plain, [a][b][row][column]
+    // Where conv4.c computes in oneDNN's place.
+    orr_conv4 shape;
+    int own_scatter, own_correlate;
+    float *packed; // the weight for the scatter
+    int packed_kept;
     orr_norm norm;
     float *mean, *inverse; // twice the channels: room for orr_norm_backward
 } layer;
@@ -81,6 +89,7 @@ static void net_close(orr_gan_net *net) {
         free_memory(l->gradient);
         free_memory(l->weight);
         free_memory(l->weight_gradient);
+        free(l->packed);
         free(l->norm.partial);
         free(l->mean);
         free(l->inverse);
@@ -116,9 +125,11 @@ static orr_status execute(onednn_net *self, operation *op, orr_error *error) {
                                     {c->large_argument, op->large},
                                     {c->weight_argument, op->weight}};
     for (int i = 0; i < 2; i++) {
+        if (i == 1 && op->weight_kept) continue;
         orr_status status = move(self, op->before[i], op->before_from[i], op->before_to[i], error);
         if (status != ORR_OK) return status;
     }
+    op->weight_kept = c->weight_argument == DNNL_ARG_WEIGHTS;
     if (dnnl_primitive_execute(c->primitive, self->dnnl.stream, 3, arguments) != dnnl_success) {
         return orr_fail(error, ORR_INTERNAL, "oneDNN: a convolution failed");
     }
@@ -274,18 +285,53 @@ static orr_status open_layer(onednn_net *self, uint32_t i, orr_error *error) {
     return status;
 }
 
+// Can conv4.c work with these tensors?
+static int suits_conv4(const orr_conv4 *shape, dnnl_memory_t small, dnnl_memory_t large) {
+    const uint32_t small_dims[4] = {(uint32_t)shape->images, (uint32_t)shape->a,
+                                    (uint32_t)shape->size, (uint32_t)shape->size};
+    const uint32_t large_dims[4] = {(uint32_t)shape->images, (uint32_t)shape->b,
+                                    2 * (uint32_t)shape->size, 2 * (uint32_t)shape->size};
+    return orr_conv4_fits(shape) &&
+           orr_dnnl_has_tag(orr_dnnl_layout(small), small_dims, dnnl_aBcd8b) &&
+           orr_dnnl_has_tag(orr_dnnl_layout(large), large_dims, dnnl_aBcd8b);
+}
+
+static orr_status open_conv4(onednn_net *self, layer *l, orr_error *error) {
+    const orr_gan_layer *t = l->table;
+    orr_dnnl_geometry g = geometry_of(t, self->base.batch);
+    size_t bytes = orr_gan_weight_count(t) * sizeof(float);
+    l->shape = (orr_conv4){g.images, g.a, g.b, g.small_size};
+    if (g.kernel != 4 || g.stride != 2 || g.padding != 1 || !orr_conv4_available()) return ORR_OK;
+    l->own_scatter = t->transposed ? suits_conv4(&l->shape, l->input, l->convolved)
+                                   : suits_conv4(&l->shape, l->gradient, l->input_gradient);
+    l->own_correlate = t->transposed ? suits_conv4(&l->shape, l->input, l->gradient)
+                                     : suits_conv4(&l->shape, l->gradient, l->input);
+    if (!l->own_scatter) return ORR_OK;
+    l->packed = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    return l->packed ? ORR_OK : orr_fail(error, ORR_INTERNAL, "out of memory for weights");
+}
+
+// Transposed convolution by conv4.c: forward of the generator, backward of the discriminator.
+static void scatter(layer *l, dnnl_memory_t small, dnnl_memory_t large) {
+    if (!l->packed_kept) orr_conv4_pack(&l->shape, orr_dnnl_floats(l->weight), l->packed);
+    l->packed_kept = 1;
+    orr_conv4_scatter(&l->shape, orr_dnnl_floats(small), l->packed, orr_dnnl_floats(large));
+}
+
 static orr_status attach_layer(onednn_net *self, uint32_t i, orr_error *error) {
     layer *l = &self->layers[i];
     int t = l->table->transposed;
-    dnnl_memory_t in_gradient = i ? l[-1].gradient : self->input_gradient;
     orr_status status;
     l->input = i ? l[-1].output : self->input;
+    l->input_gradient = i ? l[-1].gradient : self->input_gradient;
+    status = open_conv4(self, l, error);
+    if (status != ORR_OK) return status;
     status = attach(self, &l->forward, t ? ORR_DNNL_SCATTER : ORR_DNNL_GATHER,
                     t ? l->input : l->convolved, t ? l->convolved : l->input, l->weight, error);
     if (status == ORR_OK) {
-        status =
-            attach(self, &l->data, t ? ORR_DNNL_GATHER : ORR_DNNL_SCATTER,
-                   t ? in_gradient : l->gradient, t ? l->gradient : in_gradient, l->weight, error);
+        status = attach(self, &l->data, t ? ORR_DNNL_GATHER : ORR_DNNL_SCATTER,
+                        t ? l->input_gradient : l->gradient, t ? l->gradient : l->input_gradient,
+                        l->weight, error);
     }
     if (status == ORR_OK) {
         status = attach(self, &l->weights, ORR_DNNL_CORRELATE, t ? l->input : l->gradient,
@@ -368,6 +414,7 @@ static orr_status net_set(orr_gan_net *net, const float *parameters, const float
         layer *l = &self->layers[i];
         memcpy(orr_dnnl_floats(l->weight), parameters + l->table->weight,
                orr_gan_weight_count(l->table) * sizeof *parameters);
+        l->packed_kept = l->forward.weight_kept = l->data.weight_kept = 0;
     }
     return ORR_OK;
 }
@@ -403,7 +450,10 @@ static orr_status net_forward(orr_gan_net *net, orr_gan_mode mode, uint32_t coun
     for (uint32_t i = 0; i < net->network.layer_count && status == ORR_OK; i++) {
         layer *l = &self->layers[i];
         float *x = orr_dnnl_floats(l->convolved), *y = orr_dnnl_floats(l->output);
-        status = execute(self, &l->forward, error);
+        if (l->table->transposed && l->own_scatter)
+            scatter(l, l->input, l->convolved);
+        else
+            status = execute(self, &l->forward, error);
         if (status != ORR_OK) break;
         if (l->table->batch_norm) {
             orr_norm_forward(&l->norm, mode, x, y);
@@ -444,12 +494,21 @@ static orr_status layer_backward(onednn_net *self, uint32_t i, int want_data,
         orr_activation_backward(t->activation, orr_dnnl_bytes(l->gradient) / sizeof *gradient,
                                 orr_dnnl_floats(l->output), gradient);
     }
-    if (parameter_gradient) {
+    if (parameter_gradient && l->own_correlate) {
+        orr_conv4_correlate(&l->shape, t->transposed ? orr_dnnl_floats(l->input) : gradient,
+                            t->transposed ? gradient : orr_dnnl_floats(l->input),
+                            parameter_gradient + t->weight, accumulate);
+    } else if (parameter_gradient) {
         orr_status status = execute(self, &l->weights, error);
         if (status != ORR_OK) return status;
         give_weight_gradient(l, parameter_gradient + t->weight, accumulate);
     }
-    return want_data ? execute(self, &l->data, error) : ORR_OK;
+    if (!want_data) return ORR_OK;
+    if (!t->transposed && l->own_scatter) {
+        scatter(l, l->gradient, l->input_gradient);
+        return ORR_OK;
+    }
+    return execute(self, &l->data, error);
 }
 
 static orr_status net_backward(orr_gan_net *net, const float *output_gradient,
