@@ -35,9 +35,9 @@ static void *timed_alloc(orr_backend *backend, size_t bytes) {
     return inner->api->alloc(inner, bytes);
 }
 
-static void timed_free(orr_backend *backend, void *memory, size_t bytes) {
+static void timed_free(orr_backend *backend, void *memory, size_t used) {
     orr_backend *inner = ((timed_backend *)backend)->inner;
-    inner->api->free(inner, memory, bytes);
+    inner->api->free(inner, memory, used);
 }
 
 static orr_status timed_submit(orr_backend *backend, orr_batch *batch, orr_error *error) {

@@ -18,7 +18,7 @@ typedef enum chunk_state {
 typedef struct chunk {
     chunk_state state;
     uint8_t *in, *out;
-    size_t used; // bytes
+    size_t used, most; // bytes now, and ever
     unsigned tiles;
     orr_piece pieces[MAX_PIECES];
     unsigned piece_count;
@@ -31,7 +31,7 @@ typedef struct chunk {
     orr_tile_op op;
     orr_tile_task *tasks;
     orr_batch batch;
-    orr_error error; // of the batch
+    orr_error error;    // of the batch
     struct chunk *next; // in a queue
 } chunk;
 
@@ -149,6 +149,7 @@ static orr_piece *place(engine *e, const orr_piece *planned) {
         for (uint32_t i = 0; i < p->tiles; i++, offset += ORR_TILE_BYTES)
             p->tasks[i].offset = offset;
         c->used += (p->bytes + 63) & ~(size_t)63;
+        if (c->used > c->most) c->most = c->used;
         c->tiles += p->tiles;
     }
     c->reading++;
@@ -320,8 +321,8 @@ static void release(engine *e) {
     orr_backend *backend = e->config->backend;
     for (unsigned i = 0; e->chunks && i < e->config->chunks; i++) {
         chunk *c = &e->chunks[i];
-        if (c->in) backend->api->free(backend, c->in, chunk_bytes(e));
-        if (e->separate && c->out) backend->api->free(backend, c->out, chunk_bytes(e));
+        if (c->in) backend->api->free(backend, c->in, c->most);
+        if (e->separate && c->out) backend->api->free(backend, c->out, c->most);
         if (c->tasks) orr_wipe(c->tasks, e->config->chunk_tiles * sizeof *c->tasks);
         free(c->tasks);
         orr_wipe(c->pieces, sizeof c->pieces);

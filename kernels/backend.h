@@ -85,7 +85,9 @@ typedef struct orr_backend_api {
     void (*properties)(const orr_backend *backend, orr_backend_properties *properties);
     // Host memory the device reaches quickly, zeroed; NULL when there is none.
     void *(*alloc)(orr_backend *backend, size_t bytes);
-    void (*free)(orr_backend *backend, void *memory, size_t bytes); // wipes first
+    // Wipes the first `used` bytes, then frees. Nothing was written behind them: memory that was
+    // never used is not touched, so that a small job does not pay for a large ring.
+    void (*free)(orr_backend *backend, void *memory, size_t used);
     // Starts a batch. wait() must be called once for each successful submit(), in any order.
     orr_status (*submit)(orr_backend *backend, orr_batch *batch, orr_error *error);
     orr_status (*wait)(orr_backend *backend, orr_batch *batch, orr_error *error);

@@ -207,7 +207,7 @@ static void *fallback_alloc(orr_backend *backend, size_t bytes) {
     return memory;
 }
 
-static void fallback_free(orr_backend *backend, void *memory, size_t bytes) {
+static void fallback_free(orr_backend *backend, void *memory, size_t used) {
     fallback_backend *both = (fallback_backend *)backend;
     cpu_memory *mine = NULL;
     if (!memory) return;
@@ -220,7 +220,7 @@ static void fallback_free(orr_backend *backend, void *memory, size_t bytes) {
     }
     pthread_mutex_unlock(&both->mutex);
     orr_backend *owner = mine ? both->cpu : both->primary;
-    owner->api->free(owner, memory, bytes);
+    owner->api->free(owner, memory, used);
     free(mine);
 }
 

@@ -136,9 +136,9 @@ static void *multi_alloc(orr_backend *backend, size_t bytes) {
     return first->api->alloc(first, bytes);
 }
 
-static void multi_free(orr_backend *backend, void *memory, size_t bytes) {
+static void multi_free(orr_backend *backend, void *memory, size_t used) {
     orr_backend *first = ((multi_backend *)backend)->member[0];
-    first->api->free(first, memory, bytes);
+    first->api->free(first, memory, used);
 }
 
 static void close_all(orr_backend *const *backends, unsigned count) {

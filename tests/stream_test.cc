@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -153,6 +154,57 @@ TEST_F(Stream, RingBoundsWhatIsInFlight) {
     for (Piece &p : job.pieces) p.tiles = ORR_SEGMENT_TILES / 2 + 1; // one to a chunk
     ASSERT_EQ(ORR_OK, run(&job, backend, 4, ORR_SEGMENT_TILES, 3));
     EXPECT_LE(job.most, 3 + 1) << "three chunks, and one piece planned ahead";
+}
+
+// A backend that looks at memory before it is wiped.
+struct WatchingBackend {
+    orr_backend base;
+    orr_backend *cpu;
+    std::map<void *, size_t> memory; // bytes by address
+    size_t used = 0;
+    bool more = false; // than was told has been written
+};
+
+// The ring is wiped as far as it was used, and what is not wiped was not used.
+TEST_F(Stream, WhatWasUsedIsWiped) {
+    static orr_backend_api api = *backend->api;
+    WatchingBackend watching;
+    watching.cpu = backend;
+    api.properties = [](const orr_backend *b, orr_backend_properties *p) {
+        orr_backend *cpu = ((const WatchingBackend *)b)->cpu;
+        cpu->api->properties(cpu, p);
+        p->separate_output = 1;
+    };
+    api.alloc = [](orr_backend *b, size_t n) {
+        WatchingBackend *w = (WatchingBackend *)b;
+        void *memory = w->cpu->api->alloc(w->cpu, n);
+        w->memory[memory] = n;
+        return memory;
+    };
+    api.free = [](orr_backend *b, void *memory, size_t n) {
+        WatchingBackend *w = (WatchingBackend *)b;
+        const uint8_t *byte = (const uint8_t *)memory;
+        for (size_t i = n; i < w->memory[memory]; i++) w->more |= byte[i] != 0;
+        w->used += n;
+        w->cpu->api->free(w->cpu, memory, n);
+    };
+    api.submit = [](orr_backend *b, orr_batch *batch, orr_error *error) {
+        orr_backend *cpu = ((WatchingBackend *)b)->cpu;
+        return cpu->api->submit(cpu, batch, error);
+    };
+    api.wait = [](orr_backend *b, orr_batch *batch, orr_error *error) {
+        orr_backend *cpu = ((WatchingBackend *)b)->cpu;
+        return cpu->api->wait(cpu, batch, error);
+    };
+    watching.base.api = &api;
+    Job small(2), large(40);
+    for (Piece &p : small.pieces) p.tiles = 1;
+    ASSERT_EQ(ORR_OK, run(&small, &watching.base, 2, ORR_SEGMENT_TILES, 5));
+    EXPECT_FALSE(watching.more);
+    EXPECT_EQ(watching.used, 2u * 2 * kRows * ORR_TILE_ROW_BYTES) << "two pieces, in and out";
+    for (size_t n = 0; n < large.pieces.size(); n++) large.pieces[n].tiles = 1 + n * 3;
+    ASSERT_EQ(ORR_OK, run(&large, &watching.base, 2, ORR_SEGMENT_TILES, 3));
+    EXPECT_FALSE(watching.more);
 }
 
 // A backend whose batches fail from the second on.

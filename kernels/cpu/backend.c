@@ -117,18 +117,23 @@ static void cpu_properties(const orr_backend *backend, orr_backend_properties *p
     properties->volumes = cpu->threads;
 }
 
+// Aligned to a page, which posix_memalign gives too; but calloc alone knows which memory is zero
+// already, and leaves that untouched. The address to free lies before the memory.
 static void *cpu_alloc(orr_backend *backend, size_t bytes) {
-    void *memory = NULL;
     (void)backend;
-    if (posix_memalign(&memory, PAGE, bytes ? bytes : 1)) return NULL;
-    memset(memory, 0, bytes);
+    if (bytes > SIZE_MAX - 2 * PAGE) return NULL;
+    uint8_t *start = calloc(1, bytes + 2 * PAGE);
+    if (!start) return NULL;
+    void **memory = (void **)(start + 2 * PAGE - (uintptr_t)start % PAGE);
+    memory[-1] = start;
     return memory;
 }
 
-static void cpu_free(orr_backend *backend, void *memory, size_t bytes) {
+static void cpu_free(orr_backend *backend, void *memory, size_t used) {
     (void)backend;
-    if (memory) OPENSSL_cleanse(memory, bytes);
-    free(memory);
+    if (!memory) return;
+    OPENSSL_cleanse(memory, used);
+    free(((void **)memory)[-1]);
 }
 
 // Queues a job for what the caller has checked. NULL when memory runs out.

@@ -298,10 +298,10 @@ static void *cuda_alloc(orr_backend *backend, size_t bytes) {
     return memory;
 }
 
-static void cuda_free(orr_backend *backend, void *memory, size_t bytes) {
+static void cuda_free(orr_backend *backend, void *memory, size_t used) {
     const cuda_backend *cuda = (const cuda_backend *)backend;
     if (!memory) return;
-    OPENSSL_cleanse(memory, bytes);
+    OPENSSL_cleanse(memory, used);
     (void)cudaSetDevice(
         cuda->health.device); // on a dead device both fail, and the memory goes with it
     (void)cudaFreeHost(memory);
