@@ -491,8 +491,8 @@ std::filesystem::path data_directory() {
     return given ? given : ORRERY_SOURCE_DIR "/../shared/data";
 }
 
-// In a child with 3 GiB of address space and 20 seconds: 0 round trip, 8 refused politely, else a
-// fault.
+// In a child with 3 GiB of address space and 60 seconds of processor time: 0 round trip, 8 refused
+// politely, else a fault.
 int try_file(const std::filesystem::path &path) {
     std::cout.flush();
     pid_t child = fork();
@@ -501,7 +501,9 @@ int try_file(const std::filesystem::path &path) {
         struct rlimit limit = {3ul << 30, 3ul << 30};
         setrlimit(RLIMIT_AS, &limit);
 #endif
-        alarm(20);
+        struct rlimit seconds = {60, 60};
+        setrlimit(RLIMIT_CPU, &seconds);
+        alarm(900); // against waiting for ever; a loaded machine is no fault
         Secrets secrets;
         orr_error error = {};
         Bytes plain = tiff_files::read_file(path), cipher, restored;
