@@ -9,6 +9,8 @@
 // channels of weights, and tiles (scatter). QUADS: how many fours of channels a use them.
 enum { CACHED = 24 * 1024, QUADS = 4, CHUNK = 32, TILES = 8 };
 
+enum { LARGEST = 64 }; // small images, pixels a side
+
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
@@ -23,7 +25,11 @@ int orr_conv4_available(void) {
 }
 
 int orr_conv4_fits(const orr_conv4 *shape) {
-    return shape->a % 8 == 0 && shape->b % 16 == 0;
+    return shape->a % 8 == 0 && shape->b % 16 == 0 && shape->size <= LARGEST;
+}
+
+int orr_conv4_fits_narrow(const orr_conv4 *shape) {
+    return shape->a % 32 == 0 && shape->b <= 4 && shape->size <= LARGEST;
 }
 
 // The large pixel (2y + p, 2x + q) gets the products of 2 x 2 small pixels; (p, q) is its phase. In
@@ -40,7 +46,7 @@ static size_t packed_place(const orr_conv4 *shape, size_t tap, size_t a) {
     return (chunk * 4 + tap * smaller(CHUNK, shape->a - chunk) + a % CHUNK) * 16;
 }
 
-void orr_conv4_pack(const orr_conv4 *shape, const float *weight, float *packed) {
+static void pack_wide(const orr_conv4 *shape, const float *weight, float *packed) {
 #pragma omp parallel for schedule(static)
     for (size_t panel = 0; panel < shape->b / 16; panel++) {
         for (size_t a = 0; a < shape->a; a++) {
@@ -130,13 +136,85 @@ static void scatter_piece(const orr_conv4 *shape, size_t panel, size_t odd, cons
     }
 }
 
-void orr_conv4_scatter(const orr_conv4 *shape, const float *small, const float *packed,
-                       float *large) {
+static void scatter_wide(const orr_conv4 *shape, const float *small, const float *packed,
+                         float *large) {
     size_t pieces = shape->b / 16 * 2;
 #pragma omp parallel for schedule(dynamic)
     for (size_t piece = 0; piece < pieces; piece++) {
         scatter_piece(shape, piece / 2, piece % 2, small, packed, large);
     }
+}
+
+// To few channels: a matrix product gives every small pixel's share of its 4 x 4 large ones, a
+// channel at a time, and the shares are added up. Packed weights are [b][a][4][4].
+static void pack_narrow(const orr_conv4 *shape, const float *weight, float *packed) {
+    for (size_t n = 0; n < shape->a * shape->b; n++) {
+        size_t a = n / shape->b, b = n % shape->b;
+        memcpy(packed + (b * shape->a + a) * 16, weight + n * 16, 16 * sizeof *packed);
+    }
+}
+
+// A row of shares, [pixel][4][4], with a pixel of zeros at either end (and room for a whole tile).
+typedef float shares[LARGEST + 2 + ORR_CONV4_ROWS][16];
+
+static void share_row(const orr_conv4 *shape, const float *row, const float *weight, shares out) {
+    size_t s = shape->size, quarter = shape->a / 4;
+    for (size_t x = 0; x < s; x += ORR_CONV4_ROWS) {
+        _Alignas(32) float sums[ORR_CONV4_ROWS * 16] = {0};
+        orr_conv4_tap taps[4]; // a quarter of the channels each
+        for (size_t n = 0; n < 4 * ORR_CONV4_ROWS; n++) {
+            size_t t = n / ORR_CONV4_ROWS, m = n % ORR_CONV4_ROWS;
+            taps[t].from[m] = row + t * quarter * s * s + smaller(x + m, s - 1) * 8;
+            taps[t].step[m] = s * s * 8;
+        }
+        orr_conv4_scatter_tile(taps, quarter / 8, weight, sums);
+        memcpy(out[x + 1], sums, sizeof sums);
+    }
+    memset(out[s + 1], 0, sizeof *out);
+}
+
+// A large row from the small row that it lies in and the one that it is next to: places v and w of
+// the kernel's rows.
+static void add_shares(size_t size, const shares in, size_t v, const shares next, size_t w,
+                       float *to) {
+    for (size_t x = 1; x <= size; x++, to += 2) {
+        const float *i = in[x] + 4 * v, *n = next[x] + 4 * w;
+        to[0] = i[1] + i[3 - 16] + n[1] + n[3 - 16];
+        to[1] = i[2] + i[0 + 16] + n[2] + n[0 + 16];
+    }
+}
+
+static void scatter_plane(const orr_conv4 *shape, const float *small, const float *weight,
+                          float *large) {
+    size_t s = shape->size;
+    shares rows[2] = {{{0}}}; // of small rows y and y - 1 by turns; above the first one: zeros
+    for (size_t y = 0; y < s; y++) {
+        float(*here)[16] = rows[y % 2], (*above)[16] = rows[(y + 1) % 2];
+        share_row(shape, small + y * s * 8, weight, here);
+        if (y > 0) add_shares(s, above, 2, here, 0, large + (2 * y - 1) * 2 * s);
+        add_shares(s, here, 1, above, 3, large + 2 * y * 2 * s);
+    }
+    memset(rows[s % 2], 0, sizeof rows[0]); // below the last one
+    add_shares(s, rows[(s + 1) % 2], 2, rows[s % 2], 0, large + (2 * s - 1) * 2 * s);
+}
+
+static void scatter_narrow(const orr_conv4 *shape, const float *small, const float *packed,
+                           float *large) {
+    size_t plane = shape->size * shape->size, pieces = shape->images * shape->b;
+#pragma omp parallel for schedule(dynamic)
+    for (size_t piece = 0; piece < pieces; piece++) {
+        scatter_plane(shape, small + piece / shape->b * shape->a * plane,
+                      packed + piece % shape->b * shape->a * 16, large + piece * 4 * plane);
+    }
+}
+
+void orr_conv4_pack(const orr_conv4 *shape, const float *weight, float *packed) {
+    (orr_conv4_fits(shape) ? pack_wide : pack_narrow)(shape, weight, packed);
+}
+
+void orr_conv4_scatter(const orr_conv4 *shape, const float *small, const float *packed,
+                       float *large) {
+    (orr_conv4_fits(shape) ? scatter_wide : scatter_narrow)(shape, small, packed, large);
 }
 
 // What is joined at a time: rows first .. last - 1 of some images.
@@ -223,6 +301,11 @@ int orr_conv4_available(void) {
 }
 
 int orr_conv4_fits(const orr_conv4 *shape) {
+    (void)shape;
+    return 0;
+}
+
+int orr_conv4_fits_narrow(const orr_conv4 *shape) {
     (void)shape;
     return 0;
 }

@@ -18,14 +18,16 @@ extern "C" {
 #endif
 
 typedef struct orr_conv4 {
-    size_t images, a, b, size;
+    size_t images, a, b, size; // size up to 64
 } orr_conv4;
 
 // Does this processor have what the loops need (AVX2 and FMA), and nothing wider, for which oneDNN
 // does better? Then every function below may be called.
 int orr_conv4_available(void);
-// Are these channel counts served? a a multiple of 8, b of 16.
+// Which channel counts are served: a a multiple of 8 and b of 16; for scatter alone also a a
+// multiple of 32 and b up to 4, the large tensor then plain: [images][b][2 size][2 size].
 int orr_conv4_fits(const orr_conv4 *shape);
+int orr_conv4_fits_narrow(const orr_conv4 *shape);
 
 // The weight as orr_conv4_scatter reads it: 16 a b floats, aligned to 32 bytes.
 void orr_conv4_pack(const orr_conv4 *shape, const float *weight, float *packed);

@@ -240,9 +240,22 @@ void orr_norm_backward(orr_norm *norm, orr_gan_mode mode, const float *x, float 
     }
 }
 
+// A few kilobytes at a time, in as many threads as there are.
+static void tanh_forward(size_t count, const float *x, float *y) {
+    const orr_norm_kernels *kernels = orr_norm_best();
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i += 1024) {
+        kernels->tanh(count - i < 1024 ? count - i : 1024, x + i, y + i);
+    }
+}
+
 void orr_activation_forward(orr_gan_activation activation, size_t count, const float *x, float *y) {
     if (activation == ORR_GAN_LINEAR) {
         if (x != y) memcpy(y, x, count * sizeof *y);
+        return;
+    }
+    if (activation == ORR_GAN_TANH) {
+        tanh_forward(count, x, y);
         return;
     }
 #pragma omp parallel for schedule(static)
@@ -250,15 +263,13 @@ void orr_activation_forward(orr_gan_activation activation, size_t count, const f
         float v = x[i];
         switch (activation) {
         case ORR_GAN_LINEAR:
-            break;
+        case ORR_GAN_TANH:
+            break; // above
         case ORR_GAN_RELU:
             y[i] = v < 0 ? 0 : v;
             break;
         case ORR_GAN_LEAKY_RELU:
             y[i] = v < 0 ? v * ORR_GAN_LEAKY_SLOPE : v;
-            break;
-        case ORR_GAN_TANH:
-            y[i] = tanhf(v);
             break;
         case ORR_GAN_SIGMOID:
             y[i] = 1 / (1 + expf(-v));

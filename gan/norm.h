@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include "gan/backend.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // How a tensor lies in memory: [images][channels / lanes][pixels][lanes]. NHWC has lanes =
 // channels; oneDNN's blocked layouts have 8 or 16.
 typedef struct orr_norm_layout {
@@ -30,6 +34,7 @@ typedef struct orr_norm_kernels {
                           double gamma[8]);
     void (*backward)(orr_gan_activation activation, const float *x, float *gradient, size_t stride,
                      size_t pixels, const orr_norm_lanes *norm);
+    void (*tanh)(size_t count, const float *x, float *y); // in place or not
 } orr_norm_kernels;
 
 extern const orr_norm_kernels orr_norm_portable;
@@ -60,4 +65,7 @@ void orr_activation_forward(orr_gan_activation activation, size_t count, const f
 void orr_activation_backward(orr_gan_activation activation, size_t count, const float *y,
                              float *gradient);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -285,27 +285,30 @@ static orr_status open_layer(onednn_net *self, uint32_t i, orr_error *error) {
     return status;
 }
 
-// Can conv4.c work with these tensors?
-static int suits_conv4(const orr_conv4 *shape, dnnl_memory_t small, dnnl_memory_t large) {
-    const uint32_t small_dims[4] = {(uint32_t)shape->images, (uint32_t)shape->a,
-                                    (uint32_t)shape->size, (uint32_t)shape->size};
-    const uint32_t large_dims[4] = {(uint32_t)shape->images, (uint32_t)shape->b,
-                                    2 * (uint32_t)shape->size, 2 * (uint32_t)shape->size};
-    return orr_conv4_fits(shape) &&
-           orr_dnnl_has_tag(orr_dnnl_layout(small), small_dims, dnnl_aBcd8b) &&
-           orr_dnnl_has_tag(orr_dnnl_layout(large), large_dims, dnnl_aBcd8b);
+static int lies_as(dnnl_memory_t memory, size_t images, size_t channels, size_t size,
+                   dnnl_format_tag_t tag) {
+    const uint32_t dims[4] = {(uint32_t)images, (uint32_t)channels, (uint32_t)size, (uint32_t)size};
+    return orr_dnnl_has_tag(orr_dnnl_layout(memory), dims, tag);
 }
 
 static orr_status open_conv4(onednn_net *self, layer *l, orr_error *error) {
     const orr_gan_layer *t = l->table;
     orr_dnnl_geometry g = geometry_of(t, self->base.batch);
+    orr_conv4 s = {g.images, g.a, g.b, g.small_size};
+    // What a scatter reads and writes, and a correlation reads.
+    dnnl_memory_t from = t->transposed ? l->input : l->gradient;
+    dnnl_memory_t to = t->transposed ? l->convolved : l->input_gradient;
+    dnnl_memory_t large = t->transposed ? l->gradient : l->input;
     size_t bytes = orr_gan_weight_count(t) * sizeof(float);
-    l->shape = (orr_conv4){g.images, g.a, g.b, g.small_size};
-    if (g.kernel != 4 || g.stride != 2 || g.padding != 1 || !orr_conv4_available()) return ORR_OK;
-    l->own_scatter = t->transposed ? suits_conv4(&l->shape, l->input, l->convolved)
-                                   : suits_conv4(&l->shape, l->gradient, l->input_gradient);
-    l->own_correlate = t->transposed ? suits_conv4(&l->shape, l->input, l->gradient)
-                                     : suits_conv4(&l->shape, l->gradient, l->input);
+    if (g.kernel != 4 || g.stride != 2 || g.padding != 1 || !orr_conv4_available() ||
+        !lies_as(from, s.images, s.a, s.size, dnnl_aBcd8b)) {
+        return ORR_OK;
+    }
+    l->shape = s;
+    l->own_scatter =
+        (orr_conv4_fits(&s) && lies_as(to, s.images, s.b, 2 * s.size, dnnl_aBcd8b)) ||
+        (orr_conv4_fits_narrow(&s) && lies_as(to, s.images, s.b, 2 * s.size, dnnl_abcd));
+    l->own_correlate = orr_conv4_fits(&s) && lies_as(large, s.images, s.b, 2 * s.size, dnnl_aBcd8b);
     if (!l->own_scatter) return ORR_OK;
     l->packed = aligned_alloc(64, (bytes + 63) / 64 * 64);
     return l->packed ? ORR_OK : orr_fail(error, ORR_INTERNAL, "out of memory for weights");

@@ -30,6 +30,7 @@ size_t small_at(const orr_conv4 &s, size_t n, size_t a, size_t y, size_t x) {
 }
 
 size_t large_at(const orr_conv4 &s, size_t n, size_t b, size_t y, size_t x) {
+    if (!orr_conv4_fits(&s)) return ((n * s.b + b) * 2 * s.size + y) * 2 * s.size + x; // narrow
     return (((n * (s.b / 8) + b / 8) * 2 * s.size + y) * 2 * s.size + x) * 8 + b % 8;
 }
 
@@ -123,6 +124,19 @@ TEST_F(GanConv4, ExactOnSmallIntegers) {
     }
 }
 
+TEST_F(GanConv4, NarrowExactOnSmallIntegers) {
+    for (const orr_conv4 &s :
+         {orr_conv4{2, 64, 3, 4}, orr_conv4{1, 32, 1, 1}, orr_conv4{3, 96, 2, 5},
+          orr_conv4{1, 32, 3, 32}, orr_conv4{1, 32, 4, 64}, orr_conv4{2, 32, 3, 2}}) {
+        SCOPED_TRACE(::testing::Message()
+                     << s.images << " images, " << s.a << " and " << s.b << ", size " << s.size);
+        ASSERT_TRUE(orr_conv4_fits_narrow(&s) && !orr_conv4_fits(&s));
+        Tensors t =
+            draw(s, [] { return static_cast<float>(static_cast<int>(test_random()() % 5) - 2); });
+        EXPECT_EQ(scatter_error(s, t), 0);
+    }
+}
+
 // Sums of n products of normal numbers: partial sums are some sqrt(k), each is rounded to 2^-24 of
 // itself, so a sum is off by 2^-24 n / sqrt(6), 5e-5 for n = 2,048; ten times that is the bound.
 TEST_F(GanConv4, CloseOnRandomNumbers) {
@@ -151,6 +165,8 @@ TEST_F(GanConv4, SameBitsWithAnyThreads) {
 TEST_F(GanConv4, RefusesOtherChannels) {
     for (orr_conv4 s : {orr_conv4{1, 12, 16, 4}, orr_conv4{1, 8, 8, 4}, orr_conv4{1, 8, 3, 4}})
         EXPECT_FALSE(orr_conv4_fits(&s));
+    for (orr_conv4 s : {orr_conv4{1, 48, 3, 4}, orr_conv4{1, 32, 5, 4}, orr_conv4{1, 32, 3, 65}})
+        EXPECT_FALSE(orr_conv4_fits_narrow(&s));
 }
 
 } // namespace
