@@ -31,8 +31,8 @@ def philox(seed, stream, step, blocks):
     return np.stack(c, 1)
 
 
-def deviates(stream, step, count):
-    w = philox(SEED, stream, step, (count + 3) // 4).astype(np.float64)
+def deviates(stream, step, count, seed=SEED):
+    w = philox(seed, stream, step, (count + 3) // 4).astype(np.float64)
     out = np.empty((len(w), 4))
     for i in (0, 2):
         r, t = np.sqrt(-2 * np.log((w[:, i] + 1) / 2**32)), 2 * np.pi * w[:, i + 1] / 2**32

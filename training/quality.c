@@ -93,6 +93,32 @@ double orr_diversity(const uint8_t *images, uint32_t count, uint32_t size, uint3
     return pairs ? sum / pairs : 0;
 }
 
+void orr_dataset_spread(const orr_dataset *set, uint32_t count, uint32_t offset, uint8_t *out,
+                        uint32_t *index) {
+    size_t bytes = orr_dataset_image_bytes(set);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t n = (uint32_t)((uint64_t)i * set->count / count) + offset;
+        if (index) index[i] = n;
+        memcpy(out + i * bytes, set->images + n * bytes, bytes);
+    }
+}
+
+orr_status orr_swd_of_halves(const orr_dataset *set, uint32_t most, uint64_t seed, orr_swd *swd,
+                             orr_error *error) {
+    uint32_t count = most < set->count / 2 ? most : set->count / 2;
+    size_t bytes = orr_dataset_image_bytes(set);
+    uint8_t *halves = malloc(2 * count * bytes);
+    *swd = (orr_swd){0};
+    if (!halves) return orr_fail(error, ORR_INTERNAL, "no memory to measure the training images");
+    // The strides are at least 2 long, so that their first and second images are different ones.
+    orr_dataset_spread(set, count, 0, halves, NULL);
+    orr_dataset_spread(set, count, 1, halves + count * bytes, NULL);
+    orr_status status = orr_swd_measure(halves, halves + count * bytes, count, set->size,
+                                        set->channels, seed, swd, error);
+    free(halves);
+    return status;
+}
+
 static orr_status new_grid(uint32_t count, uint32_t width, uint32_t height, uint32_t channels,
                            uint32_t columns, orr_raster *grid, orr_error *error) {
     if (!count) return orr_fail(error, ORR_INTERNAL, "a grid needs images");

@@ -4,6 +4,7 @@
 
 #include "media/image_file.h"
 #include "training/dataset.h"
+#include "training/swd.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,6 +28,17 @@ double orr_nearest_median(const orr_nearest *nearest, uint32_t count);
 // Mean distance, as above, over all pairs of `count` images: near 0 when they are all the same.
 // Fewer than two give 0.
 double orr_diversity(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels);
+
+// The most images whose sliced Wasserstein distance is taken: as many of the data set as of others.
+#define ORR_SWD_IMAGES 512u
+// `count` images of the data set, evenly spread, beginning at place `offset` of each stride, to
+// `out` [count][size][size][channels]; their numbers to `index` [count], may be NULL.
+void orr_dataset_spread(const orr_dataset *set, uint32_t count, uint32_t offset, uint8_t *out,
+                        uint32_t *index);
+// Distance of two halves of the data set (at most `most` images each) from each other: no generator
+// can be expected to come nearer. As orr_swd_measure.
+orr_status orr_swd_of_halves(const orr_dataset *set, uint32_t most, uint64_t seed, orr_swd *swd,
+                             orr_error *error);
 
 // `count` images of size x size pixels, `columns` to a row, 2 pixels of white between them.
 orr_status orr_grid(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels,

@@ -5,11 +5,11 @@
 #include "training/dataset.h"
 #include "training/history.h"
 #include "media/page.h"
+#include "training/quality.h"
 #include "training/train.h"
 
 #define ORR_GRID_IMAGES 64u // of the fixed latents
 #define ORR_GRID_COLUMNS 8u
-#define ORR_SWD_IMAGES 512u // at most
 
 typedef struct orr_session {
     orr_training_options options; // in force; strings lent, or of settings

@@ -21,34 +21,6 @@ static uint32_t generated_count(const orr_session *s) {
     return s->sample_count > ORR_GRID_IMAGES ? s->sample_count : ORR_GRID_IMAGES;
 }
 
-// `count` images of the data set, evenly spread, beginning at the `offset`-th of each stride.
-static void spread(const orr_dataset *data, uint32_t count, uint32_t offset, uint8_t *out,
-                   uint32_t *index) {
-    size_t bytes = orr_dataset_image_bytes(data);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t n = (uint32_t)((uint64_t)i * data->count / count) + offset;
-        if (index) index[i] = n;
-        memcpy(out + i * bytes, data->images + n * bytes, bytes);
-    }
-}
-
-// Two halves of the data set against each other: no generator can be expected to come nearer.
-static orr_status measure_floor(orr_session *s, orr_error *error) {
-    uint32_t count = smaller(s->sample_count, s->data.count / 2);
-    size_t bytes = orr_dataset_image_bytes(&s->data);
-    uint8_t *halves = malloc(2 * count * bytes);
-    orr_swd swd;
-    if (!halves) return orr_fail(error, ORR_INTERNAL, "no memory to measure the training images");
-    // The strides are at least 2 long, so that their first and second images are different ones.
-    spread(&s->data, count, 0, halves, NULL);
-    spread(&s->data, count, 1, halves + count * bytes, NULL);
-    orr_status status = orr_swd_measure(halves, halves + count * bytes, count, s->data.size,
-                                        s->data.channels, s->options.seed, &swd, error);
-    if (!status) s->swd_floor = swd.mean;
-    free(halves);
-    return status;
-}
-
 orr_status orr_snapshot_prepare(orr_session *s, orr_error *error) {
     size_t bytes = orr_dataset_image_bytes(&s->data);
     uint32_t compared = smaller(ORR_GRID_IMAGES, s->data.count), index[ORR_GRID_IMAGES];
@@ -60,12 +32,16 @@ orr_status orr_snapshot_prepare(orr_session *s, orr_error *error) {
     if (!s->real || !s->latents)
         return orr_fail(error, ORR_INTERNAL, "no memory for images to compare with");
     orr_gan_deviates(s->options.seed, ORR_STREAM_SAMPLE, 0, latents, s->latents);
-    spread(&s->data, compared, 0, s->real, index);
+    orr_dataset_spread(&s->data, compared, 0, s->real, index);
     orr_nearest_find(&s->data, s->real, compared, index, nearest);
     s->nearest_real = orr_nearest_median(nearest, compared);
     s->diversity_real = orr_diversity(s->real, compared, s->data.size, s->data.channels);
-    spread(&s->data, s->sample_count, 0, s->real, NULL);
-    return measure_floor(s, error);
+    orr_dataset_spread(&s->data, s->sample_count, 0, s->real, NULL);
+    orr_swd halves;
+    orr_status status =
+        orr_swd_of_halves(&s->data, s->sample_count, s->options.seed, &halves, error);
+    s->swd_floor = halves.mean;
+    return status;
 }
 
 static orr_status write_picture(const orr_session *s, const char *name, orr_raster *picture,
