@@ -157,6 +157,24 @@ class Train(Case):
             self.assertEqual(path.stat().st_mode & 0o777, 0o700 if path.is_dir() else 0o600, path)
         self.assertEqual([p for p in folder.rglob("*") if "partial" in p.name], [])
 
+    def test_the_tool_measures_what_a_run_measures(self):
+        self.done("run", "--seed", "5", epochs="2")
+        last = [l for l in self.lines("run") if l["kind"] == "snapshot"][-1]
+        tool = [str(Path(ORRERY).parent / "swd"), "--data", "data", "--image", "32", "--seed", "5"]
+        done = subprocess.run([*tool, "--bytes", "images", "run/generator.safetensors"], capture_output=True, check=True, text=True)
+        data, weights = (json.loads(line) for line in done.stdout.splitlines())
+        options = json.loads(Path("run/options.json").read_text())
+        self.assertEqual((data["images"], data["data_sha256"]), (IMAGES, options["data_sha256"]))
+        self.assertAlmostEqual(data["swd_of_real_halves"], last["swd_of_real_halves"], delta=1e-6)
+        # A pixel on the edge between two values may be rounded otherwise in another batch size.
+        self.assertAlmostEqual(weights["swd"], last["swd"], delta=0.01)
+        images, size = Path("images").read_bytes(), 32 * 32 * 3
+        digests = [hashlib.sha256(images[i:i + size]).hexdigest() for i in range(0, len(images), size)]
+        self.assertEqual(digests, [line.split()[0] for line in Path("run/data.txt").read_text().splitlines()])
+        for arguments, status in ((["run/discriminator.safetensors"], 8), (["--image", "64", "run/generator.safetensors"], 8),
+                                  (["missing"], 7), (["--bytes", "no/such/file"], 7)):
+            self.assertEqual(subprocess.run([*tool, *arguments], capture_output=True, check=False).returncode, status, arguments)
+
     def test_never_overwritten(self):
         self.done("run", epochs="1")
         before = {p: p.read_bytes() for p in Path("run").rglob("*") if p.is_file()}
