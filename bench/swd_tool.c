@@ -95,25 +95,23 @@ static orr_status generate(const orr_gan_weights *weights, uint64_t seed, uint32
                            uint8_t *bytes, orr_error *error) {
     const orr_gan_backend *backend = orr_gan_onednn();
     size_t latents = (size_t)count * weights->shape.latent;
-    size_t samples = count * orr_gan_output_floats(&weights->network);
-    float *z = calloc(latents, sizeof *z), *images = calloc(samples, sizeof *images);
+
+    float *z = calloc(latents, sizeof *z);
     orr_gan_options options = orr_gan_default_options();
     orr_gan_net *net = NULL;
     orr_status status = ORR_OK;
     options.batch = BATCH;
-    if (!z || !images) {
+    if (!z) {
         status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
         goto out;
     }
     orr_gan_deviates(seed, ORR_STREAM_SAMPLE, 0, latents, z);
     status = backend->net_open(backend, &weights->network, &options, &net, error);
     if (!status) status = backend->net_set(net, weights->parameters, weights->running, error);
-    if (!status) status = orr_gan_evaluate(net, z, count, images, error);
-    if (!status) orr_gan_to_bytes(images, samples, bytes);
+    if (!status) status = orr_gan_evaluate_bytes(net, z, count, bytes, error);
 out:
     backend->net_close(net);
     free(z);
-    free(images);
     return status;
 }
 

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define ORR_GAN_ABI 1
+#define ORR_GAN_ABI 2
 #define ORR_GAN_MAX_BATCH 4096
 
 typedef enum orr_gan_precision {
@@ -120,6 +120,11 @@ struct orr_gan_backend {
     // all layers. output [count][out_size][out_size][out_channels].
     orr_status (*net_forward)(orr_gan_net *net, orr_gan_mode mode, uint32_t count,
                               const float *input, float *output, orr_error *error);
+    // Evaluation mode for any count of inputs as orr_gan_to_bytes() makes bytes of its outputs,
+    // bytes [count][out_size][out_size][out_channels]; nothing for net_backward is left. NULL where
+    // an implementation has no quicker way than orr_gan_evaluate_bytes().
+    orr_status (*net_bytes)(orr_gan_net *net, const float *input, uint32_t count, uint8_t *bytes,
+                            orr_error *error);
     // Gradients of the last net_forward, in its mode (in ORR_GAN_EVAL batch norm's statistics are
     // constants). output_gradient as its output. input_gradient as its input, may be NULL.
     // parameter_gradient [parameter_count], may be NULL; `accumulate` adds to what is there.
@@ -184,6 +189,10 @@ void orr_gan_to_bytes(const float *values, size_t count, uint8_t *bytes);
 // Evaluation mode for any count of inputs, a batch at a time; input and output as net_forward's.
 orr_status orr_gan_evaluate(orr_gan_net *net, const float *input, uint32_t count, float *output,
                             orr_error *error);
+// The same as bytes, through net_bytes where there is one: a GPU has several batches in flight.
+// ORR_INTERNAL, also for want of memory.
+orr_status orr_gan_evaluate_bytes(orr_gan_net *net, const float *input, uint32_t count,
+                                  uint8_t *bytes, orr_error *error);
 // The training step on top of the net_ functions of `backend`, in host memory: trainer_ functions
 // of the CPU implementations.
 orr_status orr_gan_host_trainer_open(const orr_gan_backend *backend, const orr_gan_options *options,

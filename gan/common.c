@@ -161,3 +161,22 @@ orr_status orr_gan_evaluate(orr_gan_net *net, const float *input, uint32_t count
     }
     return ORR_OK;
 }
+
+orr_status orr_gan_evaluate_bytes(orr_gan_net *net, const float *input, uint32_t count,
+                                  uint8_t *bytes, orr_error *error) {
+    if (net->backend->net_bytes) return net->backend->net_bytes(net, input, count, bytes, error);
+    size_t in = orr_gan_input_floats(&net->network), out = orr_gan_output_floats(&net->network);
+    uint32_t most = count < net->batch ? count : net->batch;
+    float *values = calloc(most ? most * out : 1, sizeof *values);
+    orr_status status = ORR_OK;
+    if (!values) return orr_fail(error, ORR_INTERNAL, "out of memory for a batch of images");
+    for (uint32_t done = 0; done < count && status == ORR_OK; done += most) {
+        uint32_t some = count - done < most ? count - done : most;
+        status =
+            net->backend->net_forward(net, ORR_GAN_EVAL, some, input + done * in, values, error);
+        if (status == ORR_OK) orr_gan_to_bytes(values, some * out, bytes + done * out);
+    }
+    explicit_bzero(values, most * out * sizeof *values); // they may be decoys
+    free(values);
+    return status;
+}

@@ -12,6 +12,7 @@ typedef struct cuda_network {
     cuda_memory memory;
     cuda_net net;
     cuda_staging staging;
+    cuda_flight flight;
     int passed; // a forward pass has been made, in `mode`
     orr_gan_mode mode;
 } cuda_network;
@@ -77,6 +78,7 @@ static void net_close(orr_gan_net *net) {
     cuda_network *self = (cuda_network *)net;
     if (!self) return;
     (void)cudaSetDevice(self->context.device);
+    cuda_flight_close(&self->context, &self->flight);
     cuda_memory_close(&self->context, &self->memory);
     cuda_net_close(&self->net);
     cuda_context_close(&self->context);
@@ -144,6 +146,14 @@ static orr_status net_forward(orr_gan_net *net, orr_gan_mode mode, uint32_t coun
     return status;
 }
 
+static orr_status net_bytes(orr_gan_net *net, const float *input, uint32_t count, uint8_t *bytes,
+                            orr_error *error) {
+    cuda_network *self = (cuda_network *)net;
+    CUDA_TRY(&self->context, cudaSetDevice(self->context.device));
+    self->passed = 0;
+    return cuda_flight_run(&self->flight, &self->net, &self->staging, input, count, bytes, error);
+}
+
 // The output's gradient, zero for the images that the last pass was not given, to where a backward
 // pass takes it from.
 static orr_status stage_gradient(cuda_network *self, const float *gradient, void **dy,
@@ -200,6 +210,14 @@ static orr_status net_backward(orr_gan_net *net, const float *output_gradient,
     return status;
 }
 
+// Whether a device can be used at all: opens it as a network does, and closes it.
+static orr_status check_device(int device, orr_error *reason) {
+    cuda_context context;
+    orr_status status = cuda_context_open(&context, device, reason);
+    cuda_context_close(&context);
+    return status;
+}
+
 // ---- the library --------------------------------------------------------------------------------
 
 #define BACKEND(number, text)                                   \
@@ -211,6 +229,7 @@ static orr_status net_backward(orr_gan_net *net, const float *output_gradient,
                  .net_set = net_set,                            \
                  .net_get = net_get,                            \
                  .net_forward = net_forward,                    \
+                 .net_bytes = net_bytes,                        \
                  .net_backward = net_backward,                  \
                  .trainer_open = cuda_trainer_open,             \
                  .trainer_close = cuda_trainer_close,           \
@@ -226,6 +245,6 @@ __attribute__((visibility("default"))) const orr_gan_cuda_library *orr_gan_cuda_
     static const cuda_backend with_graph = BACKEND(1, "cudnn"),
                               without_graph = BACKEND(0, "cudnn, without CUDA graphs");
     static const orr_gan_cuda_library library = {ORR_GAN_CUDA_ABI, &with_graph.base,
-                                                 &without_graph.base, orr_cuda_count};
+                                                 &without_graph.base, orr_cuda_count, check_device};
     return &library;
 }

@@ -40,6 +40,23 @@ orr_status cuda_stage_in(cuda_net *net, const cuda_staging *staging, const float
 orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *output, uint32_t count,
                           orr_error *error);
 
+// Batches of images on their way to the host as bytes: while one is computed, the one before is
+// copied back through pinned memory by a stream of its own.
+#define CUDA_IN_FLIGHT 2
+typedef struct cuda_flight {
+    cudaStream_t copies;
+    cuda_memory memory;
+    size_t input_bytes, output_bytes; // of a batch
+    uint8_t *made[CUDA_IN_FLIGHT];    // in device memory
+    uint8_t *pinned;                  // for each in flight its input, then its bytes
+    cudaEvent_t computed[CUDA_IN_FLIGHT], back[CUDA_IN_FLIGHT];
+} cuda_flight;
+// Images of `net` in evaluation mode as bytes, any count; `flight` is opened when it is zeroed.
+// ORR_INTERNAL for a net whose output is no image.
+orr_status cuda_flight_run(cuda_flight *flight, cuda_net *net, const cuda_staging *staging,
+                           const float *input, uint32_t count, uint8_t *bytes, orr_error *error);
+void cuda_flight_close(const cuda_context *context, cuda_flight *flight); // wiped; zeroed is fine
+
 #ifdef __cplusplus
 }
 #endif

@@ -112,4 +112,9 @@ int orr_cuda_unpad_launch(orr_cuda_type type, const orr_cuda_convert *convert, v
     return LAUNCH(unpad_kernel, blocks_for(packs), 0, *convert);
 }
 
+int orr_cuda_bytes_launch(orr_cuda_type type, const orr_cuda_convert *convert, void *stream) {
+    uint64_t packs = static_cast<uint64_t>(convert->rows) * (convert->padded / PACK);
+    return LAUNCH(bytes_kernel, blocks_for(packs), 0, *convert);
+}
+
 } // extern "C"

@@ -156,6 +156,8 @@ typedef struct orr_cuda_convert {
 int orr_cuda_pad_launch(orr_cuda_type type, const orr_cuda_convert *convert, void *stream);
 // And back.
 int orr_cuda_unpad_launch(orr_cuda_type type, const orr_cuda_convert *convert, void *stream);
+// And to bytes [rows][channels], as orr_gan_to_bytes() makes them.
+int orr_cuda_bytes_launch(orr_cuda_type type, const orr_cuda_convert *convert, void *stream);
 
 #ifdef __cplusplus
 }

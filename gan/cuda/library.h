@@ -11,7 +11,7 @@ extern "C" {
 
 #define ORR_GAN_CUDA_FILE "liborrery_gan_cuda.so"
 #define ORR_GAN_CUDA_ENTRY "orr_gan_cuda_library_get"
-#define ORR_GAN_CUDA_ABI (ORR_GAN_ABI << 8 | 1)
+#define ORR_GAN_CUDA_ABI (ORR_GAN_ABI << 8 | 2)
 
 typedef struct orr_gan_cuda_library {
     uint32_t abi; // ORR_GAN_CUDA_ABI
@@ -20,6 +20,9 @@ typedef struct orr_gan_cuda_library {
     const orr_gan_backend *backend, *plain;
     // Number of CUDA devices; when it is 0, *reason (NULL allowed) says why.
     unsigned (*count)(orr_error *reason);
+    // ORR_OK when networks can be opened on device 0, 1 ...; else *reason says why not: it is too
+    // old, or cuDNN refuses it.
+    orr_status (*check)(int device, orr_error *reason);
 } orr_gan_cuda_library;
 
 const orr_gan_cuda_library *orr_gan_cuda_library_get(void);

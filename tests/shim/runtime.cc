@@ -147,8 +147,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
     ENTER("cudaGetDeviceProperties");
     *properties = {};
     std::snprintf(properties->name, sizeof properties->name, "Make-believe GPU %d", device);
-    properties->major = runtime.major;
-    properties->minor = runtime.minor;
+    properties->major = device < runtime.old_devices ? 7 : runtime.major;
+    properties->minor = device < runtime.old_devices ? 5 : runtime.minor;
     properties->multiProcessorCount = 1;
     properties->totalGlobalMem = runtime.memory;
     return cudaSuccess;
@@ -272,8 +272,12 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
-    ENTER("cudaStreamWaitEvent"); // streams here run one after the other, and never wait
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    ENTER("cudaStreamWaitEvent");
+    std::shared_ptr<Moment> moment = event->moment;
+    CUstream_st *recorded = event->stream;
+    if (recorded) // else it has happened, as on a device
+        stream->push([=] { return moment->come ? cudaSuccess : shim::drain(recorded); });
     return cudaSuccess;
 }
 

@@ -13,6 +13,7 @@ namespace shim {
 
 struct Runtime {
     int devices = 1, driver = 13000, major = 8, minor = 6;
+    int old_devices = 0;             // so many first ones have compute capability 7.5 instead
     size_t memory = size_t{1} << 30; // of the device, bytes
     // Calls that can fail are numbered from 1. Call number fail_call ends with fail_code, and when
     // fail_sticky is set so does every call after it, as after a fault on a device.

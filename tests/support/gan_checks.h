@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,31 @@ inline void compare(const orr_gan_backend *backend, const orr_gan_network &netwo
     EXPECT_LE(distance(cuda.input_gradient, reference.input_gradient), bound);
     EXPECT_LE(distance(cuda.gradient, reference.gradient), bound);
     EXPECT_LE(distance(cuda.running, reference.running), bound);
+}
+
+// Images of a generator as bytes are those of its floats, from `batch` at a time.
+inline void check_bytes(const orr_gan_backend *backend, const orr_gan_shape &shape,
+                        orr_gan_precision precision, uint32_t batch, uint32_t count) {
+    orr_gan_network network;
+    orr_gan_generator(&shape, &network);
+    Run one(backend, network, batch, precision);
+    std::vector<float> parameters = numbers(network.parameter_count, 0);
+    std::vector<float> statistics(network.running_count, 1);
+    std::vector<float> input = numbers(count * orr_gan_input_floats(&network), 0);
+    std::vector<float> values(count * orr_gan_output_floats(&network));
+    std::vector<uint8_t> right(values.size()), bytes;
+    ASSERT_EQ(backend->net_set(one.net, parameters.data(), statistics.data(), &error), ORR_OK);
+    ASSERT_EQ(orr_gan_evaluate(one.net, input.data(), count, values.data(), &error), ORR_OK);
+    orr_gan_to_bytes(values.data(), values.size(), right.data());
+    for (int again = 0; again < 2; again++) {
+        bytes.assign(right.size(), 77);
+        ASSERT_EQ(orr_gan_evaluate_bytes(one.net, input.data(), count, bytes.data(), &error),
+                  ORR_OK)
+            << error.text;
+        EXPECT_TRUE(bytes == right) << count << " images";
+    }
+    if (count == 0) return;
+    EXPECT_GT(std::set<uint8_t>(right.begin(), right.end()).size(), 50u);
 }
 
 // Every kind of layer: plain and transposed through a plan, matrix product, dot product; channels
