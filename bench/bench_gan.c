@@ -12,6 +12,7 @@
 
 #define IMAGES 1024 // of the data set, noise
 #define SEED 1
+#define MOST 16384 // images generated in a run
 #define COMPARED 2 // images; the reference takes a while for each
 
 typedef struct trained {
@@ -22,7 +23,8 @@ typedef struct trained {
 
 typedef struct drawn {
     orr_gan_net *net;
-    float *latents, *images;
+    float *latents;
+    uint8_t *images;
     uint32_t count;
 } drawn;
 
@@ -62,7 +64,7 @@ static orr_status run_training(void *context, double *seconds, orr_error *error)
 static orr_status run_generation(void *context, double *seconds, orr_error *error) {
     drawn *d = context;
     double start = orr_measure_clock(CLOCK_MONOTONIC);
-    orr_status status = orr_gan_evaluate(d->net, d->latents, d->count, d->images, error);
+    orr_status status = orr_gan_evaluate_bytes(d->net, d->latents, d->count, d->images, error);
     *seconds = orr_measure_clock(CLOCK_MONOTONIC) - start;
     return status;
 }
@@ -122,7 +124,7 @@ static orr_status open_generation(const plan *p, const orr_gan_state *state, con
     const orr_gan_network_state *g = &state->state[ORR_GAN_GENERATOR];
     d->count = p->generated;
     d->latents = malloc((size_t)d->count * state->shape.latent * sizeof *d->latents);
-    d->images = malloc(d->count * orr_gan_output_floats(network) * sizeof *d->images);
+    d->images = malloc(d->count * orr_gan_output_floats(network));
     if (!d->latents || !d->images)
         return orr_fail(error, ORR_INTERNAL, "out of memory for %u images", d->count);
     memcpy(d->latents, latents, (size_t)d->count * state->shape.latent * sizeof *d->latents);
@@ -184,7 +186,7 @@ static orr_status on_cpu(orr_bench *bench, const orr_gan_state *state, const uin
               .steps = 1,
               .rounds = quick ? 2 : 5,
               .options = orr_gan_default_options()};
-    orr_status status = orr_gan_device_open("cpu", &p.options, &p.backend, error);
+    orr_status status = orr_gan_device_open("cpu", &p.options, &p.backend, NULL, NULL, error);
     p.options.threads = orr_bench_threads(bench);
     for (int n = 0; n < (quick ? 1 : 2) && status == ORR_OK; n++) {
         p.options.batch = n ? 128 : 32;
@@ -208,14 +210,14 @@ static orr_status on_device(orr_bench *bench, const char *device, const orr_gan_
     plan p = {.device = device,
               .rounds = bench->options.quick ? 5 : 15,
               .options = orr_gan_default_options()};
-    orr_status status = orr_gan_device_open(device, &p.options, &p.backend, error);
+    orr_status status = orr_gan_device_open(device, &p.options, &p.backend, NULL, NULL, error);
     for (size_t n = 0; n < sizeof kinds / sizeof *kinds && status == ORR_OK; n++) {
         p.label = kinds[n].label;
         p.bound = kinds[n].bound;
         p.options.precision = kinds[n].precision;
         p.options.batch = kinds[n].batch;
         p.steps = bench->options.quick ? 20 : 100;
-        p.generated = 4096;
+        p.generated = MOST; // several batches in flight
         status = measure(bench, &p, state, data, latents, error);
     }
     return status;
@@ -227,14 +229,14 @@ orr_status orr_bench_gan(orr_bench *bench, orr_error *error) {
     orr_gan_state state = {0};
     size_t bytes = (size_t)IMAGES * shape.image_size * shape.image_size * shape.channels;
     uint8_t *data = malloc(bytes);
-    float *latents = malloc((size_t)4096 * shape.latent * sizeof *latents);
+    float *latents = malloc((size_t)MOST * shape.latent * sizeof *latents);
     orr_error reason = {.status = ORR_OK};
     orr_status status = orr_gan_state_new(&shape, &state, error);
     if (status == ORR_OK && (!data || !latents))
         status = orr_fail(error, ORR_INTERNAL, "out of memory for a data set");
     if (status == ORR_OK) {
         orr_gan_state_init(&state, SEED);
-        orr_gan_deviates(SEED, ORR_STREAM_SAMPLE, 0, (size_t)4096 * shape.latent, latents);
+        orr_gan_deviates(SEED, ORR_STREAM_SAMPLE, 0, (size_t)MOST * shape.latent, latents);
         for (size_t n = 0; n < bytes; n++) data[n] = (uint8_t)(n * 2654435761u >> 13);
         status = strncmp(device, "cuda", 4) ? on_cpu(bench, &state, data, latents, error) : ORR_OK;
     }

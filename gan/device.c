@@ -17,7 +17,7 @@ static struct {
 static void find_library(void) {
     const orr_gan_cuda_library *(*get)(void);
     void *entry = orr_library_find(ORR_GAN_CUDA_FILE, ORR_GAN_CUDA_ENTRY,
-                                   "training on CUDA devices", &found.error);
+                                   "DCGAN on CUDA devices", &found.error);
     if (!entry) return;
     memcpy(&get, &entry, sizeof get); // ISO C has no cast between the two kinds of pointer
     const orr_gan_cuda_library *library = get();
@@ -57,13 +57,32 @@ static orr_status open_cuda(unsigned long device, orr_gan_options *options,
     return ORR_OK;
 }
 
+static orr_status open_auto(orr_gan_options *options, const orr_gan_backend **backend,
+                            void (*passed_over)(void *context, const char *reason), void *context,
+                            orr_error *error) {
+    unsigned count = orr_gan_cuda_count(NULL);
+    for (unsigned n = 0; n < count; n++) {
+        orr_error reason = {0};
+        if (library_or_reason(NULL)->check((int)n, &reason) == ORR_OK)
+            return open_cuda(n, options, backend, error);
+        if (passed_over) passed_over(context, reason.text);
+    }
+    return open_cpu(backend);
+}
+
+int orr_gan_device_is_gpu(const orr_gan_backend *backend) {
+    return backend != orr_gan_onednn() && backend != orr_gan_reference();
+}
+
 orr_status orr_gan_device_open(const char *device, orr_gan_options *options,
-                               const orr_gan_backend **backend, orr_error *error) {
+                               const orr_gan_backend **backend,
+                               void (*passed_over)(void *context, const char *reason),
+                               void *context, orr_error *error) {
     *backend = NULL;
     options->device = 0;
     if (strcmp(device, "cpu") == 0) return open_cpu(backend);
     if (strcmp(device, "auto") == 0)
-        return orr_gan_cuda_count(NULL) ? open_cuda(0, options, backend, error) : open_cpu(backend);
+        return open_auto(options, backend, passed_over, context, error);
     if (strcmp(device, "cuda") == 0) return open_cuda(0, options, backend, error);
     size_t digits = strncmp(device, "cuda:", 5) ? 0 : strspn(device + 5, "0123456789");
     if (digits >= 1 && digits <= 4 && device[5 + digits] == '\0')

@@ -21,7 +21,8 @@ const orr_gan_backend *opened(const char *device, orr_status status) {
     orr_gan_options options = orr_gan_default_options();
     const orr_gan_backend *backend = nullptr;
     options.device = 77;
-    EXPECT_EQ(orr_gan_device_open(device, &options, &backend, &error), status) << device;
+    EXPECT_EQ(orr_gan_device_open(device, &options, &backend, nullptr, nullptr, &error), status)
+        << device;
     EXPECT_EQ(options.device, 0);
     return backend;
 }
@@ -54,6 +55,11 @@ TEST(GanDevice, TheLibraryOfThisBuildLoads) {
     ASSERT_NE(entry, nullptr) << error.text;
     std::memcpy(&get, &entry, sizeof get);
     EXPECT_EQ(get()->abi, static_cast<uint32_t>(ORR_GAN_CUDA_ABI));
+}
+
+TEST(GanDevice, BytesOnTheCpuAreThoseOfTheFloats) {
+    for (uint32_t count : {0u, 1u, 3u, 8u, 11u})
+        check_bytes(orr_gan_onednn(), orr_gan_shape{16, 3, 20, 5}, ORR_GAN_FLOAT32, 4, count);
 }
 
 // What follows needs a GPU.
@@ -109,6 +115,11 @@ TEST_F(GanGpu, LayersAndNetworksOnRandomNumbers) {
         orr_gan_discriminator(&shape, &network);
         compare(cuda, network, one.precision, ORR_GAN_TRAIN, 4, 4, 0, 1e-3);
     }
+}
+
+TEST_F(GanGpu, BytesAreThoseOfTheFloatsHoweverManyBatches) {
+    for (orr_gan_precision precision : {ORR_GAN_FLOAT32, ORR_GAN_TF32, ORR_GAN_BF16})
+        check_bytes(cuda, orr_gan_shape{64, 3, 100, 64}, precision, 64, 300);
 }
 
 TEST_F(GanGpu, TwentyStepsEqualTheReference) {

@@ -5,12 +5,13 @@ import json
 import math
 import os
 import random
+import shutil
 import struct
 import unittest
 import zlib
 from pathlib import Path
 
-from support.cli import Case, run
+from support.cli import ORRERY, Case, on_a_device, run
 
 LATENT, SIZE = 3, 16
 LAYERS = [(LATENT, 4, 1), (4, 2, 2), (2, 3, 2)]  # in, out, stride: a generator of 16 pixels and width 2
@@ -220,6 +221,97 @@ class Generate(Folder):
         self.assertEqual(run("generate", "-o", self.path("g.png"))[0], 2)
 
 
+class OnADevice(Folder):
+    """--device, with the CUDA implementation on a make-believe device."""
+
+    def setUp(self):
+        super().setUp()
+        self.weights = self.path("w.safetensors")
+        Path(self.weights).write_bytes(safetensors(generator()[0]))
+        os.mkdir(self.path("bin"))
+        self.program = on_a_device(self.path("bin"))
+        if not self.program:
+            self.skipTest("no make-believe CUDA device in this build")
+
+    def ask(self, shim, *arguments, status=0):
+        """shim: devices, how many of them are too old, call that fails."""
+        got, out, err = run(*arguments, "--weights", self.weights, program=self.program, env=dict(os.environ, ORRERY_SHIM=shim))
+        self.assertEqual(got, status, err)
+        return out, err
+
+    def images(self, shim, name, *options, status=0):
+        out, err = self.ask(shim, "generate", "-n", "70", "-o", self.path(name), *options, status=status)
+        return [png_pixels(f"{self.path(name)}/{i:05}.png")[2] for i in range(70)] if status == 0 else None, err
+
+    def assert_close(self, a, b):
+        for one, other in zip(a, b, strict=True):
+            for x, y in zip(b"".join(one), b"".join(other), strict=True):
+                self.assertLessEqual(abs(x - y), 1)
+
+    def test_the_device_makes_the_images(self):
+        cpu, err = self.images("1 0 0", "cpu", "--device", "cpu")
+        for number, device in enumerate(("auto", "cuda", "cuda:0")):
+            found, err = self.images("1 0 0", f"gpu{number}", "--device", device, "-v")
+            self.assertEqual(err.count("passes over"), 0)
+            self.assert_close(found, cpu)
+        # That it was the device: one that fails is noticed.
+        _, err = self.images("1 0 30", "failing", "--device", "cuda", status=1)
+        self.assertIn("Make-believe GPU 0 (cuda:0)", err)
+
+    def test_auto_passes_over_devices_that_are_too_old(self):
+        cpu, _ = self.images("2 1 0", "cpu", "--device", "cpu")
+        found, err = self.images("2 1 0", "second", "-v")
+        self.assertIn("--device auto passes over a device: Make-believe GPU 0 (cuda:0) has compute capability 7.5; 8.0 or", err)
+        self.assert_close(found, cpu)
+        _, err = self.images("2 1 0", "quiet")
+        self.assertNotIn("passes over", err)
+        found, err = self.images("2 2 0", "none", "-v")
+        self.assertEqual(err.count("passes over a device"), 2)
+        self.assertEqual(found, cpu)
+        _, err = self.images("2 1 0", "old", "--device", "cuda:0", status=8)
+        self.assertIn("compute capability 7.5", err)
+        _, err = self.images("2 1 0", "missing", "--device", "cuda:2", status=8)
+        self.assertIn("--device cuda:2: there is no CUDA device 2: this machine has 2; --device auto runs on what is there", err)
+
+    def test_auto_goes_on_with_the_cpu(self):
+        cpu, _ = self.images("1 0 0", "cpu", "--device", "cpu")
+        warned = 0
+        for call in (1, 8, 15, 22, 30):
+            found, err = self.images(f"1 0 {call}", f"auto{call}")
+            self.assertEqual(found, cpu, call)
+            warned += "the device is not used any more, the CPU goes on" in err
+        self.assertGreaterEqual(warned, 3)  # the first calls fail before there is a device
+
+    def test_decoys(self):
+        new = ("keyring", "new", "--no-passphrase", "--decoys", "70")
+        out, err = self.ask("1 0 0", *new, "-o", self.path("a"), "--device", "cuda")
+        self.assertIn("70 decoys", err)
+        _, err = self.ask("1 0 30", *new, "-o", self.path("b"), "--device", "cuda", status=1)
+        self.assertFalse(os.path.exists(self.path("b")))
+        _, err = self.ask("1 0 30", *new, "-o", self.path("b"))
+        self.assertIn("the CPU goes on", err)
+        for name in "ab":
+            self.assertIn("70 decoys", run("keyring", "list", "-k", self.path(name))[1])
+
+
+class WithoutADevice(Folder):
+    def test_the_reason_comes_before_anything_is_done(self):
+        Path(self.path("w")).write_bytes(safetensors(generator()[0]))
+        os.mkdir(self.path("bin"))
+        alone = shutil.copy(ORRERY, self.path("bin"))  # no library beside it
+        for command in (("generate", "-o", self.path("out")), ("keyring", "new", "-o", self.path("out"))):
+            for dry in ((), ("--dry-run",)):
+                status, out, err = run(*command, *dry, "--weights", self.path("w"), "--device", "cuda", program=alone)
+                self.assertEqual((status, out), (8, ""), err)
+                self.assertIn("--device cuda: this build has no DCGAN on CUDA devices (liborrery_gan_cuda.so is not beside", err)
+                self.assertIn("--device auto runs on what is there", err)
+        self.assertFalse(os.path.exists(self.path("out")))
+        done = run("generate", "-n", "2", "-o", self.path("out"), "--weights", self.path("w"), program=alone)
+        self.assertEqual(done[0], 0, done[2])
+        for device in ("cuda:", "gpu", ""):
+            self.assertEqual(run("generate", "-o", self.path("x"), "--weights", self.path("w"), "--device", device)[0], 2)
+
+
 class KeyringFromAGenerator(Folder):
     def setUp(self):
         super().setUp()
@@ -259,6 +351,8 @@ class KeyringFromAGenerator(Folder):
         self.new("k", "--decoys", "70000", status=2)
         self.new("k", "--decoy", self.path("x.png"), status=2)
         self.new("k", "stray", status=2)
+        status, _, err = run("keyring", "new", "-o", self.path("k"), "--device", "cpu", "--decoy", "x")
+        self.assertEqual((status, "--device needs --weights" in err), (2, True), err)
         self.assertEqual(run("keyring", "new", "-o", self.path("k"), "--decoys", "3", "--decoy", "x")[0], 2)
         os.mkdir(self.path("full"))
         Path(self.path("full/x")).write_bytes(b"")

@@ -13,7 +13,7 @@ import unittest
 import zlib
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run
+from support.cli import ORRERY, Case, on_a_device, run
 
 SEED = int(os.environ.get("ORRERY_SEED", random.randrange(1 << 32)))
 IMAGES = 40
@@ -330,6 +330,19 @@ class Train(Case):
         process.kill()
         process.stderr.close()
         process.wait()
+
+    def test_auto_passes_over_a_device_that_is_too_old(self):
+        Path("bin").mkdir()
+        program = on_a_device("bin")
+        if not program:
+            self.skipTest("no make-believe CUDA device in this build")
+        small = ["train", "--data", "data", "--image", "32", "--width", "2", "--latent", "4", "--batch", "20", "--epochs", "1"]
+        for shim, options, device in (("2 1 0", ["-v"], "cuda:1, cudnn"), ("1 1 0", ["-v"], "cpu, onednn"), ("1 0 0", [], "cuda:0, cudnn")):
+            name = "run" + shim[:3].replace(" ", "")
+            status, _, err = run(*small, "-o", name, *options, program=program, env=dict(os.environ, ORRERY_SHIM=shim))
+            self.assertEqual(status, 0, err)
+            self.assertEqual("passes over a device: Make-believe GPU 0 (cuda:0) has compute capability 7.5" in err, bool(options))
+            self.assertTrue(json.loads(Path(name, "options.json").read_text())["device"].startswith(device))
 
     def test_json(self):
         out, err = self.done("run", "--json", epochs="2")

@@ -85,12 +85,12 @@ static void report(generation *g, uint32_t number, const uint8_t *pixels) {
 static orr_status make_images(generation *g, orr_error *error) {
     size_t samples = orr_gan_output_floats(&g->generator.weights.network);
     uint32_t latent = g->generator.weights.shape.latent;
-    for (uint32_t done = 0; done < g->count; done += ORR_GENERATOR_BATCH) {
+    for (uint32_t done = 0; done < g->count; done += g->generator.at_once) {
         if (orr_stop_requested)
             return orr_fail(error, ORR_STOPPED, "stopped by a signal%s",
                             g->grid ? "" : "; the images written so far stay");
         uint32_t some =
-            g->count - done < ORR_GENERATOR_BATCH ? g->count - done : ORR_GENERATOR_BATCH;
+            g->count - done < g->generator.at_once ? g->count - done : g->generator.at_once;
         orr_status status =
             orr_generator_run(&g->generator, g->latents + (size_t)done * latent, some, error);
         for (uint32_t i = 0; i < some && status == ORR_OK; i++) {
@@ -111,7 +111,7 @@ static orr_status make_images(generation *g, orr_error *error) {
 orr_status orr_cmd_generate(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     generation g = {.cli = cli};
-    orr_status status = orr_generator_open(a->weights, &g.generator, error);
+    orr_status status = orr_generator_open(cli, a->weights, &g.generator, error);
     if (status == ORR_OK) status = take_latents(&g, error);
     if (status == ORR_OK) status = check_output(&g, error);
     if (status == ORR_OK && !a->dry_run) {

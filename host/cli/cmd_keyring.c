@@ -50,7 +50,7 @@ static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *erro
 // What can be wrong with --weights and --save-decoys is found before a passphrase is asked for.
 static orr_status open_generator(orr_cli *cli, orr_generator *generator, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
-    orr_status status = orr_generator_open(a->weights, generator, error);
+    orr_status status = orr_generator_open(cli, a->weights, generator, error);
     if (status == ORR_OK && a->save_decoys) status = orr_generator_folder(a->save_decoys, 0, error);
     return status;
 }

@@ -1,7 +1,7 @@
 // orrery train: a training run on the chosen device, with its progress.
 #include <string.h>
 #include <time.h>
-#include "host/cli/cli.h"
+#include "host/cli/generator.h"
 #include "host/cli/stop.h"
 #include "gan/device.h"
 #include "host/text.h"
@@ -158,15 +158,12 @@ static void on_warning(void *context, const char *text) {
 }
 
 // The implementation for --device, and its name for the records.
-static orr_status choose_backend(const orr_arguments *a, orr_training_options *options,
-                                 char name[16], orr_error *error) {
-    orr_error failure = {0};
-    orr_status status = orr_gan_device_open(a->device, &options->gan, &options->backend, &failure);
-    if (status != ORR_OK)
-        return orr_fail(error, status, "--device %s: %s; --device auto trains on what is there",
-                        a->device, failure.text);
-    int on_gpu = strcmp(options->backend->name, "cudnn") == 0;
-    snprintf(name, 16, on_gpu ? "cuda:%d" : "cpu", options->gan.device);
+static orr_status choose_backend(orr_cli *cli, orr_training_options *options, char name[16],
+                                 orr_error *error) {
+    orr_status status = orr_cli_gan_device(cli, &options->gan, &options->backend, error);
+    if (status != ORR_OK) return status;
+    snprintf(name, 16, orr_gan_device_is_gpu(options->backend) ? "cuda:%d" : "cpu",
+             options->gan.device);
     options->device = name;
     return ORR_OK;
 }
@@ -200,7 +197,7 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
     options.folders = a->folders;
     options.dry_run = a->dry_run;
     options.version = ORR_VERSION;
-    orr_status status = choose_backend(a, &options, device, error);
+    orr_status status = choose_backend(cli, &options, device, error);
     if (status != ORR_OK) return status;
     status = orr_train(&options, &hooks, error);
     if (cli->console.terminal) orr_console_bar(&cli->console, NULL);

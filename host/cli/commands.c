@@ -94,9 +94,10 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
     {ORR_COMMAND_GENERATE, "generate", "--weights FILE -o OUT [OPTION]...",
      "make images with a generator",
      "Makes images with a trained generator, as one picture (OUT ends in .png) or as\n"
-     "files in a directory. The same seed and weights give the same images. Treat\n"
-     "them as patient data unless you know what the generator was trained on: a\n"
-     "generator can remember its training images.",
+     "files in a directory. The same seed and weights give the same images; on another\n"
+     "device a byte may differ by 1 for rounding: name the device where that matters.\n"
+     "Treat them as patient data unless you know what the generator was trained on:\n"
+     "a generator can remember its training images.",
      "orrery generate --weights generator.safetensors -n 64 -o grid.png", ORR_NEED_OUTPUT, 0, 0,
      NULL, EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0, orr_cmd_generate},
     {ORR_COMMAND_KEYSTREAM, "keystream", "[OPTION]...",

@@ -6,20 +6,24 @@
 #include "host/cli/generator.h"
 #include "host/cli/stop.h"
 
+#define WORDS 256 // drawn at a time
+
 // Normal deviates from random words of the system, by the transform of gan/philox.h.
 static orr_status secret_latents(float *latents, size_t count, orr_error *error) {
-    for (size_t i = 0; i < count; i += 2) {
-        uint32_t words[2];
-        float pair[2];
-        orr_status status = orr_random(words, sizeof words, error);
-        if (status != ORR_OK) return status;
-        orr_normal_pair(words[0], words[1], &pair[0], &pair[1]);
+    uint32_t words[WORDS];
+    float pair[2];
+    orr_status status = ORR_OK;
+    for (size_t i = 0; i < count && status == ORR_OK; i += 2) {
+        size_t at = i % WORDS;
+        if (at == 0) status = orr_random(words, sizeof words, error);
+        if (status != ORR_OK) break;
+        orr_normal_pair(words[at], words[at + 1], &pair[0], &pair[1]);
         latents[i] = pair[0];
         if (i + 1 < count) latents[i + 1] = pair[1];
-        orr_wipe(words, sizeof words);
-        orr_wipe(pair, sizeof pair);
     }
-    return ORR_OK;
+    orr_wipe(words, sizeof words);
+    orr_wipe(pair, sizeof pair);
+    return status;
 }
 
 static int by_sums(const void *a, const void *b) {
@@ -67,17 +71,18 @@ orr_status orr_cli_decoy_pool(orr_cli *cli, orr_generator *generator, orr_keyrin
                               orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     uint32_t left = a->decoy_pool ? a->decoy_pool : ORR_DEFAULT_DECOYS;
-    size_t bytes = ORR_GENERATOR_BATCH * (size_t)generator->weights.shape.latent * sizeof(float);
+    orr_status status = orr_generator_start(generator, 0, error);
+    if (status != ORR_OK) return status;
+    size_t bytes = generator->at_once * (size_t)generator->weights.shape.latent * sizeof(float);
     float *latents = malloc(bytes);
     if (!latents) return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    orr_status status = orr_generator_start(generator, 0, error);
-    if (status == ORR_OK && a->save_decoys) status = orr_generator_folder(a->save_decoys, 1, error);
+    if (a->save_decoys) status = orr_generator_folder(a->save_decoys, 1, error);
     while (left && status == ORR_OK) {
         if (orr_stop_requested) {
             status = orr_fail(error, ORR_STOPPED, "stopped by a signal; no keyring was written");
             break;
         }
-        uint32_t some = left < ORR_GENERATOR_BATCH ? left : ORR_GENERATOR_BATCH;
+        uint32_t some = left < generator->at_once ? left : generator->at_once;
         status = one_batch(generator, keyring, latents, some, a->save_decoys, error);
         left -= some;
     }

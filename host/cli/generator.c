@@ -8,6 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "gan/device.h"
+
+#define CPU_BATCH 64  // images at a time: also how long a signal waits
+#define GPU_BATCH 256 // and at a time on a GPU, of which several are under way
+#define GPU_BATCHES 4
+
 static orr_status hash_file(const char *path, uint8_t sha256[32], orr_error *error) {
     uint8_t buffer[16384];
     size_t got;
@@ -33,10 +39,15 @@ done:
     return status;
 }
 
-orr_status orr_generator_open(const char *path, orr_generator *generator, orr_error *error) {
+orr_status orr_generator_open(orr_cli *cli, const char *path, orr_generator *generator,
+                              orr_error *error) {
+    orr_gan_options options = orr_gan_default_options();
     memset(generator, 0, sizeof *generator);
+    generator->cli = cli;
     orr_status status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &generator->weights, error);
     if (status == ORR_OK) status = hash_file(path, generator->sha256, error);
+    if (status == ORR_OK && strncmp(cli->arguments.device, "cuda", 4) == 0)
+        status = orr_cli_gan_device(cli, &options, &generator->backend, error);
     if (status != ORR_OK) orr_generator_close(generator);
     return status;
 }
@@ -45,29 +56,56 @@ static size_t image_samples(const orr_generator *generator) {
     return orr_gan_output_floats(&generator->weights.network);
 }
 
-orr_status orr_generator_start(orr_generator *generator, unsigned threads, orr_error *error) {
-    const orr_gan_backend *backend = orr_gan_onednn();
-    orr_gan_options options = orr_gan_default_options();
-    options.batch = ORR_GENERATOR_BATCH;
-    options.threads = threads;
-    generator->images = calloc(ORR_GENERATOR_BATCH * image_samples(generator), sizeof(float));
-    generator->pixels = calloc(ORR_GENERATOR_BATCH, image_samples(generator));
-    if (!generator->images || !generator->pixels) {
-        return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    }
+static orr_status open_net(orr_generator *generator, orr_gan_options *options, orr_error *error) {
+    const orr_gan_backend *backend = generator->backend;
+    int on_gpu = orr_gan_device_is_gpu(backend);
+    options->batch = on_gpu ? GPU_BATCH : CPU_BATCH;
+    if (!generator->at_once) generator->at_once = on_gpu ? GPU_BATCHES * GPU_BATCH : CPU_BATCH;
     orr_status status =
-        backend->net_open(backend, &generator->weights.network, &options, &generator->net, error);
+        backend->net_open(backend, &generator->weights.network, options, &generator->net, error);
     if (status != ORR_OK) return status;
     return backend->net_set(generator->net, generator->weights.parameters,
                             generator->weights.running, error);
 }
 
+// After a failure of the device, when --device leaves the choice to the program.
+static orr_status go_on_with_cpu(orr_generator *generator, const orr_error *failure,
+                                 orr_error *error) {
+    orr_gan_options options = orr_gan_default_options();
+    if (!orr_gan_device_is_gpu(generator->backend) ||
+        strcmp(generator->cli->arguments.device, "auto") != 0)
+        return orr_fail(error, failure->status, "%s", failure->text);
+    orr_console_warn(&generator->cli->console, 1,
+                     "%s; the device is not used any more, the CPU goes on", failure->text);
+    if (generator->net) generator->backend->net_close(generator->net);
+    generator->net = NULL;
+    generator->backend = orr_gan_onednn();
+    options.threads = generator->threads;
+    return open_net(generator, &options, error);
+}
+
+orr_status orr_generator_start(orr_generator *generator, unsigned threads, orr_error *error) {
+    orr_gan_options options = orr_gan_default_options();
+    orr_error failure = {0};
+    options.threads = generator->threads = threads;
+    orr_status status = orr_cli_gan_device(generator->cli, &options, &generator->backend, error);
+    if (status != ORR_OK) return status;
+    if (open_net(generator, &options, &failure) != ORR_OK)
+        status = go_on_with_cpu(generator, &failure, error);
+    if (status != ORR_OK) return status;
+    generator->pixels = calloc(generator->at_once, image_samples(generator));
+    return generator->pixels ? ORR_OK : orr_fail(error, ORR_INTERNAL, "memory ran out");
+}
+
 orr_status orr_generator_run(orr_generator *generator, const float *latents, uint32_t count,
                              orr_error *error) {
-    size_t samples = image_samples(generator);
-    orr_status status = orr_gan_evaluate(generator->net, latents, count, generator->images, error);
-    if (status == ORR_OK) orr_gan_to_bytes(generator->images, count * samples, generator->pixels);
-    return status;
+    orr_error failure = {0};
+    if (orr_gan_evaluate_bytes(generator->net, latents, count, generator->pixels, &failure) ==
+        ORR_OK)
+        return ORR_OK;
+    orr_status status = go_on_with_cpu(generator, &failure, error);
+    if (status != ORR_OK) return status;
+    return orr_gan_evaluate_bytes(generator->net, latents, count, generator->pixels, error);
 }
 
 void orr_generator_sums(const orr_generator *generator, const uint8_t *pixels, orr_decoy *decoy) {
@@ -93,12 +131,9 @@ orr_status orr_generator_save(const orr_generator *generator, const uint8_t *pix
 }
 
 void orr_generator_close(orr_generator *generator) {
-    size_t samples =
-        generator->weights.parameters ? ORR_GENERATOR_BATCH * image_samples(generator) : 0;
-    if (generator->net) orr_gan_onednn()->net_close(generator->net);
-    if (generator->images) orr_wipe(generator->images, samples * sizeof(float));
-    if (generator->pixels) orr_wipe(generator->pixels, samples);
-    free(generator->images);
+    if (generator->net) generator->backend->net_close(generator->net);
+    if (generator->pixels)
+        orr_wipe(generator->pixels, generator->at_once * image_samples(generator));
     free(generator->pixels);
     orr_gan_weights_free(&generator->weights);
     memset(generator, 0, sizeof *generator);

@@ -1,5 +1,7 @@
 // A generator for the commands that make images: its weights file, its hash, and a network on the
-// CPU.
+// device of --device. Images of different devices differ by rounding, now and then by 1 in a byte:
+// for decoys that makes no difference (their sums are recorded, and nothing makes them again), for
+// `generate` the help says it.
 #ifndef ORRERY_HOST_CLI_GENERATOR_H
 #define ORRERY_HOST_CLI_GENERATOR_H
 
@@ -11,21 +13,25 @@
 extern "C" {
 #endif
 
-#define ORR_GENERATOR_BATCH 64 // images at a time
-
 typedef struct orr_generator {
+    orr_cli *cli;
     orr_gan_weights weights;
     uint8_t sha256[32]; // of the weights file
-    orr_gan_net *net;   // NULL until orr_generator_start
-    float *images;      // a batch, values in [-1, 1]
-    uint8_t *pixels;    // a batch, interleaved bytes
+    unsigned threads;
+    const orr_gan_backend *backend;
+    orr_gan_net *net; // NULL until orr_generator_start
+    uint32_t at_once; // images that orr_generator_run makes at most; several batches on a GPU
+    uint8_t *pixels;  // of so many, interleaved bytes
 } orr_generator;
 
-// Reads and checks the weights and hashes the file. Starts no threads. ORR_IO, ORR_UNSUPPORTED.
-orr_status orr_generator_open(const char *path, orr_generator *generator, orr_error *error);
-// Readies the network for batches, on `threads` threads (0: one for each core).
+// Reads and checks the weights, hashes the file, and sees that a device asked for by name is there.
+// Starts no threads. ORR_IO, ORR_UNSUPPORTED.
+orr_status orr_generator_open(orr_cli *cli, const char *path, orr_generator *generator,
+                              orr_error *error);
+// Readies the network on the device, or on `threads` threads of the CPU (0: one for each core).
+// With --device auto a device that fails, now or later, is reported and the CPU goes on.
 orr_status orr_generator_start(orr_generator *generator, unsigned threads, orr_error *error);
-// `count` (at most ORR_GENERATOR_BATCH) images from latents [count][latent] into generator->pixels.
+// `count` (at most generator->at_once) images from latents [count][latent] into generator->pixels.
 orr_status orr_generator_run(orr_generator *generator, const float *latents, uint32_t count,
                              orr_error *error);
 // Sums of the samples of each channel of one image; gray counts as three equal channels.
@@ -37,6 +43,11 @@ void orr_generator_close(orr_generator *generator); // wipes the images; a zeroe
 
 // Is `folder` absent or empty? ORR_EXISTS, ORR_IO. With `make`, makes it (0700) when it is absent.
 orr_status orr_generator_folder(const char *folder, int make, orr_error *error);
+
+// The DCGAN's implementation for --device, and options->device. With -v tells what auto passes
+// over. ORR_UNSUPPORTED when a device asked for by name is not there.
+orr_status orr_cli_gan_device(orr_cli *cli, orr_gan_options *options,
+                              const orr_gan_backend **backend, orr_error *error);
 
 // The pool of `keyring new --weights`: decoys into the keyring, and the generator's hash. Starts
 // threads: ask for a passphrase before. ORR_UNSUPPORTED when the images hardly differ.

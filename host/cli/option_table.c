@@ -371,8 +371,8 @@ const orr_option orr_options[] = {
     {0, "html", "FILE", "write a page with tables and charts", ON(BENCH), set_html_file, 0},
     {0, "quick", NULL, "smaller sizes and fewer rounds: under a minute", ON(BENCH), set_quick, 0},
     {0, "directory", "DIR", "for the pipeline's files [/dev/shm]", ON(BENCH), set_directory, 0},
-    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]", CIPHER_JOBS | ON(BENCH) | ON(TRAIN),
-     set_device, 0},
+    {0, "device", "NAME", "auto, cpu, cuda or cuda:N [auto]",
+     CIPHER_JOBS | ON(BENCH) | ON(TRAIN) | ON(GENERATE) | ON(KEYRING_NEW), set_device, 0},
     {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]",
      ALL_JOBS | ON(ANALYZE) | ON(BENCH) | ON(GENERATE), set_jobs, 0},
     {0, "mem", "SIZE", "ceiling of all buffers, as in 512M or 2G [256M]", CIPHER_JOBS, set_mem, 0},
@@ -407,7 +407,11 @@ const orr_option orr_options[] = {
      ALL_JOBS | ALL_KEYRING | ON(INSPECT) | ON(DEVICES) | ON(ANALYZE) | ON(BENCH) | ON(TRAIN) |
          ON(GENERATE),
      set_quiet, 0},
-    {'v', "verbose", NULL, "a line for each file", ALL_JOBS | ON(TRAIN), set_verbose, 0},
+    {'v', "verbose", NULL, "a line for each file", ALL_JOBS, set_verbose, 0},
+    {'v', "verbose", NULL, "name every file left out and device passed over", ON(TRAIN),
+     set_verbose, 0},
+    {'v', "verbose", NULL, "say which devices --device auto passes over",
+     ON(GENERATE) | ON(KEYRING_NEW), set_verbose, 0},
     {'h', "help", NULL, "this text", ~0u, set_help, 1},
 };
 const size_t orr_option_count = sizeof orr_options / sizeof *orr_options;

@@ -231,6 +231,9 @@ static orr_status check_keyring_new(orr_arguments *a, orr_error *error) {
         return orr_fail(error, ORR_USAGE, "--%s needs --weights",
                         a->decoy_pool ? "decoys" : "save-decoys");
     }
+    if (!a->weights && strcmp(a->device, "auto") != 0) {
+        return orr_fail(error, ORR_USAGE, "--device needs --weights");
+    }
     if (a->weights && a->operand_count) {
         return orr_fail(error, ORR_USAGE, "keyring new does not take \"%s\"", a->operands[0]);
     }

@@ -1,6 +1,7 @@
 """What the tests of the command line share."""
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -18,11 +19,21 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # left ignored, b
 
 
 def run(*arguments, **options):
-    """Runs orrery; returns (exit status, stdout, stderr) with bytes that are not UTF-8 as surrogates."""
-    data = options.pop("input", None)
-    done = subprocess.run([ORRERY, *arguments], input=data, stdin=None if data is not None else subprocess.DEVNULL,
+    """Runs orrery, or another `program`; returns (exit status, stdout, stderr) with bytes that are not UTF-8 as surrogates."""
+    data, program = options.pop("input", None), options.pop("program", ORRERY)
+    done = subprocess.run([program, *arguments], input=data, stdin=None if data is not None else subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, check=False, **options)
     return done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape")
+
+
+def on_a_device(folder):
+    """A copy of the program in `folder` that finds a make-believe CUDA device beside it (tests/modules/gan_on_cpu.cc);
+    None when that was not built."""
+    library = Path(os.environ.get("BUILD", Path(ORRERY).parent)) / "on-cpu" / "liborrery_gan_cuda.so"
+    if not library.exists():
+        return None
+    shutil.copy(library, folder)
+    return shutil.copy(ORRERY, folder)
 
 
 def png(path, shade):
