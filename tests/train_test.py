@@ -289,11 +289,23 @@ class Train(Case):
 
     def test_a_resumed_run_keeps_its_options_and_its_data(self):
         self.done("run", epochs="1")
-        for option, value in (("--seed", "9"), ("--batch", "4"), ("--width", "8"), ("--learning-rate", "0.1")):
-            arguments = [a for a in ["train", "--data", "data", "-o", "run", "--resume", "--epochs", "2", option, value]]
-            status, _, err = run(*arguments)
+        begun = Path("run/options.json").read_text()
+        for option, *value in (("--seed", "9"), ("--batch", "4"), ("--width", "8"), ("--learning-rate", "0.1"), ("--image", "64"),
+                               ("--channels", "1"), ("--latent", "9"), ("--no-flip",), ("--window", "0:9"), ("--precision", "bf16"),
+                               ("--precision", "tf32")):
+            status, _, err = run("train", "--data", "data", "-o", "run", "--resume", "--epochs", "2", option, *value)
             self.assertEqual(status, 2, err)
-            self.assertIn(option, err)
+            self.assertIn(f"begun with another {option}; leave the option out to resume it", err)
+        self.assertEqual(Path("run/options.json").read_text(), begun)
+        self.done("run", "--resume", "--seed", "1", "--precision", "float32", "--learning-rate", "0.0002", epochs="1")
+        for name, damaged in (("precision", "half"), ("precision", 3), ("device", "cpu, onednn, half, 1 threads"), ("batch", 0)):
+            options = json.loads(begun)
+            if name == "device":
+                del options["precision"]
+            Path("run/options.json").write_text(json.dumps(dict(options, **{name: damaged})))
+            status, _, err = self.train("run", "--resume")
+            self.assertEqual((status, "options.json: damaged" in err), (8, True), err)
+        Path("run/options.json").write_text(begun)
         os.rename("data", "moved")
         status, _, err = run("train", "-o", "run", "--resume")
         self.assertEqual(status, 7)
@@ -330,6 +342,34 @@ class Train(Case):
         process.kill()
         process.stderr.close()
         process.wait()
+
+    def test_a_resumed_run_keeps_its_precision(self):
+        Path("bin").mkdir()
+        program = on_a_device("bin")
+        if not program:
+            self.skipTest("no make-believe CUDA device in this build")
+
+        def train(name, *options, status=0):
+            done = run("train", "--data", "data", "-o", name, "--image", "32", "--width", "2", "--latent", "4", "--batch", "20",
+                       "--resume", *options, program=program, env=dict(os.environ, ORRERY_SHIM="1 0 0"))
+            self.assertEqual(done[0], status, done[2])
+            return done[2]
+
+        def options(name):
+            return json.loads(Path(name, "options.json").read_text())
+        for name, precision in (("float32", "float32"), ("whole", "bf16")):
+            train(name, "--epochs", "2", "--snapshot-every", "1", "--precision", precision)
+            self.assertEqual(options(name)["precision"], precision)
+        self.assertNotEqual(self.states("whole"), self.states("float32"))
+        train("halves", "--epochs", "1", "--snapshot-every", "1", "--precision", "bf16")
+        self.assertIn("another --precision", train("halves", "--epochs", "2", "--precision", "float32", status=2))
+        self.assertIn("the CPU computes in float32 only: resume it on a GPU", train("halves", "--device", "cpu", status=8))
+        older = options("halves")
+        del older["precision"]  # as versions before this option wrote it
+        Path("halves/options.json").write_text(json.dumps(older))
+        train("halves", "--epochs", "2")
+        self.assertEqual(options("halves")["precision"], "bf16")
+        self.assertEqual(self.states("halves"), self.states("whole"))
 
     def test_auto_passes_over_a_device_that_is_too_old(self):
         Path("bin").mkdir()

@@ -7,15 +7,15 @@
 
 #include <cjson/cJSON.h>
 
+#include "gan/device.h"
 #include "training/session.h"
 
 #define FILE_NAME "options.json"
 #define MAX_BYTES ((size_t)1 << 20)
 #define MAX_FOLDERS 4096
 
-static const char *precision_name(orr_gan_precision precision) {
-    return precision == ORR_GAN_TF32 ? "tf32" : precision == ORR_GAN_BF16 ? "bf16" : "float32";
-}
+static const char *const precisions[] = {"float32", "tf32", "bf16"}; // as orr_gan_precision
+#define PRECISIONS (sizeof precisions / sizeof *precisions)
 
 static unsigned thread_count(const orr_training_options *o) {
     cpu_set_t cores;
@@ -25,7 +25,7 @@ static unsigned thread_count(const orr_training_options *o) {
 
 static void describe_device(const orr_training_options *o, char out[64]) {
     snprintf(out, 64, "%.20s, %.12s, %s, %u threads", o->device, o->backend->name,
-             precision_name(o->gan.precision), thread_count(o));
+             precisions[o->gan.precision], thread_count(o));
 }
 
 orr_status orr_settings_write(const orr_session *s, orr_error *error) {
@@ -48,6 +48,7 @@ orr_status orr_settings_write(const orr_session *s, orr_error *error) {
     cJSON_AddStringToObject(json, "seed", seed); // a JSON number holds 53 bits
     cJSON_AddNumberToObject(json, "batch", o->gan.batch);
     cJSON_AddNumberToObject(json, "epochs", o->epochs);
+    cJSON_AddStringToObject(json, "precision", precisions[o->gan.precision]);
     cJSON_AddNumberToObject(json, "learning_rate", o->gan.learning_rate);
     cJSON_AddNumberToObject(json, "beta1", o->gan.beta1);
     cJSON_AddNumberToObject(json, "beta2", o->gan.beta2);
@@ -120,6 +121,21 @@ static int take_rates(const cJSON *json, orr_gan_options *gan) {
     return 1;
 }
 
+// Files of older versions name it in their "device" alone: "cuda:0, cudnn, bf16, 8 threads".
+static int take_precision(const cJSON *json, const char *device, orr_gan_options *gan) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "precision");
+    for (size_t i = 0; i < PRECISIONS; i++) {
+        char field[16];
+        snprintf(field, sizeof field, ", %s,", precisions[i]);
+        if (item ? cJSON_IsString(item) && !strcmp(item->valuestring, precisions[i])
+                 : strstr(device, field) != NULL) {
+            gan->precision = (orr_gan_precision)i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 // Everything of the file into `o`; 0 when something is missing or out of range.
 static int take_options(const cJSON *json, orr_session *s, orr_training_options *o) {
     char seed[24], *end;
@@ -135,7 +151,8 @@ static int take_options(const cJSON *json, orr_session *s, orr_training_options 
         !take_text(json, "seed", seed, sizeof seed) ||
         !take_text(json, "data_sha256", s->recorded_hash, sizeof s->recorded_hash) ||
         !take_text(json, "device", s->recorded_device, sizeof s->recorded_device) ||
-        !take_window(json, o) || !take_rates(json, &o->gan))
+        !take_precision(json, s->recorded_device, &o->gan) || !take_window(json, o) ||
+        !take_rates(json, &o->gan))
         return 0;
     o->flip = cJSON_IsTrue(flip);
     o->seed = strtoull(seed, &end, 10);
@@ -178,6 +195,7 @@ static orr_status check_given(const orr_training_options *given, const orr_train
         {ORR_TRAINING_GAVE_LATENT, "--latent", given->shape.latent == was->shape.latent},
         {ORR_TRAINING_GAVE_SEED, "--seed", given->seed == was->seed},
         {ORR_TRAINING_GAVE_BATCH, "--batch", given->gan.batch == was->gan.batch},
+        {ORR_TRAINING_GAVE_PRECISION, "--precision", given->gan.precision == was->gan.precision},
         {ORR_TRAINING_GAVE_RATE, "--learning-rate",
          given->gan.learning_rate == was->gan.learning_rate},
         {ORR_TRAINING_GAVE_FLIP, "--no-flip", given->flip == was->flip},
@@ -203,6 +221,11 @@ static orr_status merge(orr_session *s, const cJSON *json, orr_error *error) {
                         s->run.path);
     orr_status status = check_given(&s->options, &was, s->run.path, error);
     if (status) return status;
+    if (was.gan.precision != ORR_GAN_FLOAT32 && !orr_gan_device_is_gpu(was.backend))
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: the run in it was begun with --precision %s, and the CPU computes in "
+                        "float32 only: resume it on a GPU, or begin a new run in another directory",
+                        s->run.path, precisions[was.gan.precision]);
     if (s->options.given & ORR_TRAINING_GAVE_EPOCHS) was.epochs = s->options.epochs;
     if (s->options.given & ORR_TRAINING_GAVE_EVERY) was.snapshot_every = s->options.snapshot_every;
     if (s->options.given & ORR_TRAINING_GAVE_KEEP) was.keep = s->options.keep;

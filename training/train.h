@@ -37,6 +37,7 @@ enum {
     ORR_TRAINING_GAVE_RATE = 64,
     ORR_TRAINING_GAVE_FLIP = 128,
     ORR_TRAINING_GAVE_WINDOW = 256,
+    ORR_TRAINING_GAVE_PRECISION = 4096,
     // These may change: without the bit a resumed run goes on with what it had.
     ORR_TRAINING_GAVE_EPOCHS = 512,
     ORR_TRAINING_GAVE_EVERY = 1024,

@@ -283,6 +283,7 @@ static orr_status set_precision(orr_arguments *a, const char *value, orr_error *
     for (int i = 0; i < 3; i++) {
         if (strcmp(value, names[i])) continue;
         a->training.gan.precision = (orr_gan_precision)i;
+        a->training.given |= ORR_TRAINING_GAVE_PRECISION;
         return ORR_OK;
     }
     return orr_fail(error, ORR_USAGE, "--precision takes float32, tf32 or bf16, not \"%s\"", value);
