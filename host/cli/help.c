@@ -1,6 +1,6 @@
 // Help from the tables: asked for, it goes to stdout; after a mistake nobody gets a page of it.
 #include <string.h>
-#include "host/cli/options.h"
+#include "host/cli/cli.h"
 
 #define HELP_COLUMN 30
 
@@ -29,9 +29,17 @@ static const char *exit_text(orr_status status) {
     case ORR_SELF_TEST:
         return "the device failed its self-test";
     case ORR_STOPPED:
-        return "stopped by a signal; the same command resumes";
+        return "stopped by a signal";
     }
     return "";
+}
+
+// What to do after a signal differs from command to command.
+static const char *stopped_text(const orr_command *command) {
+    if (command->id == ORR_COMMAND_TRAIN)
+        return "stopped by a signal; the same command with --resume goes on";
+    return command->run == orr_cmd_job ? "stopped by a signal; the same command resumes"
+                                       : exit_text(ORR_STOPPED);
 }
 
 static void print_exit_statuses(FILE *out, const orr_command *command) {
@@ -40,7 +48,7 @@ static void print_exit_statuses(FILE *out, const orr_command *command) {
         int listed = status <= ORR_USAGE || (command->exit_statuses >> status & 1);
         if (listed) fprintf(out, "  %-3d %s\n", status, exit_text((orr_status)status));
     }
-    if (command->stoppable) fprintf(out, "  %-3d %s\n", ORR_STOPPED, exit_text(ORR_STOPPED));
+    if (command->stoppable) fprintf(out, "  %-3d %s\n", ORR_STOPPED, stopped_text(command));
     if (command->exit_statuses >> ORR_SOME_FAILED & 1) {
         fputs("One input gives its own status; of several, 13, 7 and 75 come first, then 4,\n"
               "then 3.\n",
