@@ -88,7 +88,8 @@ typedef struct orr_safetensors_entry {
     const char *key, *value;
 } orr_safetensors_entry;
 // Writes PATH.partial, mode 0600, flushes it and gives it its name. An existing PATH is kept
-// (ORR_EXISTS) unless `replace`, which replaces it in one step. On failure nothing is left behind.
+// (ORR_EXISTS) unless `replace`, which replaces it in one step. On failure nothing is left behind,
+// and what was there is still there.
 orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, size_t count,
                                  const orr_safetensors_entry *metadata, size_t metadata_count,
                                  int replace, orr_error *error);

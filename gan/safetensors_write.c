@@ -114,6 +114,10 @@ static int write_all(FILE *out, const char *header, const orr_tensor *tensors, s
     return fflush(out) == 0 && fsync(fileno(out)) == 0;
 }
 
+static orr_status write_error(const char *path, orr_error *error) {
+    return orr_fail(error, ORR_IO, "%s: cannot write: %s", path, strerror(errno));
+}
+
 // The name is on the disk only when its directory is.
 static int flush_directory(const char *path) {
     char *copy = strdup(path);
@@ -124,19 +128,38 @@ static int flush_directory(const char *path) {
     return done;
 }
 
-static orr_status give_name(const char *partial, const char *path, int replace, orr_error *error) {
-    int failed = replace ? rename(partial, path)
-                         : renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE);
-    if (failed && !replace && (errno == EINVAL || errno == ENOSYS)) { // a file system without it
+static int give_new_name(const char *partial, const char *path, int replace) {
+    int failed = renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE);
+    if (failed && replace) return rename(partial, path);
+    if (failed && (errno == EINVAL || errno == ENOSYS)) { // a file system without it
         failed = link(partial, path);
         if (!failed) unlink(partial);
     }
-    if (failed && errno == EEXIST) {
+    return failed;
+}
+
+// An older file changes places with the new one and goes only when the directory is flushed, so
+// that a failure can be undone. (Where a file system cannot exchange names, the new one stays: it
+// is whole.)
+static orr_status give_name(const char *partial, const char *path, int replace, orr_error *error) {
+    struct stat info;
+    int older = lstat(path, &info) == 0;
+    int exchanged = replace && older && !S_ISDIR(info.st_mode) &&
+                    renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_EXCHANGE) == 0;
+    int failed = exchanged ? 0 : give_new_name(partial, path, replace);
+    if (failed && errno == EEXIST)
         return orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
+    if (failed) return write_error(path, error);
+    if (flush_directory(path)) {
+        if (exchanged) unlink(partial);
+        return ORR_OK;
     }
-    if (failed || !flush_directory(path))
-        return orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-    return ORR_OK;
+    orr_status status = write_error(path, error);
+    if (exchanged)
+        renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_EXCHANGE);
+    else if (!older)
+        unlink(path);
+    return status;
 }
 
 orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, size_t count,
@@ -159,17 +182,15 @@ orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, si
     fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     out = fd >= 0 ? fdopen(fd, "wb") : NULL;
     if (!out) {
-        status = orr_fail(error, ORR_IO, "%s: %s", partial, strerror(errno));
+        status = write_error(path, error);
         if (fd >= 0) {
             close(fd);
             unlink(partial);
         }
         goto done;
     }
-    if (!write_all(out, header, tensors, count))
-        status = orr_fail(error, ORR_IO, "%s: %s", partial, strerror(errno));
-    if (fclose(out) != 0 && status == ORR_OK)
-        status = orr_fail(error, ORR_IO, "%s: %s", partial, strerror(errno));
+    if (!write_all(out, header, tensors, count)) status = write_error(path, error);
+    if (fclose(out) != 0 && status == ORR_OK) status = write_error(path, error);
     if (status == ORR_OK) status = give_name(partial, path, replace, error);
     if (status != ORR_OK) unlink(partial);
 done:

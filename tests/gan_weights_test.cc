@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include <cmath>
 #include <cstdlib>
@@ -14,6 +17,16 @@
 #include <vector>
 #include "gan/npy.h"
 #include "gan/weights.h"
+
+static int failing_flush; // the how-many-th fsync from now on fails; 0: none
+
+extern "C" int fsync(int fd) { // takes the place of the C library's
+    if (failing_flush > 0 && --failing_flush == 0) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return static_cast<int>(syscall(SYS_fsync, fd));
+}
 
 namespace {
 
@@ -173,6 +186,45 @@ TEST_F(GanWeights, NeverOverwritesUnasked) {
     EXPECT_EQ(orr_gan_weights_write(path("no/such/folder").c_str(), &state.s, 0, ORR_DTYPE_F16,
                                     nullptr, 0, 1, &error),
               ORR_IO);
+}
+
+TEST_F(GanWeights, FailedFlushesLeaveWhatWasThere) {
+    State state({16, 3, 5, 2}, 1), other({16, 3, 5, 2}, 2);
+    orr_error error{};
+    std::string name = path("weights"), folder_name = path("folder");
+    auto content = [&] {
+        std::ifstream in(name, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    auto save = [&](const State &which, int replace) {
+        return orr_gan_weights_write(name.c_str(), &which.s, 0, ORR_DTYPE_F32, nullptr, 0, replace,
+                                     &error);
+    };
+    for (int call : {1, 2}) // the file's, then the folder's
+        for (int replace : {0, 1}) {
+            failing_flush = call;
+            EXPECT_EQ(save(state, replace), ORR_IO);
+            EXPECT_EQ(std::string(error.text), name + ": cannot write: No space left on device");
+            EXPECT_EQ(failing_flush, 0) << "not reached";
+            EXPECT_NE(access(name.c_str(), F_OK), 0);
+            EXPECT_NE(access((name + ".partial").c_str(), F_OK), 0);
+        }
+    ASSERT_EQ(save(state, 0), ORR_OK) << error.text;
+    std::string before = content();
+    for (int call : {1, 2}) {
+        failing_flush = call;
+        EXPECT_EQ(save(other, 1), ORR_IO);
+        EXPECT_TRUE(content() == before) << "flush " << call;
+        EXPECT_NE(access((name + ".partial").c_str(), F_OK), 0);
+    }
+    ASSERT_EQ(save(other, 1), ORR_OK) << error.text;
+    EXPECT_FALSE(content() == before);
+    EXPECT_NE(access((name + ".partial").c_str(), F_OK), 0);
+    ASSERT_EQ(mkdir(folder_name.c_str(), 0700), 0);
+    name = folder_name; // is not moved out of the way
+    EXPECT_EQ(save(state, 1), ORR_IO);
+    struct stat info;
+    EXPECT_TRUE(stat(folder_name.c_str(), &info) == 0 && S_ISDIR(info.st_mode));
 }
 
 TEST_F(GanWeights, EveryTruncationIsRefused) {

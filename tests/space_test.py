@@ -1,11 +1,15 @@
 """Full disks: every verb on a small file system of its own (tmpfs, in a private mount namespace)."""
 import os
+import random
+import re
+import shutil
 import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 from support.cli import Case, run
+from train_test import SMALL, picture
 
 MIB = 1 << 20
 MARK = "ORRERY_SPACE_TEST_INSIDE"
@@ -28,7 +32,30 @@ def enter_namespace():
     sys.exit(77)
 
 
-class FullDisk(Case):
+class Disk(Case):
+    """A small file system of its own at disk/."""
+
+    def setUp(self):
+        super().setUp()
+        Path("disk").mkdir()
+
+    def mount(self, size, *options):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "none", "disk"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", "disk"], check=True)
+
+    def enlarge(self, size):
+        subprocess.run(["mount", "-o", f"remount,size={size}", "disk"], check=True)
+
+    def fill(self):
+        with open("disk/ballast", "wb", buffering=0) as ballast:
+            try:
+                while ballast.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+
+
+class FullDisk(Disk):
     def setUp(self):
         super().setUp()
         self.keyring()
@@ -38,14 +65,6 @@ class FullDisk(Case):
         Path("in/sub/big").write_bytes(os.urandom(70 * MIB))  # large enough for its space to be reserved first
         Path("in/sub/middle").write_bytes(os.urandom(10 * MIB))
         self.originals = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in Path("in").rglob("*") if p.is_file()}
-        Path("disk").mkdir()
-
-    def mount(self, size, *options):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "none", "disk"], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-l", "disk"], check=True)
-
-    def enlarge(self, size):
-        subprocess.run(["mount", "-o", f"remount,size={size}", "disk"], check=True)
 
     def assert_intact(self, root, originals):
         for path, (data, mtime) in originals.items():
@@ -119,14 +138,6 @@ class FullDisk(Case):
         self.assertEqual(status, 0, err)
         self.decrypted("disk/out")
 
-    def fill(self):
-        with open("disk/ballast", "wb", buffering=0) as ballast:
-            try:
-                while ballast.write(bytes(4096)):
-                    pass
-            except OSError:
-                pass
-
     def test_keyring(self):
         self.mount("1M")
         new = ("keyring", "new", "-q", "-o", "disk/keys", "--no-passphrase", "--decoy", "decoy.png")
@@ -178,6 +189,96 @@ class FullDisk(Case):
         subprocess.run(["mount", "-o", "remount,nr_inodes=1000", "disk"], check=True)
         self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "-o", "disk/out")[0], 0)
         self.decrypted("disk/out")
+
+
+class FullDiskForTheGenerator(Disk):
+    def setUp(self):
+        super().setUp()
+        draw = random.Random(1)
+        Path("data").mkdir()
+        for i in range(24):
+            picture(Path(f"data/{i:02}.png"), draw)
+
+    def train(self, where, *options):
+        return run("train", "-q", "--data", "data", "-o", where, *SMALL, "--snapshot-every", "1", "--resume", *options)
+
+    def states(self, where):
+        return {p.parent.name: p.read_bytes() for p in Path(where, "checkpoints").glob("step-*/state")}
+
+    def assert_full(self, done):
+        """Status 7, and a sentence with the file and what to do."""
+        self.assertEqual(done[0], 7, done[2])
+        self.assertRegex(done[2], r"orrery: disk/run(/\S+)?: .*No space left on device: free some space")
+        self.assertIn("run the same command again with --resume", done[2])
+
+    def test_train(self):
+        self.assertEqual(self.train("whole", "--epochs", "3")[0], 0)
+        whole = self.states("whole")
+        self.mount("40k")
+        kept, failures, files = {}, 0, set()
+        for kib in range(40, 4000, 60):  # room for a little more each time
+            self.enlarge(f"{kib}k")
+            done = self.train("disk/run", "--epochs", "3")
+            if done[0] == 0:
+                break
+            failures += 1
+            self.assert_full(done)
+            files.add(done[2].split("disk/run")[1].split(":")[0].split("-")[0])
+            now = self.states("disk/run")
+            for name, state in now.items():  # whole, and none that was there is gone
+                self.assertTrue(state == whole[name], name)
+            self.assertLessEqual(set(kept), set(now))
+            self.assertEqual([p for p in Path("disk/run/checkpoints").glob("*partial*")], [])
+            kept = now
+        self.assertEqual(done[0], 0, done[2])
+        self.assertGreater(failures, 3)
+        self.assertGreater(len(files), 2, files)  # in different files
+        self.assertEqual(self.states("disk/run"), whole)
+        for name in ("generator.safetensors", "discriminator.safetensors"):
+            self.assertEqual(Path("disk/run", name).read_bytes(), Path("whole", name).read_bytes())
+
+    def test_train_on_a_disk_that_fills_up(self):
+        self.mount("40M")
+        self.assertEqual(self.train("disk/run", "--epochs", "1")[0], 0)
+        before = self.states("disk/run")
+        self.fill()
+        self.assert_full(self.train("disk/run", "--epochs", "3"))
+        self.assertEqual(self.states("disk/run"), before)
+        Path("disk/ballast").unlink()
+        done = self.train("disk/run", "--epochs", "3")
+        self.assertEqual(done[0], 0, done[2])
+        self.assertEqual(self.train("whole", "--epochs", "3")[0], 0)
+        self.assertEqual(self.states("disk/run"), self.states("whole"))
+
+    def test_generate(self):
+        self.assertEqual(self.train("run", "--epochs", "1")[0], 0)
+        self.mount("1M")
+        new = ("keyring", "new", "--no-passphrase", "--weights", "run/generator.safetensors", "--decoys", "9")
+        grid = ("generate", "--weights", "run/generator.safetensors", "-o", "disk/grid.png")
+        files = ("generate", "--weights", "run/generator.safetensors", "-n", "400", "-o", "disk/files")
+        self.fill()
+        for command, said in ((grid, "disk/grid.png: cannot "), (files, "disk/files"), ((*new, "-o", "disk/keys"), "disk/keys"),
+                              ((*new, "-o", "keys", "--save-decoys", "disk/saved"), "disk/saved")):
+            status, out, err = run(*command)
+            self.assertEqual((status, out), (7, ""), err)
+            self.assertIn(said, err)
+            self.assertIn("No space left on device", err)
+        left = [p for p in Path("disk").rglob("*") if p.is_file()]
+        self.assertEqual(left, [Path("disk/ballast")])  # directories are empty, and can be used again
+        self.assertFalse(Path("keys").exists())
+        Path("disk/ballast").unlink()
+        self.assertEqual(run(*grid)[0], 0)
+        status, _, err = run(*files)  # fills it anew
+        self.assertEqual(status, 7, err)
+        self.assertRegex(err, r"disk/files/\d{5}.png: cannot .*No space left on device.*free some space.*remove them, or name another")
+        sizes = [p.stat().st_size for p in Path("disk/files").iterdir()]
+        self.assertGreater(min(sizes), 100)  # each of those that are there is whole
+        number = int(re.search(r"(\d{5}).png", err)[1])
+        self.assertEqual(len(sizes), number)
+        shutil.rmtree("disk/files")
+        self.enlarge("10M")
+        self.assertEqual(run(*files)[0], 0)
+        self.assertEqual(len(os.listdir("disk/files")), 400)
 
 
 if __name__ == "__main__":

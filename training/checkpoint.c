@@ -218,12 +218,18 @@ orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
     snprintf(steps, sizeof steps, "%llu", (unsigned long long)state->step);
     orr_safetensors_entry more[] = {{"steps", steps}, {"data_sha256", data_hash}};
     orr_status status = ORR_OK;
+    orr_error failure = {0};
     for (int n = 0; n < 2 && !status; n++) {
         snprintf(path, sizeof path, "%s/%s.safetensors", folder, names[n]);
         status = orr_gan_weights_write(path, state, n, ORR_DTYPE_F32, more,
-                                       sizeof more / sizeof *more, 1, error);
+                                       sizeof more / sizeof *more, 1, &failure);
     }
-    return status;
+    if (status == ORR_IO) // most often: no space
+        return orr_fail(error, status,
+                        "%s: free some space, or see to what else is wrong, and run the same "
+                        "command again with --resume",
+                        failure.text);
+    return status ? orr_fail(error, status, "%s", failure.text) : ORR_OK;
 }
 
 static orr_status write_files(const orr_run_directory *run, int directory, const char *shown,

@@ -82,6 +82,18 @@ static void report(generation *g, uint32_t number, const uint8_t *pixels) {
     orr_console_json(&g->cli->console, object);
 }
 
+static orr_status save(generation *g, uint32_t number, const uint8_t *pixels, orr_error *error) {
+    const char *folder = g->cli->arguments.output;
+    orr_error failure = {0};
+    orr_status status = orr_generator_save(&g->generator, pixels, folder, number, &failure);
+    if (status == ORR_OK) return status;
+    if (number == 0) return orr_fail(error, status, "%s", failure.text);
+    return orr_fail(error, status,
+                    "%s; the %u images before it stay: remove them, or name another directory, to "
+                    "begin again",
+                    failure.text, number);
+}
+
 static orr_status make_images(generation *g, orr_error *error) {
     size_t samples = orr_gan_output_floats(&g->generator.weights.network);
     uint32_t latent = g->generator.weights.shape.latent;
@@ -98,8 +110,7 @@ static orr_status make_images(generation *g, orr_error *error) {
             if (g->grid) {
                 paste(g, done + i, pixels);
             } else {
-                status = orr_generator_save(&g->generator, pixels, g->cli->arguments.output,
-                                            done + i, error);
+                status = save(g, done + i, pixels, error);
             }
             if (status == ORR_OK) report(g, done + i, pixels);
         }
