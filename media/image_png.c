@@ -119,6 +119,15 @@ static void put_picture(png_structp png, png_infop info, const orr_raster *raste
     png_write_end(png, info);
 }
 
+// A frame of its own around setjmp: no variable changes between it and longjmp.
+static orr_status put_or_fail(png_sink *sink, png_structp png, png_infop info,
+                              const orr_raster *raster) {
+    if (setjmp(sink->escape)) return ORR_INTERNAL;
+    png_set_write_fn(png, sink, sink_put, sink_flush);
+    put_picture(png, info, raster);
+    return ORR_OK;
+}
+
 orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *length,
                           orr_error *error) {
     *bytes = NULL;
@@ -127,17 +136,13 @@ orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *len
         return orr_fail(error, ORR_INTERNAL, "a PNG needs pixels of 1 or 3 channels");
     png_sink *sink = calloc(1, sizeof *sink); // not on this frame, which longjmp would spoil
     if (!sink) return orr_fail(error, ORR_INTERNAL, "no memory for a PNG");
-    orr_status status = ORR_OK;
+    orr_status status = ORR_INTERNAL;
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, sink, sink_fail, png_ignore);
     png_infop info = png ? png_create_info_struct(png) : NULL;
-    if (!info || setjmp(sink->escape)) {
-        status = orr_fail(error, ORR_INTERNAL, "no memory for a PNG");
-    } else {
-        png_set_write_fn(png, sink, sink_put, sink_flush);
-        put_picture(png, info, raster);
-    }
+    if (info) status = put_or_fail(sink, png, info, raster);
     png_destroy_write_struct(&png, &info);
     if (status) {
+        orr_fail(error, status, "no memory for a PNG");
         free(sink->bytes);
     } else {
         *bytes = sink->bytes;
@@ -177,7 +182,9 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
     if (failed) {
         unlink(path);
         status = orr_fail(error, ORR_IO, "%s: cannot write: %s%s", path, strerror(failed),
-                          failed == ENOSPC || failed == EDQUOT ? ": free some space" : "");
+                          failed == ENOSPC || failed == EDQUOT
+                              ? ": free some space and run the command again"
+                              : "");
     }
 out:
     free(bytes);

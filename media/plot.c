@@ -274,10 +274,14 @@ static void vertex(const drawing *d, const orr_plot_series *s, size_t n, int *pe
     *pen = 1;
 }
 
-// Of n..end-1: the two places of the least and greatest y, in order.
-static void extremes(const orr_plot_series *s, size_t n, size_t end, size_t at[2]) {
+// Of n..end-1: the two places of the least and greatest y that can be shown, in order; n twice when
+// there is none.
+static void extremes(const drawing *d, const orr_plot_series *s, size_t n, size_t end,
+                     size_t at[2]) {
     size_t least = n, most = n;
     for (; n < end; n++) {
+        if (!visible(d, s, n)) continue; // NaN compares with nothing, infinity with everything
+        if (!visible(d, s, least)) least = most = n;
         if (s->y[n] < s->y[least]) least = n;
         if (s->y[n] > s->y[most]) most = n;
     }
@@ -295,7 +299,7 @@ static void draw_line(const drawing *d, const orr_plot_series *s, size_t colour)
             vertex(d, s, n, &pen);
             continue;
         }
-        extremes(s, n, n + stride < s->count ? n + stride : s->count, at);
+        extremes(d, s, n, n + stride < s->count ? n + stride : s->count, at);
         vertex(d, s, at[0], &pen);
         if (at[1] != at[0]) vertex(d, s, at[1], &pen);
     }

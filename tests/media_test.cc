@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -170,6 +171,28 @@ TEST(Plot, GapsInterruptALine) {
     std::string path = text.substr(start, text.find("/>", start) - start);
     EXPECT_EQ(2u, occurrences(path, "M")) << path;
     EXPECT_EQ(2u, occurrences(path, "L")) << path;
+}
+
+// Of so many values that a vertex stands for several, those that cannot be shown are left out.
+TEST(Plot, GapsInALongLineHideNoExtremes) {
+    std::vector<double> y(100000);
+    for (size_t n = 0; n < y.size(); n++)
+        y[n] = n % 5 == 0 ? kNan : n % 7 == 0 ? kInf : n % 11 == 0 ? -kInf : n == 50003 ? 1 : 0.5;
+    y[60002] = 0;
+    orr_plot_series series = {nullptr, ORR_PLOT_LINE, nullptr, y.data(),
+                              nullptr, nullptr,       y.size()};
+    std::string text = svg(plot_of(&series, 1));
+    size_t start = text.find("class=\"l\"");
+    std::string path = text.substr(start, text.find("/>", start) - start);
+    EXPECT_EQ(1u, occurrences(path, "M")) << path.substr(0, 400); // no gap
+    std::set<std::string> heights; // of the vertices: 0.5, and the one 0 and the one 1
+    for (size_t at = 0; (at = path.find_first_of("ML", at + 1)) != std::string::npos;) {
+        size_t space = path.find(' ', at);
+        heights.insert(path.substr(space + 1, path.find_first_of("ML\"", space) - space - 1));
+    }
+    EXPECT_EQ(3u, heights.size());
+    EXPECT_EQ(std::string::npos, text.find("nan"));
+    EXPECT_EQ(std::string::npos, text.find("inf"));
 }
 
 TEST(Plot, RandomNumbersOfAnyMagnitude) {
