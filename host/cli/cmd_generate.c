@@ -134,6 +134,8 @@ orr_status orr_cmd_generate(orr_cli *cli, orr_error *error) {
                          a->dry_run ? "would make" : "made", g.count, g.count == 1 ? "" : "s",
                          g.generator.weights.shape.image_size, g.generator.weights.shape.image_size,
                          g.grid ? "as" : "in", a->output);
+    }
+    if (status == ORR_OK && cli->console.json) {
         cli->summary = orr_json_message("summary");
         cJSON_AddNumberToObject(cli->summary, "images", g.count);
         orr_json_add_hex(cli->summary, "generator_sha256", g.generator.sha256,
