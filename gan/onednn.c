@@ -55,7 +55,8 @@ typedef struct onednn_net {
     uint32_t count;
 } onednn_net;
 
-// Wiped: images of a decoy pool pass through here, and nothing of them shall stay behind.
+// Wiped: images of a decoy pool pass through here. (What oneDNN's own scratch memory, which it
+// frees, has seen of a convolution's operands is beyond reach.)
 static void free_memory(dnnl_memory_t memory) {
     if (!memory) return;
     memset(orr_dnnl_floats(memory), 0, orr_dnnl_bytes(memory));
