@@ -7,7 +7,7 @@
 
 // What stays in a first-level cache while a thread works on it: bytes of activations (correlate);
 // channels of weights, and tiles (scatter). QUADS: how many fours of channels a use them.
-enum { CACHED = 24 * 1024, QUADS = 4, CHUNK = 32, TILES = 8 };
+enum { CACHED = 24 * 1024, QUADS = 4, CHUNK = 64, TILES = 8 };
 
 enum { LARGEST = 64 }; // small images, pixels a side
 
