@@ -48,11 +48,11 @@ orr_status cuda_stage_in(cuda_net *net, const cuda_staging *staging, const float
     const orr_gan_layer *first = &net->layers[0].is;
     size_t floats = (size_t)count * first->in_size * first->in_size * first->in_channels;
     orr_cuda_convert convert = input_convert(net, staging);
-    CUDA_TRY(context, cudaMemcpyAsync(staging->input, input, floats * sizeof *input,
-                                      cudaMemcpyHostToDevice, context->stream));
-    CUDA_TRY(context, orr_cuda_pad_launch(net->type, &convert, context->stream));
-    CUDA_TRY(context, cudaStreamSynchronize(context->stream)); // `input` is the caller's again
-    return ORR_OK;
+    int code = (int)cudaMemcpyAsync(staging->input, input, floats * sizeof *input,
+                                    cudaMemcpyHostToDevice, context->stream);
+    if (code == 0) code = (int)orr_cuda_pad_launch(net->type, &convert, context->stream);
+    code = cuda_settle(context, code); // `input` is the caller's again
+    return cuda_check(context, code, "copying to the device", error);
 }
 
 orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *output, uint32_t count,
@@ -66,10 +66,10 @@ orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *out
         from = last->output; // floats without padding already
     else
         CUDA_TRY(context, orr_cuda_unpad_launch(net->type, &convert, context->stream));
-    CUDA_TRY(context, cudaMemcpyAsync(output, from, floats * sizeof *output, cudaMemcpyDeviceToHost,
-                                      context->stream));
-    CUDA_TRY(context, cudaStreamSynchronize(context->stream));
-    return ORR_OK;
+    int code = (int)cudaMemcpyAsync(output, from, floats * sizeof *output, cudaMemcpyDeviceToHost,
+                                    context->stream);
+    code = cuda_settle(context, code); // `output` is the caller's again
+    return cuda_check(context, code, "copying from the device", error);
 }
 
 // ---- networks -----------------------------------------------------------------------------------

@@ -57,6 +57,13 @@ void *cuda_take(cuda_memory *memory, size_t bytes) {
     return part;
 }
 
+int cuda_settle(const cuda_context *context, int code) {
+    int waited = (int)cudaStreamSynchronize(context->stream);
+    // Once more: it fails again on a dead device, where nothing runs.
+    if (waited != 0) (void)cudaStreamSynchronize(context->stream);
+    return code != 0 ? code : waited;
+}
+
 orr_status cuda_memory_open(const cuda_context *context, cuda_memory *memory, const char *what,
                             orr_error *error) {
     size_t available = 0, total = 0, bytes = memory->used;

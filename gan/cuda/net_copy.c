@@ -72,14 +72,6 @@ static void drop(float *staged, size_t count) {
     free(staged);
 }
 
-// Waits for the stream, also after an error: copies that are under way still read or write memory
-// of the host that is about to be freed.
-static int settle(cudaStream_t stream, int code) {
-    int waited = (int)cudaStreamSynchronize(stream);
-    if (waited != 0) (void)cudaStreamSynchronize(stream); // fails again on a dead device
-    return code != 0 ? code : waited;
-}
-
 static orr_status send(const cuda_net *net, walk every, size_t count, const float *from,
                        float *device, orr_error *error) {
     if (!from || count == 0) return ORR_OK;
@@ -88,7 +80,7 @@ static orr_status send(const cuda_net *net, walk every, size_t count, const floa
     every(net, pad_number, &copy);
     int code = (int)cudaMemcpyAsync(device, copy.to, count * sizeof(float), cudaMemcpyHostToDevice,
                                     net->context->stream);
-    code = settle(net->context->stream, code);
+    code = cuda_settle(net->context, code);
     drop(copy.to, count);
     return cuda_check(net->context, code, "copying to the device", error);
 }
@@ -100,7 +92,7 @@ static orr_status receive(const cuda_net *net, walk every, size_t count, const f
     if (!staged) return orr_fail(error, ORR_INTERNAL, "out of memory for a network's parameters");
     int code = (int)cudaMemcpyAsync(staged, device, count * sizeof(float), cudaMemcpyDeviceToHost,
                                     net->context->stream);
-    code = settle(net->context->stream, code);
+    code = cuda_settle(net->context, code);
     copying copy = {staged, to};
     if (code == 0) every(net, unpad_number, &copy);
     drop(staged, count);
@@ -176,7 +168,7 @@ orr_status cuda_net_gradient(const cuda_net *net, float *gradient, int accumulat
             code = (int)cudaMemcpyAsync(weights, net->weight_gradient,
                                         net->weight_count * net->element, cudaMemcpyDeviceToHost,
                                         stream);
-        code = settle(stream, code);
+        code = cuda_settle(net->context, code);
         status = cuda_check(net->context, code, "copying gradients from the device", error);
     }
     if (status == ORR_OK) {

@@ -111,7 +111,7 @@ static orr_status upload(cuda_trainer *self, const orr_gan_state *state, orr_err
     }
     CUDA_TRY(context, cudaMemcpyAsync(self->progress, &progress, sizeof progress,
                                       cudaMemcpyHostToDevice, context->stream));
-    CUDA_TRY(context, cudaStreamSynchronize(context->stream));
+    CUDA_TRY(context, cuda_settle(context, 0));
     return ORR_OK;
 }
 
@@ -160,7 +160,7 @@ orr_status cuda_trainer_data(orr_gan_trainer *trainer, const uint8_t *images, ui
     cuda_take(&self->data, bytes);
     CUDA_TRY(context, cudaMemcpyAsync(self->data.base, images, bytes, cudaMemcpyHostToDevice,
                                       context->stream));
-    CUDA_TRY(context, cudaStreamSynchronize(context->stream));
+    CUDA_TRY(context, cuda_settle(context, 0));
     self->image_count = count;
     return ORR_OK;
 }
@@ -305,7 +305,7 @@ static orr_status send_input(cuda_trainer *self, const orr_gan_batch *batch, orr
                                           (size_t)count * self->base.shape.latent * sizeof(float),
                                           cudaMemcpyHostToDevice, context->stream));
     if (batch->real || batch->latents) // the arrays are the caller's again
-        CUDA_TRY(context, cudaStreamSynchronize(context->stream));
+        CUDA_TRY(context, cuda_settle(context, 0));
     return ORR_OK;
 }
 
@@ -346,7 +346,7 @@ orr_status cuda_trainer_statistics(orr_gan_trainer *trainer, orr_gan_statistics 
                                       context->stream));
     CUDA_TRY(context, cudaMemsetAsync((uint8_t *)self->progress + first, 0, sizeof sums - first,
                                       context->stream));
-    CUDA_TRY(context, cudaStreamSynchronize(context->stream));
+    CUDA_TRY(context, cuda_settle(context, 0));
     self->counted_from = self->step;
     double count = steps ? (double)steps : 1;
     *statistics = (orr_gan_statistics){.steps = steps,
