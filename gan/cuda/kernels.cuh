@@ -534,36 +534,36 @@ template <typename T> ORR_KERNEL(THREADS, 1) pad_kernel(ORR_PARAMETER orr_cuda_c
     }
 }
 
-template <typename T> ORR_KERNEL(THREADS, 1) unpad_kernel(ORR_PARAMETER orr_cuda_convert convert) {
+ORR_DEVICE void give(float *to, float value) {
+    *to = value;
+}
+
+// As orr_gan_to_bytes().
+ORR_DEVICE void give(uint8_t *to, float value) {
+    float scaled = (value + 1.0f) * 127.5f + 0.5f;
+    uint32_t byte = scaled >= 255.0f ? 255 : scaled > 0.0f ? static_cast<uint32_t>(scaled) : 0;
+    *to = static_cast<uint8_t>(byte);
+}
+
+template <typename T, typename To> ORR_DEVICE void unpad(const orr_cuda_convert &convert) {
     uint32_t row_packs = convert.padded / PACK;
-    float *to = static_cast<float *>(convert.to);
+    To *to = static_cast<To *>(convert.to);
     for (uint32_t n = first_item(); n < convert.rows * row_packs; n += item_stride()) {
         uint32_t row = n / row_packs, channel = n % row_packs * PACK;
         float value[PACK];
         load(static_cast<const T *>(convert.from), n, value);
         for (uint32_t k = 0; k < PACK; k++)
             if (channel + k < convert.channels)
-                to[static_cast<uint64_t>(row) * convert.channels + channel + k] = value[k];
+                give(to + static_cast<uint64_t>(row) * convert.channels + channel + k, value[k]);
     }
 }
 
+template <typename T> ORR_KERNEL(THREADS, 1) unpad_kernel(ORR_PARAMETER orr_cuda_convert convert) {
+    unpad<T, float>(convert);
+}
+
 template <typename T> ORR_KERNEL(THREADS, 1) bytes_kernel(ORR_PARAMETER orr_cuda_convert convert) {
-    uint32_t row_packs = convert.padded / PACK;
-    uint8_t *to = static_cast<uint8_t *>(convert.to);
-    for (uint32_t n = first_item(); n < convert.rows * row_packs; n += item_stride()) {
-        uint32_t row = n / row_packs, channel = n % row_packs * PACK;
-        float value[PACK];
-        load(static_cast<const T *>(convert.from), n, value);
-        for (uint32_t k = 0; k < PACK; k++) {
-            float scaled = (value[k] + 1.0f) * 127.5f + 0.5f;
-            uint32_t byte = scaled >= 255.0f ? 255
-                            : scaled > 0.0f  ? static_cast<uint32_t>(scaled)
-                                             : 0;
-            if (channel + k < convert.channels)
-                to[static_cast<uint64_t>(row) * convert.channels + channel + k] =
-                    static_cast<uint8_t>(byte);
-        }
-    }
+    unpad<T, uint8_t>(convert);
 }
 
 } // namespace orr_gan_cuda
