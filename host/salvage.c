@@ -73,25 +73,51 @@ orr_status orr_check_failed(const char *shown, orr_error *error) {
                     shown);
 }
 
+// What decrypt will demand of tile n: zeros behind the source's last byte. No digest covers them.
+static int padding_is_zero(const tile_reader *r, uint64_t length, uint64_t n, const uint8_t *tile) {
+    size_t end = (size_t)orr_tile_rows(r->geometry, n) * ORR_TILE_ROW_BYTES;
+    for (size_t i = source_bytes(length, n); i < end; i++)
+        if (tile[i]) return 0;
+    return 1;
+}
+
+// Compares the digest sealed in the file with that of the segment's deciphered bytes.
+static orr_status check_sealed_digest(const tile_reader *r, orr_gcm *digest_gcm, uint64_t segment,
+                                      const uint8_t digest[ORR_DIGEST_BYTES], const char *shown,
+                                      orr_error *error) {
+    uint8_t sealed[ORR_SEALED_DIGEST_BYTES], opened[ORR_DIGEST_BYTES];
+    uint64_t at = orr_segment_offset(r->geometry, segment) +
+                  orr_segment_tiles(r->geometry, segment) * ORR_GCM_TAG;
+    orr_status status = orr_pread_all(r->fd, sealed, sizeof sealed, at, shown, error);
+    if (status == ORR_OK) status = orr_digest_open(digest_gcm, segment, sealed, opened);
+    if (status == ORR_OK && memcmp(opened, digest, sizeof opened)) status = ORR_SELF_TEST;
+    return status;
+}
+
 orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                                const uint8_t file_digest[16], const char *shown, orr_error *error) {
     tile_reader r = {fd, geometry, secret, keys, cipher, NULL, NULL};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
+    orr_gcm *digest_gcm = orr_gcm_new(keys->digest_key);
     XXH128_canonical_t digest;
-    orr_status status = tile && segment && whole ? reader_init(&r, error)
-                                                 : orr_fail(error, ORR_INTERNAL, "out of memory");
+    orr_status status = tile && segment && whole && digest_gcm
+                            ? reader_init(&r, error)
+                            : orr_fail(error, ORR_INTERNAL, "out of memory");
     if (status == ORR_OK) {
         XXH3_128bits_reset(whole);
         XXH3_128bits_reset(segment);
     }
     for (uint64_t n = 0; status == ORR_OK && n < geometry->tiles; n++) {
         status = read_tile(&r, n, tile, shown, error);
+        if (status == ORR_OK && !padding_is_zero(&r, length, n, tile)) status = ORR_SELF_TEST;
         if (status != ORR_OK) break;
         XXH3_128bits_update(segment, tile, source_bytes(length, n));
         if (n + 1 < geometry->tiles && (n + 1) % ORR_SEGMENT_TILES) continue;
         XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(segment));
+        status =
+            check_sealed_digest(&r, digest_gcm, n / ORR_SEGMENT_TILES, digest.digest, shown, error);
         XXH3_128bits_update(whole, digest.digest, sizeof digest.digest);
         XXH3_128bits_reset(segment);
     }
@@ -101,6 +127,7 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
     }
     if (status == ORR_AUTH || status == ORR_SELF_TEST) status = orr_check_failed(shown, error);
     orr_gcm_free(r.gcm);
+    orr_gcm_free(digest_gcm);
     XXH3_freeState(segment);
     XXH3_freeState(whole);
     if (tile) orr_wipe(tile, ORR_TILE_BYTES);
