@@ -11,6 +11,7 @@
 #include "host/job_internal.h"
 #include "host/secret.h"
 #include "host/text.h"
+#include "host/tile_read.h"
 #include "kernels/map.h"
 
 orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error) {

@@ -150,12 +150,4 @@ void orr_paper_reencrypt_whole(orr_job_file *file);
 // failed.
 void orr_salvage(orr_job_file *file);
 
-// ORR_SELF_TEST: the sentence for a file that --check cpu found to be wrong.
-orr_status orr_check_failed(const char *shown, orr_error *error);
-// Decrypts a finished archive-profile container tile by tile on the CPU and compares all digests
-// (--check cpu; job_paper.c has the same for the paper profile).
-orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
-                               const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
-                               const uint8_t file_digest[16], const char *shown, orr_error *error);
-
 #endif

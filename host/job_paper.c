@@ -10,6 +10,7 @@
 
 #include "host/job_internal.h"
 #include "host/paper.h"
+#include "host/tile_read.h"
 
 // Each worker has its share of the job's memory.
 static orr_paper_means means_of(const orr_job_file *file) {

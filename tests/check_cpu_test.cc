@@ -1,6 +1,10 @@
 // --check cpu: a device that enciphers wrongly, and does not know it, leaves no file.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
+#include "host/tile_read.h"
 #include "tests/support/job_fixture.h"
 #include "tests/support/small_tiffs.h"
 
@@ -91,9 +95,9 @@ TEST_P(CheckCpu, AWrongFileIsNotKept) {
 // Nearly every bit of this file's only tile is padding, so what one flipped bit spoils is most
 // often padding alone; no digest covers it, and decrypt refuses what is not zero. The paper profile
 // pads nothing.
-using CheckCpuPadding = JobTest;
+using CheckCpuArchive = JobTest;
 
-TEST_F(CheckCpuPadding, AWrongPaddingIsNotKept) {
+TEST_F(CheckCpuArchive, AWrongPaddingIsNotKept) {
     Liar liar;
     make_liar(&liar, backend);
     write_file(directory / "one", Bytes{7});
@@ -104,6 +108,48 @@ TEST_F(CheckCpuPadding, AWrongPaddingIsNotKept) {
         EXPECT_FALSE(fs::exists(directory / "one.orr.tif"));
         fs::remove(directory / "one.orr.tif");
     }
+}
+
+// A sealed digest that is not that of its segment: decrypt refuses the file, so the check must.
+TEST_F(CheckCpuArchive, AWrongSealedDigestIsSeen) {
+    Bytes plain = random_bytes(2 * ORR_SEGMENT_BYTES + 100), file = container("three", plain);
+    fs::path path = directory / "three.orr.tif";
+    write_file(path, file);
+    int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    orr_container c;
+    orr_file_secret secret;
+    orr_file_keys keys;
+    orr_metadata metadata{};
+    orr_cipher cipher;
+    orr_error error{};
+    ASSERT_EQ(orr_container_read(&c, fd, file.size(), "c", &error), ORR_OK) << error.text;
+    ASSERT_EQ(orr_container_unlock(&c, orr_keyring_lookup, &ring, "c", &secret, &keys, &error),
+              ORR_OK);
+    ASSERT_EQ(orr_container_read_metadata(&c, fd, &keys, "c", &metadata, &error), ORR_OK);
+    ASSERT_EQ(orr_cipher_init(&cipher, c.header.rule, c.header.k2, &error), ORR_OK);
+    auto check = [&] {
+        return orr_container_check(fd, &c.geometry, &secret, &keys, &cipher, plain.size(),
+                                   metadata.digest, "c", &error);
+    };
+    EXPECT_EQ(check(), ORR_OK) << error.text;
+
+    orr_gcm *gcm = orr_gcm_new(keys.digest_key);
+    for (uint64_t segment = 0; segment < 3; segment++) {
+        uint64_t at = orr_segment_offset(&c.geometry, segment) +
+                      orr_segment_tiles(&c.geometry, segment) * ORR_GCM_TAG;
+        uint8_t right[ORR_SEALED_DIGEST_BYTES], wrong[ORR_SEALED_DIGEST_BYTES], digest[16];
+        ASSERT_EQ(pread(fd, right, sizeof right, static_cast<off_t>(at)), 32);
+        ASSERT_EQ(orr_digest_open(gcm, segment, right, digest), ORR_OK);
+        digest[segment] ^= 1;
+        ASSERT_EQ(orr_digest_seal(gcm, segment, digest, wrong), ORR_OK);
+        ASSERT_EQ(pwrite(fd, wrong, sizeof wrong, static_cast<off_t>(at)), 32);
+        EXPECT_EQ(check(), ORR_SELF_TEST) << segment;
+        ASSERT_EQ(pwrite(fd, right, sizeof right, static_cast<off_t>(at)), 32);
+    }
+    EXPECT_EQ(check(), ORR_OK) << error.text;
+    orr_gcm_free(gcm);
+    orr_metadata_free(&metadata);
+    close(fd);
 }
 
 INSTANTIATE_TEST_SUITE_P(Profiles, CheckCpu,
