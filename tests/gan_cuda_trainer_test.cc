@@ -155,4 +155,38 @@ TEST_F(GanCudaTrainer, EveryFailingCallIsAnError) {
     shim::runtime = shim::Runtime();
 }
 
+// A call that fails once: whatever it was, no copy from or to memory of the caller is under way
+// when the function returns.
+TEST_F(GanCudaTrainer, MemoryOfTheCallerIsItsAgainAfterAFailure) {
+    constexpr orr_gan_shape tiny = {16, 1, 4, 1};
+    std::vector<uint8_t> images = images_of(tiny);
+    std::vector<float> real(batch_size * 16 * 16), latents(batch_size * 4);
+    State start(tiny), read(tiny);
+    unsigned long calls = 0, under_way = 0;
+    auto run = [&] {
+        Training training(cuda, start, images);
+        orr_status status = training.status;
+        orr_gan_batch batch = {real.data(), nullptr, 0, latents.data()};
+        orr_gan_statistics statistics;
+        if (status == ORR_OK) status = cuda->trainer_step(training.trainer, &batch, &error);
+        if (status == ORR_OK)
+            status = cuda->trainer_statistics(training.trainer, &statistics, &error);
+        if (status == ORR_OK) status = cuda->trainer_state(training.trainer, &read.value, &error);
+        calls = shim::runtime.calls;
+        under_way = shim::runtime.pageable_under_way;
+        return status;
+    };
+    ASSERT_EQ(run(), ORR_OK);
+    unsigned long all = calls;
+    ASSERT_GT(all, 100u);
+    for (unsigned long n = 1; n <= all; n++) {
+        shim::runtime = shim::Runtime();
+        shim::runtime.fail_call = n;
+        shim::runtime.fail_code = 2;
+        EXPECT_NE(run(), ORR_OK) << "call " << n << ", " << shim::runtime.failed;
+        EXPECT_EQ(under_way, 0u) << "call " << n << ", " << shim::runtime.failed;
+    }
+    shim::runtime = shim::Runtime();
+}
+
 } // namespace

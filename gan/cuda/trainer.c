@@ -276,6 +276,25 @@ static orr_status capture(cuda_trainer *self, orr_error *error) {
 
 // ---- what the host sends ------------------------------------------------------------------------
 
+// The arrays of a batch that brings its own; they are the caller's again when this returns, also
+// when a copy was refused behind one that is under way.
+static orr_status send_arrays(cuda_trainer *self, const orr_gan_batch *batch, orr_error *error) {
+    const cuda_context *context = &self->context;
+    uint32_t count = self->base.options.batch;
+    int code = 0;
+    if (!batch->real && !batch->latents) return ORR_OK;
+    if (batch->real)
+        code = (int)cudaMemcpyAsync(self->images, batch->real,
+                                    count * image_floats(self) * sizeof(float),
+                                    cudaMemcpyHostToDevice, context->stream);
+    if (code == 0 && batch->latents)
+        code = (int)cudaMemcpyAsync(self->latents, batch->latents,
+                                    (size_t)count * self->base.shape.latent * sizeof(float),
+                                    cudaMemcpyHostToDevice, context->stream);
+    CUDA_TRY(context, cuda_settle(context, code));
+    return ORR_OK;
+}
+
 // Fills a place of the pinned ring that the device has read.
 static orr_status send_input(cuda_trainer *self, const orr_gan_batch *batch, orr_error *error) {
     const cuda_context *context = &self->context;
@@ -296,17 +315,7 @@ static orr_status send_input(cuda_trainer *self, const orr_gan_batch *batch, orr
     CUDA_TRY(context, cudaMemcpyAsync(self->input, staged, self->staged_bytes,
                                       cudaMemcpyHostToDevice, context->stream));
     CUDA_TRY(context, cudaEventRecord(self->sent[place], context->stream));
-    if (batch->real)
-        CUDA_TRY(context, cudaMemcpyAsync(self->images, batch->real,
-                                          count * image_floats(self) * sizeof(float),
-                                          cudaMemcpyHostToDevice, context->stream));
-    if (batch->latents)
-        CUDA_TRY(context, cudaMemcpyAsync(self->latents, batch->latents,
-                                          (size_t)count * self->base.shape.latent * sizeof(float),
-                                          cudaMemcpyHostToDevice, context->stream));
-    if (batch->real || batch->latents) // the arrays are the caller's again
-        CUDA_TRY(context, cuda_settle(context, 0));
-    return ORR_OK;
+    return send_arrays(self, batch, error);
 }
 
 orr_status cuda_trainer_step(orr_gan_trainer *trainer, const orr_gan_batch *batch,
@@ -342,11 +351,12 @@ orr_status cuda_trainer_statistics(orr_gan_trainer *trainer, orr_gan_statistics 
     size_t first = offsetof(orr_cuda_progress, loss_real);
     uint64_t steps = self->step - self->counted_from;
     CUDA_TRY(context, cudaSetDevice(context->device));
-    CUDA_TRY(context, cudaMemcpyAsync(&sums, self->progress, sizeof sums, cudaMemcpyDeviceToHost,
-                                      context->stream));
-    CUDA_TRY(context, cudaMemsetAsync((uint8_t *)self->progress + first, 0, sizeof sums - first,
-                                      context->stream));
-    CUDA_TRY(context, cuda_settle(context, 0));
+    int code = (int)cudaMemcpyAsync(&sums, self->progress, sizeof sums, cudaMemcpyDeviceToHost,
+                                    context->stream);
+    if (code == 0)
+        code = (int)cudaMemsetAsync((uint8_t *)self->progress + first, 0, sizeof sums - first,
+                                    context->stream);
+    CUDA_TRY(context, cuda_settle(context, code)); // `sums` may be on its way also after a failure
     self->counted_from = self->step;
     double count = steps ? (double)steps : 1;
     *statistics = (orr_gan_statistics){.steps = steps,

@@ -241,13 +241,18 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     ENTER("cudaMemcpyAsync");
     shim::check_range(runtime.device_memory, kind == cudaMemcpyHostToDevice ? to : from, bytes,
                       "cudaMemcpyAsync");
-    if (kind != cudaMemcpyDeviceToDevice &&
-        !shim::owns(runtime.pinned_memory, kind == cudaMemcpyHostToDevice ? from : to, bytes))
+    bool pageable =
+        kind != cudaMemcpyDeviceToDevice &&
+        !shim::owns(runtime.pinned_memory, kind == cudaMemcpyHostToDevice ? from : to, bytes);
+    if (pageable) {
         runtime.pageable_bytes += bytes;
+        runtime.pageable_under_way++;
+    }
     if (kind == cudaMemcpyDeviceToDevice)
         shim::check_range(runtime.device_memory, to, bytes, "cudaMemcpyAsync");
     stream->push([=] {
         std::memcpy(to, from, bytes);
+        if (pageable) runtime.pageable_under_way--;
         return cudaSuccess;
     });
     return cudaSuccess;

@@ -29,6 +29,7 @@ struct Runtime {
     // Bytes to be copied in from or out to memory that is not page-locked: a real driver copies
     // them through memory of its own, which nobody wipes.
     size_t pageable_bytes = 0;
+    unsigned long pageable_under_way = 0; // of those copies: their memory must not be freed yet
     std::vector<std::string> complaints; // frees of what was not allocated or not wiped, ...
 };
 extern Runtime runtime;
