@@ -51,7 +51,8 @@ class Jobs(Case):
     def test_rotation(self):
         self.encrypt("-q")
         second = run("keyring", "add", "-k", "keys", "-q")[1].strip()
-        status, _, err = run("rewrap", "-k", "keys", "--to", second[:6], "out")
+        # A part of the ID; so long that the other key's, both being random, does not begin alike.
+        status, _, err = run("rewrap", "-k", "keys", "--to", second[:12], "out")
         self.assertEqual(status, 0, err)
         self.assertRegex(err, r"rewrapped 3 files in ")
         shown = self.messages(run("inspect", "--json", "out/in/a.bin.orr.tif")[1], 0)[0]
@@ -62,7 +63,7 @@ class Jobs(Case):
         again = self.messages(run("inspect", "--json", "out2/in/a.bin.orr.tif")[1], 0)
         self.assertEqual(again[0]["slots"][0]["key_ids"], [self.key])
         self.assertNotEqual(again[0]["file_id"], shown["file_id"])
-        self.assertEqual(run("rewrap", "-k", "keys", "--to", "00000000", "out")[0], 5)
+        self.assertEqual(run("rewrap", "-k", "keys", "--to", "0" * 12, "out")[0], 5)
 
     def test_dry_run_writes_nothing(self):
         status, _, err = self.encrypt("--dry-run")
