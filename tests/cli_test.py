@@ -436,8 +436,12 @@ class Keystream(Case):
         command = f"exec '{ORRERY}' keystream 0<&- 2>&-"
         with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE) as process:
             process.stdout.read(1)
-            links = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 2)]
-            process.stdout.close()
+            try:
+                links = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 2)]
+            except PermissionError:
+                self.skipTest("only root may look at the descriptors of a hardened process")
+            finally:
+                process.stdout.close()
         self.assertEqual(links, ["/dev/null", "/dev/null"])
 
     def test_stops_and_leaves_no_core(self):
