@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, png, run
+from support.cli import ORRERY, Case, png, run, slowly
 
 
 class Jobs(Case):
@@ -280,14 +280,14 @@ class Jobs(Case):
 class Terminal(Case):
     """In a pseudo-terminal, and with signals."""
 
-    def in_terminal(self, arguments, columns=100, answers=(), status=0):
+    def in_terminal(self, arguments, columns=100, answers=(), status=0, env=os.environ):
         try:
             pid, master = pty.fork()
         except OSError as reason:  # bare containers
             self.skipTest(f"no pseudo-terminals here: {reason}")
         if pid == 0:
             try:
-                os.execv(ORRERY, [ORRERY, *arguments])
+                os.execve(ORRERY, [ORRERY, *arguments], env)
             finally:
                 os._exit(126)  # never a second run of the tests
         import fcntl
@@ -318,18 +318,18 @@ class Terminal(Case):
 
     def test_a_bar(self):
         self.keyring()
-        self.big_file(400)
+        self.big_file(120)
         for columns in (100, 50):
-            seen = self.in_terminal(["encrypt", "-k", "keys", "in", "-o", f"out{columns}"], columns)
+            seen = self.in_terminal(["encrypt", "-j", "1", "-k", "keys", "in", "-o", f"out{columns}"], columns, env=slowly("big"))
             bars = re.findall(r"\r(encrypt +[^\r\n\x1b]*)\x1b\[K", seen)
             self.assertGreaterEqual(len(bars), 2, seen)
             self.assertLess(max(map(len, bars)), columns)
             counted = [bar for bar in bars if re.match(r"encrypt +\d+% ", bar)]
             self.assertTrue(counted, bars)
             if columns == 100:
-                self.assertRegex(counted[-1], r"^encrypt +\d+% \[=*>? *\] [\d.]+ \w+ of 400 MiB, [\d.]+ \w+/s, .*[01] of 1 files$")
+                self.assertRegex(counted[-1], r"^encrypt +\d+% \[=*>? *\] [\d.]+ \w+ of 120 MiB, [\d.]+ \w+/s, .*[01] of 1 files$")
             last = seen.split("\x1b[K")[-1]  # the bar is gone before the last words
-            self.assertRegex(last.lstrip("\r"), r"\Aencrypted 1 file \(400 MiB\)")
+            self.assertRegex(last.lstrip("\r"), r"\Aencrypted 1 file \(120 MiB\)")
 
     def test_quiet_draws_no_bar(self):
         self.keyring()
@@ -363,8 +363,9 @@ class Terminal(Case):
 
     def stopped(self, number, *options, presses=1):
         """Sends a signal as soon as an output has been begun; returns (status, stdout, stderr)."""
-        with subprocess.Popen([ORRERY, "encrypt", "-k", "keys", "in", "-o", "out", *options], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen([ORRERY, "encrypt", "-j", "1", "-k", "keys", "in", "-o", "out", *options],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=slowly("big")) as process:
             end = time.time() + 60
             while time.time() < end and process.poll() is None and \
                     not (Path("out").exists() and list(Path("out").rglob("*partial*"))):
@@ -395,8 +396,8 @@ class Terminal(Case):
 
     def test_status_lines(self):
         self.keyring()
-        self.big_file(400)
-        out = run("encrypt", "-k", "keys", "in", "-o", "out", "--json", "-j", "1")[1]
+        self.big_file(120)
+        out = run("encrypt", "-k", "keys", "in", "-o", "out", "--json", "-j", "1", env=slowly("big"))[1]
         lines = [m for m in self.messages(out, 0) if m["message_type"] == "status"]
         self.assertTrue(lines, out)
         for line in lines:

@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run
+from support.cli import ORRERY, Case, run, slowly
 
 MIB = 1 << 20
 
@@ -31,8 +31,9 @@ class Sources(Case):
         Path("in/z").write_bytes(b"last\n")
 
     def under_way(self, *command):
-        """Starts a job on a large file and returns once an output has been begun."""
-        process = subprocess.Popen([ORRERY, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        """Starts a job on a large file and returns once an output has been begun: seconds before its end."""
+        process = subprocess.Popen([ORRERY, *command, "-j", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, env=slowly("big"))
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -47,8 +48,8 @@ class Sources(Case):
 
     def change_while_read(self, change, message):
         with open("in/big", "wb") as big:
-            big.truncate(600 * MIB)  # sparse
-        process = self.under_way("encrypt", "-q", "-j", "1", "-k", "keys", "in", "-o", "out")
+            big.truncate(300 * MIB)  # sparse
+        process = self.under_way("encrypt", "-q", "-k", "keys", "in", "-o", "out")
         change()
         err = self.end(process, 7)
         self.assertRegex(err, message)
@@ -87,13 +88,13 @@ class Sources(Case):
 
     def test_encrypted_source_cut_while_read(self):
         with open("in/big", "wb") as big:
-            big.truncate(600 * MIB)
+            big.truncate(300 * MIB)
         self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")[0], 0)
         for verb in ("decrypt", "reencrypt"):
             with self.subTest(verb=verb):
                 shutil.rmtree("out", ignore_errors=True)
                 shutil.copy2("sealed/in/big.orr.tif", "big.orr.tif")
-                process = self.under_way(verb, "-q", "-j", "1", "-k", "keys", "big.orr.tif", "-o", "out")
+                process = self.under_way(verb, "-q", "-k", "keys", "big.orr.tif", "-o", "out")
                 os.truncate("big.orr.tif", 20 * MIB)
                 self.assertIn(process.wait(300), (4, 7))
                 self.assertEqual([p for p in Path("out").rglob("*") if p.is_file() and "journal" not in p.name], [])
@@ -193,7 +194,7 @@ class InEachOthersWay(Case):
         with open("in/big", "wb") as big:
             big.truncate(600 * MIB)
         command = ("encrypt", "-q", "-j", "1", "-k", "keys", "in", "-o", "out")
-        with subprocess.Popen([ORRERY, *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
+        with subprocess.Popen([ORRERY, *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=slowly("big")) as first:
             wait_for(lambda: list(Path("out").rglob("big*partial*")))
             for second in (command, ("decrypt", "-q", "-k", "keys", "in", "-o", "out"), ("reencrypt", "-k", "keys", "in", "-o", "out")):
                 status, _, err = run(*second)

@@ -26,6 +26,22 @@ def run(*arguments, **options):
     return done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape")
 
 
+def slowly(part):
+    """The environment in which each read of files whose path contains `part` takes a twentieth of a second (FAULT, which ctest
+    sets): what is to happen while a job runs happens in time, however quick the machine. With -j 1 a job reads once for
+    each 6 MiB."""
+    fault = os.environ.get("FAULT")
+    return dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT=f"pread:0:slow:{part}") if fault else dict(os.environ)
+
+
+def memory_directory(room):
+    """The directory in memory when it has `room` bytes (that of a container may have 64 MB), or None."""
+    try:
+        return "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free >= room else None
+    except OSError:
+        return None
+
+
 def on_a_device(folder):
     """A copy of the program in `folder` that finds a make-believe CUDA device beside it (tests/modules/gan_on_cpu.cc);
     None when that was not built."""

@@ -8,7 +8,7 @@
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS), short (half of the bytes), kill
 // (SIGKILL before the
 //         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
-//         (SIGTERM, then the call)
+//         (SIGTERM, then the call), slow (a twentieth of a second, then the call)
 // PART    only calls on files whose path contains this
 //
 // ORRERY_FAULT_LOG names a file that gets a line for every call that counts, so that a test knows
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -72,6 +73,7 @@ static int decide(const char *call, const char *path) {
     }
     if (!strcmp(action, "kill")) raise(SIGKILL);
     if (!strcmp(action, "term")) raise(SIGTERM);
+    if (!strcmp(action, "slow")) nanosleep(&(struct timespec){0, 50000000}, NULL);
     return !strcmp(action, "short")   ? HALF
            : !strcmp(action, "tear")  ? HALF_THEN_DIE
            : !strcmp(action, "after") ? DIE_AFTER
