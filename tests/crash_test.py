@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.cli import memory_directory
+
 SOURCE = Path(os.environ.get("SOURCE", Path(__file__).resolve().parent.parent))
 COMMON = [sys.executable, str(SOURCE / "scripts" / "crash-test"), "--files", "60", "--mebibytes", "24"]
-if os.access("/dev/shm", os.W_OK):
-    COMMON += ["--dir", "/dev/shm"]
+if MEMORY := memory_directory(1 << 30):  # of which it takes some 110 MB
+    COMMON += ["--dir", MEMORY]
 
 for options in (["--rounds", "20"], ["--rounds", "6", "--signal", "POLITE"]):
     print(" ".join(options), flush=True)
