@@ -45,10 +45,12 @@ void check(const orr_gan_network &network, orr_gan_mode mode, uint32_t batch, si
     std::vector<double> input(in), output(out), weights(out), input_gradient(in);
     std::vector<double> gradient(network.parameter_count), running(network.running_count);
     double *parameters = gan_double_parameters(net);
-    for (double &v : input) v = uniform();
-    for (double &v : weights) v = uniform();
-    for (size_t i = 0; i < network.parameter_count; i++) parameters[i] = uniform();
-    for (size_t i = 0; i < network.running_count; i++) running[i] = 0.5 + 0.4 * uniform();
+    auto draw = [&] {
+        for (double &v : input) v = uniform();
+        for (double &v : weights) v = uniform();
+        for (size_t i = 0; i < network.parameter_count; i++) parameters[i] = uniform();
+        for (size_t i = 0; i < network.running_count; i++) running[i] = 0.5 + 0.4 * uniform();
+    };
     auto value = [&] {
         std::copy(running.begin(), running.end(), gan_double_running(net));
         gan_double_forward(net, mode, batch, input.data(), output.data());
@@ -56,7 +58,15 @@ void check(const orr_gan_network &network, orr_gan_mode mode, uint32_t batch, si
         for (size_t i = 0; i < out; i++) sum += weights[i] * output[i];
         return sum;
     };
-    value();
+    // A step must take no unit over its kink: that would spoil the differences by all that leads to
+    // this unit, of a small layer more than one in a hundred. Nor may a norm divide by next to
+    // nothing. One draw in some ten has such a place.
+    gan_double_margins margins;
+    do {
+        draw();
+        value();
+        margins = gan_double_margins_of(net);
+    } while (margins.kink < 1e-4 || margins.deviation < 0.1);
     gan_double_backward(net, weights.data(), input_gradient.data(), gradient.data(), 0);
     std::vector<double> twice = gradient;
     gan_double_backward(net, weights.data(), nullptr, twice.data(), 1);
@@ -71,8 +81,6 @@ void check(const orr_gan_network &network, orr_gan_mode mode, uint32_t batch, si
         place = kept;
         return (above - below) / (2 * step);
     };
-    // A kink of ReLU between the two points moves the difference: such places are rare, and
-    // counted.
     size_t bad = 0, tried = 0;
     auto compare = [&](double expected, double &place) {
         double found = slope(place);
@@ -86,7 +94,7 @@ void check(const orr_gan_network &network, orr_gan_mode mode, uint32_t batch, si
         size_t x = samples >= in ? i : test_random()() % in;
         if (x < in) compare(input_gradient[x], input[x]);
     }
-    EXPECT_LE(bad, tried / 100) << "of " << tried;
+    EXPECT_EQ(bad, 0u) << "of " << tried;
     gan_double_close(net);
 }
 

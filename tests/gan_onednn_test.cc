@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 #include "gan/backend.h"
+#include "tests/support/gan_double.h"
 #include "tests/support/random.h"
 
 namespace {
@@ -104,6 +105,9 @@ std::vector<Case> layers(bool exact) {
         for (auto activation : kinds) {
             for (int norm : {0, 1}) {
                 if (norm && activation >= ORR_GAN_TANH) continue; // no such layer in a DCGAN
+                // Nor one that norms four values: of random ones the deviation may be so small that
+                // their rounding, divided by it, passes every bound.
+                if (norm && !exact && s.out_size == 1) continue;
                 Case c{};
                 c.batch = 4;
                 c.network.layer_count = 1;
@@ -150,11 +154,11 @@ std::vector<Case> networks() {
     return ::testing::AssertionSuccess();
 }
 
-// Largest difference, in units of the larger of the two tensors' root mean square and 1e-6.
-double distance(const Floats &a, const Floats &b) {
+// Largest difference, in units of the larger of the two tensors' root mean square and `least`.
+double distance(const Floats &a, const Floats &b, double least = 1e-6) {
     double square = 0, worst = 0;
     for (float v : a) square += double(v) * v;
-    double scale = std::max(std::sqrt(square / std::max<size_t>(a.size(), 1)), 1e-6);
+    double scale = std::max(std::sqrt(square / std::max<size_t>(a.size(), 1)), least);
     for (size_t i = 0; i < a.size(); i++)
         worst = std::max(worst, std::fabs(double(a[i]) - b[i]) / scale);
     return worst;
@@ -176,6 +180,14 @@ bool kinked(const Floats &a, const Floats &b) {
         if ((a[i] > 0) != (b[i] > 0)) return true;
     }
     return false;
+}
+
+// Is all of an output so near to its limits that its slope is mostly rounding?
+bool saturated(const Floats &output, orr_gan_activation activation) {
+    return std::all_of(output.begin(), output.end(), [&](float y) {
+        if (activation == ORR_GAN_TANH) return 1 - y * y < 0.2f;
+        return activation == ORR_GAN_SIGMOID && y * (1 - y) < 0.05f;
+    });
 }
 
 } // namespace
@@ -212,11 +224,16 @@ TEST(GanOneDnn, EveryLayerWithinABoundOnRandomNumbers) {
     for (const Case &c : layers(false)) {
         for (orr_gan_mode mode : {ORR_GAN_TRAIN, ORR_GAN_EVAL}) {
             SCOPED_TRACE(c.name + (mode == ORR_GAN_TRAIN ? " train" : " eval"));
-            Input in = draw(c, normal);
-            tame(c, &in);
-            Result a = run(orr_gan_reference(), c, mode, in, c.batch);
+            Input in;
+            Result a;
+            do { // once in most cases: four outputs are saturated together in one of twenty
+                in = draw(c, normal);
+                tame(c, &in);
+                a = run(orr_gan_reference(), c, mode, in, c.batch);
+            } while (saturated(a.output, c.network.layers[0].activation));
             Result b = run(orr_gan_onednn(), c, mode, in, c.batch);
-            std::vector<double> found = {distance(a.output, b.output),
+            // What a ReLU lets pass may be next to nothing; it was rounded when it was near one.
+            std::vector<double> found = {distance(a.output, b.output, 1),
                                          distance(a.running, b.running)};
             if (!kinked(a.output, b.output)) {
                 found.push_back(distance(a.input_gradient, b.input_gradient));
@@ -236,21 +253,25 @@ TEST(GanOneDnn, BothNetworksWithinABoundOnRandomNumbers) {
     for (const Case &c : networks()) {
         for (orr_gan_mode mode : {ORR_GAN_TRAIN, ORR_GAN_EVAL}) {
             SCOPED_TRACE(c.name + (mode == ORR_GAN_TRAIN ? " train" : " eval"));
-            Input in = draw(c, normal);
-            tame(c, &in);
+            Input in;
             uint32_t count = mode == ORR_GAN_TRAIN ? c.batch : 3;
-            in.input.resize(count * orr_gan_input_floats(&c.network));
-            in.output_gradient.resize(count * orr_gan_output_floats(&c.network));
+            do { // a unit within rounding of its kink may go the other way and moves gradients
+                in = draw(c, normal);
+                tame(c, &in);
+                in.input.resize(count * orr_gan_input_floats(&c.network));
+                in.output_gradient.resize(count * orr_gan_output_floats(&c.network));
+            } while (gan_double_margins_at(&c.network, mode, count, in.parameters.data(),
+                                           in.running.data(), in.input.data())
+                         .kink < 2e-5);
             Result a = run(orr_gan_reference(), c, mode, in, count);
             Result b = run(orr_gan_onednn(), c, mode, in, count);
             for (double d : {distance(a.output, b.output), distance(a.running, b.running)}) {
                 EXPECT_LT(d, 1e-3);
                 worst = std::max(worst, d);
             }
-            // A ReLU within rounding of its kink may go the other way and moves a few gradients.
             for (double d : {apart(a.input_gradient, b.input_gradient),
                              apart(a.parameter_gradient, b.parameter_gradient)}) {
-                EXPECT_LT(d, 2e-2);
+                EXPECT_LT(d, 1e-3);
                 most = std::max(most, d);
             }
         }

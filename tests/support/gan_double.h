@@ -18,6 +18,18 @@ void gan_double_forward(gan_double *net, orr_gan_mode mode, uint32_t count, cons
                         double *output);
 void gan_double_backward(gan_double *net, const double *output_gradient, double *input_gradient,
                          double *parameter_gradient, int accumulate);
+// How far the last forward pass stayed from where rounding decides what comes out.
+typedef struct gan_double_margins {
+    double kink;      // the least |x| that a ReLU, plain or leaky, was given; INFINITY without one
+    double deviation; // the least that a batch norm divided by; INFINITY without one
+    double slope;     // the largest of the last activation: small where all of it is saturated
+    double largest;   // |x| that came out
+} gan_double_margins;
+gan_double_margins gan_double_margins_of(const gan_double *net);
+// Of a forward pass with these numbers. All INFINITY when memory runs out.
+gan_double_margins gan_double_margins_at(const orr_gan_network *network, orr_gan_mode mode,
+                                         uint32_t count, const float *parameters,
+                                         const float *running, const float *input);
 
 #ifdef __cplusplus
 }
