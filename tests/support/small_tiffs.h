@@ -40,17 +40,16 @@ inline void write_small_tiff(const std::filesystem::path &path,
     TIFFClose(tiff);
 }
 
-// Fills `directory`; the names of the files come back. `most` bounds the sides.
-inline std::vector<std::filesystem::path> write_small_tiffs(const std::filesystem::path &directory,
-                                                            uint32_t most = 60) {
+// Fills `directory`; the names of the files come back. Sides are `least`..`most`.
+inline std::vector<std::filesystem::path>
+write_small_tiffs(const std::filesystem::path &directory, uint32_t most = 60, uint32_t least = 1) {
     std::vector<std::filesystem::path> files;
+    auto side = [&] { return static_cast<uint32_t>(least + test_random()() % (most - least + 1)); };
     std::filesystem::create_directories(directory);
     for (size_t count : {1, 1, 2, 9}) {
         std::vector<SmallPage> pages;
         for (size_t n = 0; n < count; n++)
-            pages.push_back({static_cast<uint32_t>(1 + test_random()() % most),
-                             static_cast<uint32_t>(1 + test_random()() % most),
-                             static_cast<uint16_t>(test_random()() % 2 ? 3 : 1),
+            pages.push_back({side(), side(), static_cast<uint16_t>(test_random()() % 2 ? 3 : 1),
                              static_cast<uint16_t>(test_random()() % 2 ? 16 : 8)});
         files.push_back(directory / ("scan" + std::to_string(files.size()) + ".tif"));
         write_small_tiff(files.back(), pages);
