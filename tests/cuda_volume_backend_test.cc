@@ -83,18 +83,22 @@ TEST_F(CudaVolumes, LargerThanTheStage) {
 
 TEST_F(CudaVolumes, TilesAndVolumesAtATime) {
     open();
+    // Drawn before there are threads: they would share the generator.
+    std::vector<std::unique_ptr<RandomBatch>> batches;
+    std::vector<std::unique_ptr<RandomVolume>> volumes;
+    for (int n = 0; n < 2; n++)
+        batches.push_back(std::make_unique<RandomBatch>(backend, 5, ORR_TILE_REENCRYPT, 30, 12345));
+    for (int n = 0; n < 12; n++) volumes.push_back(random_volume());
     std::vector<std::thread> callers;
-    for (int caller = 0; caller < 2; caller++) {
-        callers.emplace_back([&] {
-            RandomBatch batch(backend, 5, ORR_TILE_REENCRYPT, 30, 12345);
-            EXPECT_EQ(batch.run(), ORR_OK);
-            EXPECT_TRUE(batch.right());
+    for (size_t caller = 0; caller < 2; caller++) {
+        callers.emplace_back([&, caller] {
+            EXPECT_EQ(batches[caller]->run(), ORR_OK);
+            EXPECT_TRUE(batches[caller]->right());
         });
-        callers.emplace_back([&] {
-            for (int n = 0; n < 6; n++) {
-                std::unique_ptr<RandomVolume> volume = random_volume();
-                EXPECT_EQ(volume->run(backend), ORR_OK);
-                EXPECT_TRUE(volume->right());
+        callers.emplace_back([&, caller] {
+            for (size_t n = caller; n < volumes.size(); n += 2) {
+                EXPECT_EQ(volumes[n]->run(backend), ORR_OK);
+                EXPECT_TRUE(volumes[n]->right());
             }
         });
     }
