@@ -151,9 +151,12 @@ TEST_F(TerminalTest, EndOfInput) {
 TEST_F(TerminalTest, InterruptRestoresEchoAndKills) {
     // The child of the child asks; the child keeps the terminal open and looks at its modes.
     Terminal t([] {
+        signal(SIGINT, SIG_IGN); // before the asker can have asked: Ctrl-C reaches both
         pid_t asker = fork();
-        if (asker == 0) _exit(Ask(0));
-        signal(SIGINT, SIG_IGN);
+        if (asker == 0) {
+            signal(SIGINT, SIG_DFL);
+            _exit(Ask(0));
+        }
         int status = 0;
         waitpid(asker, &status, 0);
         struct termios modes {};
