@@ -121,6 +121,7 @@ static void file_free(orr_job_file *file) {
     free(file->source);
     free(file->relative);
     free(file->target);
+    free(file->salvaged);
     pthread_mutex_destroy(&file->lock);
     pthread_cond_destroy(&file->turn);
     free(file);
@@ -160,7 +161,9 @@ static void report_file(orr_job_file *file) {
                             .bytes = file->bytes,
                             .status = file->error.status,
                             .reason = failed ? file->error.text : file->reason,
-                            .pixels_sealed = !is_paper(file)};
+                            .pixels_sealed = !is_paper(file),
+                            .salvaged = file->salvaged,
+                            .salvaged_bytes = file->salvaged_bytes};
     if (file->metadata && file->metadata->has_sha256 && !failed) {
         orr_hex(file->metadata->sha256, 32, sha256);
         event.sha256 = sha256;
@@ -182,7 +185,8 @@ static void file_release(orr_job_file *file) {
         orr_output_abort(&file->output); // nothing to do when it was committed
         file->output_begun = 0;
     }
-    if (file->error.status == ORR_AUTH && file->job->options->salvage) orr_salvage(file);
+    const orr_job_options *o = file->job->options;
+    if (file->error.status == ORR_AUTH && o->salvage && !o->dry_run) orr_salvage(file);
     report_file(file);
     file_free(file);
 }

@@ -39,13 +39,15 @@ typedef struct orr_job orr_job;
 // during the call only.
 typedef struct orr_file_event {
     orr_outcome outcome;
-    const char *source; // path as found
-    const char *target; // path written, or NULL
-    uint64_t bytes;     // plaintext bytes
-    orr_status status;  // ORR_OK unless failed
-    const char *reason; // why failed or skipped, else NULL
-    const char *sha256; // hex of the source's SHA-256 when the file records it, else NULL
-    int pixels_sealed;  // verify: 0 for the paper profile ("pixels not authenticated")
+    const char *source;      // path as found
+    const char *target;      // path written, or NULL
+    uint64_t bytes;          // plaintext bytes
+    orr_status status;       // ORR_OK unless failed
+    const char *reason;      // why failed or skipped, else NULL
+    const char *sha256;      // hex of the source's SHA-256 when the file records it, else NULL
+    int pixels_sealed;       // verify: 0 for the paper profile ("pixels not authenticated")
+    const char *salvaged;    // path below the output that --salvage wrote, or NULL
+    uint64_t salvaged_bytes; // of the original in it; the rest are gaps
 } orr_file_event;
 
 typedef struct orr_inputs {

@@ -50,6 +50,8 @@ struct orr_job_file {
     uint8_t (*digests)[ORR_DIGEST_BYTES]; // of each segment
     orr_output output;
     int output_begun;
+    char *salvaged;          // what --salvage wrote, below the output; or NULL
+    uint64_t salvaged_bytes; // of the original in it
     EVP_MD_CTX *sha;
     uint64_t sha_next;
 };

@@ -112,9 +112,11 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
     int fd = root->fd < 0 ? -1 : fcntl(root->fd, F_DUPFD_CLOEXEC, 0);
     *directory = -1;
     *name = strrchr(relative, '/') ? strrchr(relative, '/') + 1 : relative;
-    if (fd < 0)
-        return root->fd < 0 && !create ? ORR_OK
-                                       : io_error(error, root->path, "open this directory");
+    if (root->fd < 0) { // a dry run, and no output yet
+        errno = ENOENT;
+        return create ? io_error(error, root->path, "open this directory") : ORR_OK;
+    }
+    if (fd < 0) return io_error(error, root->path, "open this directory");
     for (const char *p = relative; p < *name;) {
         size_t n = strcspn(p, "/");
         if (n > NAME_MAX) {

@@ -163,6 +163,10 @@ void orr_salvage(orr_job_file *file) {
     orr_output_abort(&output);
     orr_tile_reader_end(&r);
     uint64_t good = found.good_bytes;
+    if (status == ORR_OK) {
+        file->salvaged = strdup(name);
+        file->salvaged_bytes = good;
+    }
     if (status == ORR_OK) status = write_report(file, name, length, &found, &error);
     if (status == ORR_OK)
         orr_job_warn(file->job,

@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <set>
 
+#include "host/output.h"
 #include "tests/support/job_fixture.h"
 
 namespace {
@@ -221,6 +222,21 @@ TEST_F(Salvage, Twice) {
     EXPECT_EQ(files_below(directory / "out").size(), 2u);
     ASSERT_EQ(end.warnings.size(), 1u);
     EXPECT_NE(end.warnings[0].find("salvage failed"), std::string::npos) << end.warnings[0];
+}
+
+// A dry run, whose output directory does not exist, finds nothing there and can make nothing there.
+TEST_F(Salvage, NoOutputDirectory) {
+    orr_output_root root{};
+    std::string out = (directory / "missing").string();
+    orr_error error{};
+    ASSERT_EQ(orr_output_root_open(&root, out.c_str(), 0, 1, &error), ORR_OK) << error.text;
+    int below;
+    const char *name;
+    EXPECT_EQ(orr_output_directory(&root, "a/b", 0, &below, &name, &error), ORR_OK) << error.text;
+    EXPECT_EQ(below, -1);
+    EXPECT_EQ(orr_output_directory(&root, "a/b", 1, &below, &name, &error), ORR_IO);
+    EXPECT_NE(std::string(error.text).find("No such file"), std::string::npos) << error.text;
+    orr_output_root_close(&root);
 }
 
 TEST_F(Salvage, SmallestFiles) {

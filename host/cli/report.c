@@ -45,6 +45,10 @@ static void file_json(orr_report *report, const orr_file_event *event) {
     if (event->reason) orr_json_add_bytes(object, "reason", event->reason);
     if (event->outcome == ORR_OUT_DONE)
         cJSON_AddBoolToObject(object, "pixels_sealed", event->pixels_sealed);
+    if (event->salvaged) {
+        orr_json_add_bytes(object, "salvaged", event->salvaged);
+        cJSON_AddNumberToObject(object, "salvaged_bytes", (double)event->salvaged_bytes);
+    }
     orr_console_json(&report->cli->console, object);
 }
 
@@ -66,6 +70,7 @@ static void file_failed(orr_report *report, const orr_file_event *event) {
     orr_error error = {.status = event->status};
     char *line = failure_line(event);
     if (event->status == ORR_AUTH) report->salvage_helps = 1;
+    if (event->salvaged && event->salvaged_bytes) report->salvaged = 1;
     if (!report->cli->console.json) {
         snprintf(error.text, sizeof error.text, "%s", line ? line : "a file failed");
         orr_console_error(&report->cli->console, &error, NULL);
@@ -175,16 +180,19 @@ static void print_figures(orr_report *report, const orr_summary *s, double secon
     }
 }
 
+static const char *salvage_hint(const orr_report *report) {
+    const orr_arguments *a = &report->cli->arguments;
+    if (report->salvaged)
+        return "what verified of a damaged file is in NAME.salvaged; restore the rest from a copy";
+    if (!a->salvage) return "restore a damaged file from a copy, or try `orrery decrypt --salvage`";
+    return a->dry_run ? "without --dry-run, --salvage looks for what verifies of a damaged file"
+                      : "restore a damaged file from a copy";
+}
+
 static void print_next_step(orr_report *report, orr_status status) {
     orr_console *console = &report->cli->console;
     int reads = report->verb != ORR_VERB_ENCRYPT;
-    if (reads && report->salvage_helps) {
-        orr_console_hint(
-            console, report->cli->arguments.salvage
-                         ? "what verified of a damaged file is in NAME.salvaged; restore the rest "
-                           "from a copy"
-                         : "restore a damaged file from a copy, or try `orrery decrypt --salvage`");
-    }
+    if (reads && report->salvage_helps) orr_console_hint(console, "%s", salvage_hint(report));
     if (status == ORR_STOPPED) {
         orr_console_hint(console, "stopped; run the same command again to resume");
     } else if (status == ORR_SELF_TEST) {

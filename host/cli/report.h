@@ -13,6 +13,7 @@ typedef struct orr_report {
     size_t failures;             // all of them
     uint64_t unsealed;           // files of the paper profile that verified
     int salvage_helps;           // a failed authentication of encrypted data
+    int salvaged;                // --salvage brought some of it back
 } orr_report;
 
 void orr_report_init(orr_report *report, orr_cli *cli, orr_verb verb);
