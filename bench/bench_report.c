@@ -51,8 +51,8 @@ void orr_bench_text(const orr_bench *bench, orr_sink *sink) {
     const orr_bench_conditions *c = &bench->conditions;
     orr_sink_format(sink, "%s, commit %s%s\n", c->date, c->commit,
                     c->quick ? ", quick: few rounds, small sizes" : "");
-    orr_sink_format(sink, "%s, %u cores, %s; %s; load %s at the start\n", c->processor, c->cores,
-                    c->memory, c->kernel, c->load);
+    orr_sink_format(sink, "%s, %u cores, %s\n", c->processor, c->cores, c->memory);
+    orr_sink_format(sink, "%s; load %s at the start\n", c->kernel, c->load);
     orr_sink_format(sink, "%s; gcc %s\n", c->openssl, c->compiler);
     orr_sink_format(sink, "device: %s%s%s%s%s\n", c->device, c->driver[0] ? "; " : "", c->driver,
                     c->clocks[0] ? "; " : "", c->clocks);
