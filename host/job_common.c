@@ -11,7 +11,6 @@
 #include "host/job_internal.h"
 #include "host/secret.h"
 #include "host/text.h"
-#include "host/tile_read.h"
 #include "kernels/map.h"
 
 orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error) {
@@ -221,9 +220,7 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
     status = orr_archive_head_write(&file->header, &to->keys, &file->slot, file->metadata,
                                     file->output.fd, shown, error);
     if (status == ORR_OK && file->job->options->check_cpu)
-        status =
-            orr_container_check(file->output.fd, &to->geometry, &to->secret, &to->keys, &to->cipher,
-                                file->bytes, file->metadata->digest, shown, error);
+        status = orr_file_check_cpu(file, file->metadata, error);
     if (status == ORR_OK && fchmod(file->output.fd, orr_default_mode()) != 0)
         status = orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", shown, strerror(errno));
     if (status == ORR_OK) status = orr_output_commit(&file->output, error);

@@ -119,6 +119,10 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
                                  orr_error *error);
 // Writes the head, checks on the CPU if asked, sets the mode, commits.
 orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
+// --check cpu, job_check.c: opens the finished output with the keyring, wants both slots, the sealed
+// metadata and every byte of the data to be what was meant. ORR_SELF_TEST when they are not.
+orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *metadata,
+                              orr_error *error);
 // Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read.
 orr_status orr_file_check_source(const orr_job_file *file, orr_error *error);
 // Restores mode and mtime of a decrypted output and commits it.

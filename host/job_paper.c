@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/job_internal.h"
 #include "host/paper.h"
-#include "host/tile_read.h"
 
 // Each worker has its share of the job's memory.
 static orr_paper_means means_of(const orr_job_file *file) {
@@ -29,42 +27,9 @@ static void request_init(const orr_job_file *file, orr_metadata *metadata,
                                    .means = means_of(file)};
 }
 
-// Decrypts the finished container, page by page on this thread, and compares the digest of its
-// pixels with that of the pixels read (--check cpu).
-static orr_status check_on_cpu(const orr_job_file *file, const uint8_t digest[ORR_DIGEST_BYTES],
-                               orr_error *error) {
-    const char *shown = file->output.shown;
-    int fd = file->output.fd;
-    struct stat st;
-    orr_file_keys keys;
-    orr_metadata *m = calloc(1, sizeof *m);
-    orr_container *c = malloc(sizeof *c);
-    orr_status status = ORR_OK;
-    if (!c || !m)
-        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
-    else if (fstat(fd, &st) != 0)
-        status = orr_fail(error, ORR_IO, "%s: %s", shown, strerror(errno));
-    if (status == ORR_OK) status = orr_container_read(c, fd, (uint64_t)st.st_size, shown, error);
-    if (status == ORR_OK)
-        status = orr_file_keys_derive(&keys, &file->to->secret, c->header_bytes, error);
-    if (status == ORR_OK) status = orr_container_metadata(c, fd, &keys, shown, m, error);
-    if (status == ORR_OK) {
-        status = memcmp(m->digest, digest, ORR_DIGEST_BYTES) ? ORR_SELF_TEST : ORR_OK;
-        if (status == ORR_OK)
-            status = orr_paper_decrypt(c, &file->to->secret, m, NULL, fd, -1, shown, error);
-        orr_metadata_free(m);
-    }
-    if (status == ORR_AUTH || status == ORR_NOT_ORRERY || status == ORR_SELF_TEST)
-        status = orr_check_failed(shown, error);
-    orr_wipe(&keys, sizeof keys);
-    free(m);
-    free(c);
-    return status;
-}
-
 static orr_status commit(orr_job_file *file, const orr_metadata *metadata, orr_error *error) {
     orr_status status =
-        file->job->options->check_cpu ? check_on_cpu(file, metadata->digest, error) : ORR_OK;
+        file->job->options->check_cpu ? orr_file_check_cpu(file, metadata, error) : ORR_OK;
     if (status != ORR_OK) return status;
     if (fchmod(file->output.fd, orr_default_mode()) != 0)
         return orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", file->output.shown,

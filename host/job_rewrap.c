@@ -1,6 +1,6 @@
 // rewrap: a new master key around the same file secret, in place. Only the two slot pages are
-// written, one after the other with a flush between them, so that a reader finds a whole slot at
-// every moment. It does not revoke copies, backups or snapshots.
+// written, one after the other, each flushed and read back before the next, so that a reader finds
+// a whole slot at every moment. It does not revoke copies, backups or snapshots.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +30,42 @@ static orr_status write_slot(int fd, int slot, const uint8_t page[ORR_PAGE], con
     return status;
 }
 
+// Reads a slot back as any reader will: unless it opens to the same secret, the other one, which
+// does, must not be overwritten. What a disk does later is not seen, what memory did is.
+static orr_status check_slot(const orr_job_file *file, int fd, int slot,
+                             const uint8_t page[ORR_PAGE], orr_error *error) {
+    orr_file_secret secret = {0};
+    orr_file_keys keys = {0};
+    orr_error inner = {0};
+    orr_container *c = malloc(sizeof *c);
+    if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    orr_status status = orr_container_read(c, fd, (uint64_t)file->st.st_size, file->source, &inner);
+    c->active = slot;
+    if (status == ORR_OK && (!c->slot_good[slot] || memcmp(c->slot_page[slot], page, ORR_PAGE)))
+        status = ORR_IO;
+    if (status == ORR_OK)
+        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
+                                      file->source, &secret, &keys, &inner);
+    if (status == ORR_OK && !orr_equal_secret(&secret, &file->from->secret, sizeof secret))
+        status = ORR_IO;
+    if (status != ORR_OK)
+        orr_fail(error, ORR_IO,
+                 "%s: wrap slot %c does not read back as it was written (%s): memory or storage "
+                 "failed; the file still opens with its other slot; try again, on another machine "
+                 "if need be",
+                 file->source, 'A' + slot, inner.text[0] ? inner.text : "other bytes");
+    orr_wipe(&secret, sizeof secret);
+    orr_wipe(&keys, sizeof keys);
+    free(c);
+    return status == ORR_OK ? ORR_OK : ORR_IO;
+}
+
+static orr_status replace_slot(const orr_job_file *file, int fd, int slot,
+                               const uint8_t page[ORR_PAGE], orr_error *error) {
+    orr_status status = write_slot(fd, slot, page, file->source, error);
+    return status == ORR_OK ? check_slot(file, fd, slot, page, error) : status;
+}
+
 static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, orr_error *error) {
     const orr_container *c = file->container;
     uint8_t page[ORR_PAGE];
@@ -39,14 +75,13 @@ static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, 
     // After a kill between the two writes only the other page is left to do, with the same content.
     int half_done = c->slot[c->active].count == 1 &&
                     !memcmp(c->slot[c->active].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES);
-    if (half_done)
-        return write_slot(fd, 1 - c->active, c->slot_page[c->active], file->source, error);
+    if (half_done) return replace_slot(file, fd, 1 - c->active, c->slot_page[c->active], error);
     if (++slot.generation == 0)
         return orr_fail(error, ORR_UNSUPPORTED, "%s: rewrapped too often", file->source);
     orr_status status = orr_wrap_make(key, &file->from->secret, &slot.wrap[0], error);
     if (status == ORR_OK) status = orr_slot_encode(&slot, file->from->keys.header_mac, page);
-    if (status == ORR_OK) status = write_slot(fd, first, page, file->source, error);
-    if (status == ORR_OK) status = write_slot(fd, 1 - first, page, file->source, error);
+    if (status == ORR_OK) status = replace_slot(file, fd, first, page, error);
+    if (status == ORR_OK) status = replace_slot(file, fd, 1 - first, page, error);
     return status;
 }
 

@@ -38,9 +38,9 @@ size_t orr_tile_source_bytes(uint64_t length, uint64_t n);
 // ORR_SELF_TEST: the sentence for a file that --check cpu found to be wrong.
 orr_status orr_check_failed(const char *shown, orr_error *error);
 
-// --check cpu for the archive profile (job_paper.c has the same for the paper profile): deciphers a
-// finished container of `length` source bytes and compares all that decrypt will: tags, sealed
-// segment digests, padding, and `file_digest`. ORR_SELF_TEST when something differs.
+// The data of --check cpu in the archive profile: deciphers a finished container of `length` source
+// bytes and compares all that decrypt will: tags, sealed segment digests, padding, and
+// `file_digest`. ORR_SELF_TEST when something differs.
 orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                                const uint8_t file_digest[16], const char *shown, orr_error *error);

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import unittest
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def sampled(items):
         return items
     start = random.Random(SEED).randrange(4)
     return items[start::4]
+
+
+def write_gray_tiff(path, width, height):
+    """One strip of 8-bit gray."""
+    pixels = os.urandom(width * height)
+    tags = ((256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (278, 4, height),
+            (279, 4, len(pixels)))
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    Path(path).write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4))
 
 
 def broken(fault, *arguments, log=None):
@@ -183,6 +193,44 @@ class Faults(Case):
         self.done("verify", "-q", "-k", "keys", "out/in/sub/big.orr.tif")
         self.done(*self.command("encrypt"))
         self.assert_complete("encrypt")
+
+    def flipped(self, at, part, *arguments):
+        """Runs a command while one bit at offset `at` of the files it writes is flipped on the way."""
+        return run(*arguments, env={**os.environ, "LD_PRELOAD": FAULT, "ORRERY_FAULT": f"pwrite:0:flip:{part}",
+                                    "ORRERY_FAULT_AT": str(at)})
+
+    def test_check_cpu_finds_a_flipped_bit_anywhere(self):
+        for profile, source in (("archive", "in/small"), ("paper", "scan.tif")):
+            if profile == "paper":
+                write_gray_tiff(source, 40, 30)
+            command = ["encrypt", "-q", "-k", "keys", "--profile", profile, source, "-o", "one.orr.tif"]
+            self.done(*command)
+            size = Path("one.orr.tif").stat().st_size
+            Path("one.orr.tif").unlink()
+            # TIFF header, magic, each part of the immutable header, commitment, text, slots, sealed metadata, what follows it
+            head = [0, 4, 8, 20, 33, 40, 60, 90, 100, 230, 300, 4000, 4096, 4110, 4200, 8000, 8192, 8300, 12000, 12290, 12400]
+            rest = random.Random(SEED).sample(range(12500, size), 12)
+            for at in [*head, *rest, size - 1]:
+                with self.subTest(profile=profile, at=at):
+                    status, _, err = self.flipped(at, "partial", *command, "--check", "cpu")
+                    self.assertEqual(status, 13, err)
+                    self.assertIn("does not decrypt on the CPU", err)
+                    self.assertFalse(Path("one.orr.tif").exists())
+            self.done(*command, "--check", "cpu")
+            Path("one.orr.tif").unlink()
+
+    def test_rewrap_never_loses_the_last_good_slot(self):
+        for at in (4096, 4110, 4200, 8191, 8192, 8206, 8300, 12287):
+            with self.subTest(at=at):
+                self.fresh("rewrap")
+                status, _, err = self.flipped(at, "/copy/", *self.command("rewrap"))
+                self.assertEqual(status, 7, err)
+                self.assertRegex(err, "wrap slot [AB] does not read back as it was written")
+                self.done("decrypt", "-q", "-k", "keys", "copy", "-o", "back")
+                self.assert_original("back")
+                shutil.rmtree("back")
+                self.done(*self.command("rewrap"))
+                self.done("verify", "-q", "-k", "keys", "copy")
 
     def test_keyring_updates(self):
         update = ("keyring", "add", "-k", "keys", "-q")

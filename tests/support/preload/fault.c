@@ -8,7 +8,8 @@
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS), short (half of the bytes), kill
 // (SIGKILL before the
 //         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
-//         (SIGTERM, then the call), slow (a twentieth of a second, then the call)
+//         (SIGTERM, then the call), slow (a twentieth of a second, then the call), flip (a bit of
+//         pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that write there)
 // PART    only calls on files whose path contains this
 //
 // ORRERY_FAULT_LOG names a file that gets a line for every call that counts, so that a test knows
@@ -19,6 +20,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER };
+enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
 
 static atomic_long seen;
 
@@ -77,6 +79,7 @@ static int decide(const char *call, const char *path) {
     return !strcmp(action, "short")   ? HALF
            : !strcmp(action, "tear")  ? HALF_THEN_DIE
            : !strcmp(action, "after") ? DIE_AFTER
+           : !strcmp(action, "flip")  ? FLIP
                                       : GO_ON;
 }
 
@@ -120,7 +123,22 @@ ssize_t write(int fd, const void *buffer, size_t count) {
     ON_BYTES("write", fd, count, REAL(write)(fd, buffer, count));
 }
 
+// As memory or a bus might: the caller's bytes are right, those of the file are not.
+static ssize_t pwrite_flipped(int fd, const void *buffer, size_t count, off_t at, off_t where) {
+    uint8_t *altered = malloc(count);
+    if (!altered) abort();
+    memcpy(altered, buffer, count);
+    altered[where - at] ^= 4;
+    ssize_t result = REAL(pwrite)(fd, altered, count, at);
+    free(altered);
+    return result;
+}
+
 ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
+    const char *where = getenv("ORRERY_FAULT_AT");
+    off_t place = where ? (off_t)atoll(where) : -1;
+    if (place >= at && place < at + (off_t)count && decide_fd("pwrite", fd) == FLIP)
+        return pwrite_flipped(fd, buffer, count, at, place);
     ON_BYTES("pwrite", fd, count, REAL(pwrite)(fd, buffer, count, at));
 }
 
