@@ -49,7 +49,7 @@ orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset,
     return ORR_OK;
 }
 
-// Checks magic and header of the first `got` bytes, then the file's length against the header.
+// Checks magic and header of the first `got` bytes.
 static orr_status read_header(orr_container *container, size_t got, uint64_t actual_length,
                               const char *name, orr_error *error) {
     // Eight bytes of the magic are enough to call a very short file one of ours, cut.
@@ -66,7 +66,11 @@ static orr_status read_header(orr_container *container, size_t got, uint64_t act
     orr_error inner = {ORR_OK, ""};
     memcpy(container->header_bytes, container->page0 + 32, ORR_HEADER_BYTES);
     orr_status status = orr_header_decode(container->header_bytes, &container->header, &inner);
-    if (status != ORR_OK) return orr_fail(error, status, "%s: %s", name, inner.text);
+    return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: %s", name, inner.text);
+}
+
+static orr_status check_length(const orr_container *container, uint64_t actual_length,
+                               const char *name, orr_error *error) {
     if (actual_length != container->header.file_length) {
         return orr_fail(error, ORR_AUTH, "%s: %s: it has %llu bytes, its header says %llu", name,
                         actual_length < container->header.file_length ? "truncated" : "grown",
@@ -76,19 +80,8 @@ static orr_status read_header(orr_container *container, size_t got, uint64_t act
     return ORR_OK;
 }
 
-orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_length,
-                              const char *name, orr_error *error) {
-    memset(container, 0, sizeof *container);
-    container->active = -1;
-    size_t got = actual_length < ORR_PAGE ? (size_t)actual_length : ORR_PAGE;
-    orr_status status = orr_pread_all(fd, container->page0, got, 0, name, error);
-    if (status == ORR_OK) status = read_header(container, got, actual_length, name, error);
-    // The header's lengths were checked: pages 1 and 2 exist.
-    if (status == ORR_OK) {
-        status = orr_pread_all(fd, container->slot_page, sizeof container->slot_page, ORR_PAGE,
-                               name, error);
-    }
-    if (status != ORR_OK) return status;
+// What the two slot pages, once read, say without a key.
+static orr_status read_slots(orr_container *container, const char *name, orr_error *error) {
     memcpy(container->commitment, container->page0 + 224, 32);
     for (int i = 0; i < 2; i++) {
         container->slot_good[i] =
@@ -107,6 +100,37 @@ orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_
                                  container->header.metadata_length, error);
     }
     return ORR_OK;
+}
+
+orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_length,
+                              const char *name, orr_error *error) {
+    memset(container, 0, sizeof *container);
+    container->active = -1;
+    size_t got = actual_length < ORR_PAGE ? (size_t)actual_length : ORR_PAGE;
+    orr_status status = orr_pread_all(fd, container->page0, got, 0, name, error);
+    if (status == ORR_OK) status = read_header(container, got, actual_length, name, error);
+    if (status == ORR_OK) status = check_length(container, actual_length, name, error);
+    // The header's lengths were checked: pages 1 and 2 exist.
+    if (status == ORR_OK) {
+        status = orr_pread_all(fd, container->slot_page, sizeof container->slot_page, ORR_PAGE,
+                               name, error);
+    }
+    return status == ORR_OK ? read_slots(container, name, error) : status;
+}
+
+orr_status orr_container_read_damaged(orr_container *container, int fd, const char *name,
+                                      orr_error *error) {
+    memset(container, 0, sizeof *container);
+    container->active = -1;
+    orr_status status = orr_pread_all(fd, container->page0, ORR_PAGE, 0, name, error);
+    if (status == ORR_OK) status = read_header(container, ORR_PAGE, ORR_PAGE, name, error);
+    if (status != ORR_OK) return status;
+    for (int i = 0; i < 2; i++) {
+        uint8_t *page = container->slot_page[i];
+        if (orr_pread_all(fd, page, ORR_PAGE, ORR_PAGE * (1 + (uint64_t)i), name, NULL) != ORR_OK)
+            memset(page, 0, ORR_PAGE); // its checksum is wrong then
+    }
+    return read_slots(container, name, error);
 }
 
 int orr_container_stale_slot(const orr_container *container) {

@@ -193,6 +193,9 @@ typedef struct orr_container {
 // ORR_IO. `name` is for messages.
 orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_length,
                               const char *name, orr_error *error);
+// The same for salvage: any length, and a slot that cannot be read is a damaged one.
+orr_status orr_container_read_damaged(orr_container *container, int fd, const char *name,
+                                      orr_error *error);
 // The slot that rewrap writes first: a damaged one, else the older, else (same generation) B.
 int orr_container_stale_slot(const orr_container *container);
 

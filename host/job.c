@@ -152,6 +152,12 @@ static int is_paper(const orr_job_file *file) {
     return file->container && file->container->header.profile == ORR_PROFILE_PAPER;
 }
 
+// Would salvage help? It must be the source that fails, not what is written.
+static int is_damaged(const orr_job_file *file) {
+    return file->error.status == ORR_AUTH ||
+           (file->error.status == ORR_IO && atomic_load(&file->unreadable));
+}
+
 static void report_file(orr_job_file *file) {
     char sha256[65] = "";
     int failed = file->error.status != ORR_OK;
@@ -161,6 +167,7 @@ static void report_file(orr_job_file *file) {
                             .bytes = file->bytes,
                             .status = file->error.status,
                             .reason = failed ? file->error.text : file->reason,
+                            .damaged = is_damaged(file),
                             .pixels_sealed = !is_paper(file),
                             .salvaged = file->salvaged,
                             .salvaged_bytes = file->salvaged_bytes};
@@ -186,7 +193,7 @@ static void file_release(orr_job_file *file) {
         file->output_begun = 0;
     }
     const orr_job_options *o = file->job->options;
-    if (file->error.status == ORR_AUTH && o->salvage && !o->dry_run) orr_salvage(file);
+    if (is_damaged(file) && o->salvage && !o->dry_run) orr_salvage(file);
     report_file(file);
     file_free(file);
 }

@@ -45,6 +45,7 @@ typedef struct orr_file_event {
     orr_status status;       // ORR_OK unless failed
     const char *reason;      // why failed or skipped, else NULL
     const char *sha256;      // hex of the source's SHA-256 when the file records it, else NULL
+    int damaged;             // failed for what its source holds or does not give: salvage may help
     int pixels_sealed;       // verify: 0 for the paper profile ("pixels not authenticated")
     const char *salvaged;    // path below the output that --salvage wrote, or NULL
     uint64_t salvaged_bytes; // of the original in it; the rest are gaps

@@ -46,6 +46,7 @@ orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *er
     if (status == ORR_OK)
         status = orr_container_metadata(c, file->fd, &from->keys, file->source, metadata, error);
     if (status != ORR_OK) {
+        if (status == ORR_IO) atomic_store(&file->unreadable, 1);
         free(metadata);
         return status;
     }
@@ -78,6 +79,7 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
     if (status == ORR_OK)
         status = orr_pread_all(file->fd, piece->in, piece->bytes, at + head, file->source, error);
     orr_stage_lap(stages, ORR_STAGE_READ, &since);
+    if (status == ORR_IO) atomic_store(&file->unreadable, 1);
     if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, from->keys.tile_key);
     uint8_t *tile = piece->in;
     for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {

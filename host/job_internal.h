@@ -50,6 +50,7 @@ struct orr_job_file {
     uint8_t (*digests)[ORR_DIGEST_BYTES]; // of each segment
     orr_output output;
     int output_begun;
+    atomic_int unreadable;   // the source could not be read in places
     char *salvaged;          // what --salvage wrote, below the output; or NULL
     uint64_t salvaged_bytes; // of the original in it
     EVP_MD_CTX *sha;
@@ -152,8 +153,8 @@ void orr_paper_encrypt_whole(orr_job_file *file);
 void orr_paper_decrypt_whole(orr_job_file *file);
 void orr_paper_reencrypt_whole(orr_job_file *file);
 
-// ---- salvage.c: after ORR_AUTH with --salvage. Writes NAME.salvaged and its JSON; the file stays
-// failed.
+// ---- salvage.c: --salvage, after ORR_AUTH or when the source cannot be read in places. Writes
+// NAME.salvaged and its JSON; the file stays failed.
 void orr_salvage(orr_job_file *file);
 
 #endif

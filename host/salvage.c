@@ -37,18 +37,12 @@ static void note_range(ranges *r, int good, uint64_t at, uint64_t bytes) {
 // Opens what a damaged file still offers: header, a slot, keys. Metadata only when they
 // authenticate.
 static orr_status salvage_open(orr_job_file *file, orr_error *error) {
-    uint8_t page[ORR_PAGE];
-    orr_header header;
     orr_container *c = file->container ? file->container : malloc(sizeof *c);
     orr_side *from = file->from ? file->from : calloc(1, sizeof *from);
     file->container = c;
     file->from = from;
     if (!c || !from) return orr_fail(error, ORR_INTERNAL, "out of memory");
-    orr_status status = orr_pread_all(file->fd, page, sizeof page, 0, file->source, error);
-    if (status == ORR_OK) status = orr_header_decode(page + 32, &header, error);
-    // The length that the header announces, not the one found: a cut file is what salvage is for.
-    if (status == ORR_OK)
-        status = orr_container_read(c, file->fd, header.file_length, file->source, error);
+    orr_status status = orr_container_read_damaged(c, file->fd, file->source, error);
     if (status == ORR_OK && c->header.profile != ORR_PROFILE_ARCHIVE)
         status = orr_fail(error, ORR_UNSUPPORTED, "the paper profile has no tiles to salvage");
     if (status == ORR_OK)

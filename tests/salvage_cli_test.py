@@ -1,11 +1,16 @@
 """decrypt --salvage from outside: what it says, and what it writes and does not write."""
+import json
 import os
+import shutil
 import unittest
 from pathlib import Path
 
 from support.cli import Case, run
 
 TILE = 49152
+FAULT = os.environ.get("FAULT")
+injected = unittest.skipUnless(FAULT and Path(FAULT).exists() and "libasan" not in Path("/proc/self/maps").read_text(),
+                               "no FAULT library, or AddressSanitizer: run by ctest of a usual build")
 
 
 class Salvage(Case):
@@ -24,6 +29,55 @@ class Salvage(Case):
 
     def salvage(self, *options):
         return run("decrypt", "-k", "keys", "scan.orr.tif", "-o", "out", "--salvage", *options)
+
+    def on_bad_sectors(self, first, last=None, *options, verb="decrypt"):
+        """Runs while bytes [first, last) of the source cannot be read."""
+        fault = {"LD_PRELOAD": FAULT, "ORRERY_FAULT": "pread:0:EIO:scan.orr.tif", "ORRERY_FAULT_BYTES": f"{first}-{last or first + 1}"}
+        where = ["-o", "out", "--salvage"] if verb == "decrypt" else []
+        return run(verb, "-k", "keys", "scan.orr.tif", *where, *options, env={**os.environ, **fault})
+
+    @injected
+    def test_bad_sectors(self):
+        end = os.path.getsize("scan.orr.tif")
+        tail = self.plain[3 * TILE:]
+        padded = (len(tail) + 383) // 384 * 384  # the last tile's rows
+        first = end - padded - 3 * TILE          # where tile 0 starts
+        cases = {"tile 1": ((first + TILE + 4096, first + TILE + 8192), {1}),
+                 "tiles 1 and 2": ((first + 2 * TILE - 512, first + 2 * TILE + 512), {1, 2}),
+                 "the last tile": ((end - 1, end), {3}),
+                 "slot A": ((4096, 8192), set()), "slot B": ((8192, 12288), set()), "metadata": ((12288, 12289), set())}
+        for what, ((start, stop), lost) in cases.items():
+            with self.subTest(what):
+                shutil.rmtree("out", ignore_errors=True)
+                status, _, err = self.on_bad_sectors(start, stop)
+                self.assertEqual(status, 7, err)
+                name = "scan" if what == "metadata" else "scan.bin"
+                self.assertEqual(sorted(os.listdir("out")), [f"{name}.salvaged", f"{name}.salvaged.json"], err)
+                expected = b"".join(bytes(len(tile)) if n in lost else tile for n, tile in
+                                    enumerate(self.plain[at:at + TILE] for at in range(0, len(self.plain), TILE)))
+                self.assertTrue(Path(f"out/{name}.salvaged").read_bytes() == expected)
+                report = json.loads(Path(f"out/{name}.salvaged.json").read_text())
+                self.assertIn("Input/output error", report["reason"])
+                self.assertEqual(report["lost"], [[min(lost) * TILE, min((max(lost) + 1) * TILE, len(self.plain))]] if lost else [])
+                self.assertIn("what verified of a damaged file is in NAME.salvaged", err)
+
+    @injected
+    def test_nothing_to_salvage_of_a_lost_header_or_a_full_disk(self):
+        status, _, err = self.on_bad_sectors(0, 512)
+        self.assertEqual(status, 7, err)
+        self.assertIn("nothing to salvage: scan.orr.tif: reading at byte 0 failed: Input/output error", err)
+        self.assertEqual(os.listdir("out"), [])
+        fault = {"LD_PRELOAD": FAULT, "ORRERY_FAULT": "pwrite:0:EIO:out"}
+        status, _, err = run("decrypt", "-k", "keys", "scan.orr.tif", "-o", "out", "--salvage", env={**os.environ, **fault})
+        self.assertEqual(status, 7, err)
+        self.assertNotIn("alvage", err)
+        self.assertEqual(os.listdir("out"), [])
+
+    @injected
+    def test_verify_points_to_salvage(self):
+        status, _, err = self.on_bad_sectors(os.path.getsize("scan.orr.tif") - 1, verb="verify")
+        self.assertEqual(status, 7, err)
+        self.assertIn("try `orrery decrypt --salvage`", err)
 
     def test_what_it_says(self):
         self.damage()

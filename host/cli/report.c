@@ -69,7 +69,7 @@ static char *failure_line(const orr_file_event *event) {
 static void file_failed(orr_report *report, const orr_file_event *event) {
     orr_error error = {.status = event->status};
     char *line = failure_line(event);
-    if (event->status == ORR_AUTH) report->salvage_helps = 1;
+    if (event->damaged) report->salvage_helps = 1;
     if (event->salvaged && event->salvaged_bytes) report->salvaged = 1;
     if (!report->cli->console.json) {
         snprintf(error.text, sizeof error.text, "%s", line ? line : "a file failed");

@@ -12,7 +12,7 @@ typedef struct orr_report {
     char *kept[ORR_REPORT_KEPT]; // "path: reason", owned
     size_t failures;             // all of them
     uint64_t unsealed;           // files of the paper profile that verified
-    int salvage_helps;           // a failed authentication of encrypted data
+    int salvage_helps;           // a file is damaged or cannot be read in places
     int salvaged;                // --salvage brought some of it back
 } orr_report;
 

@@ -12,6 +12,9 @@
 //         pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that write there)
 // PART    only calls on files whose path contains this
 //
+// ORRERY_FAULT_BYTES=FROM-TO: only a pread that touches these bytes of its file (TO not included):
+// with N = 0 and EIO, a bad sector.
+//
 // ORRERY_FAULT_LOG names a file that gets a line for every call that counts, so that a test knows
 // how many there are.
 #include <dlfcn.h>
@@ -91,6 +94,14 @@ static int decide_fd(const char *call, int fd) {
     return decide(call, path);
 }
 
+// Does this range count?
+static int touches(off_t at, size_t count) {
+    const char *bytes = getenv("ORRERY_FAULT_BYTES");
+    long long from, to;
+    if (!bytes || sscanf(bytes, "%lld-%lld", &from, &to) != 2) return 1;
+    return at < to && at + (long long)count > from;
+}
+
 static void die_if(int die) {
     if (die) raise(SIGKILL);
 }
@@ -115,6 +126,7 @@ ssize_t read(int fd, void *buffer, size_t count) {
 }
 
 ssize_t pread(int fd, void *buffer, size_t count, off_t at) {
+    if (!touches(at, count)) return REAL(pread)(fd, buffer, count, at);
     ON_BYTES("pread", fd, count, REAL(pread)(fd, buffer, count, at));
 }
 
