@@ -11,7 +11,8 @@ COMMON = [sys.executable, str(SOURCE / "scripts" / "crash-test"), "--files", "60
 if MEMORY := memory_directory(1 << 30):  # of which it takes some 110 MB
     COMMON += ["--dir", MEMORY]
 
-for options in (["--rounds", "20"], ["--rounds", "6", "--signal", "POLITE"]):
+for options in (["--rounds", "20"], ["--rounds", "6", "--signal", "POLITE"],
+                ["--rounds", "6", "--profile", "paper", "--files", "20", "--mebibytes", "4"]):
     print(" ".join(options), flush=True)
     status = subprocess.run(COMMON + options, check=False).returncode
     if status:
