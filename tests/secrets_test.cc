@@ -12,6 +12,7 @@
 
 #include "host/crypto.h"
 #include "tests/support/job_fixture.h"
+#include "tests/support/small_tiffs.h"
 
 namespace {
 
@@ -139,6 +140,7 @@ class Secrets : public JobTest {
             uint8_t prk[64];
             ASSERT_EQ(orr_hkdf_extract(c.header.file_id, 32, secret.seal_root, 32, prk), ORR_OK);
             needles.push_back(needle("PRK", prk, 64));
+            if (c.header.profile != ORR_PROFILE_ARCHIVE) continue;
             orr_tile_key tile;
             for (uint64_t n : {UINT64_C(0), c.geometry.tiles - 1}) {
                 ASSERT_EQ(orr_tile_key_derive(&secret, n, &tile), ORR_OK);
@@ -224,6 +226,31 @@ class Secrets : public JobTest {
     std::string passphrase, second_id;
     std::vector<Needle> needles;
 };
+
+// Images of the paper profile: decoded, enciphered and restored whole, through libtiff.
+TEST_F(Secrets, NorByThePaperProfile) {
+    const std::string in = directory / "images", vault = directory / "vault",
+                      again = directory / "again", back = directory / "back";
+    fs::create_directory(in);
+    write_small_tiff(in + "/a.tif", {{300, 200, 3, 8}, {200, 100, 1, 16}});
+    Bytes scan = read_file(in + "/a.tif"); // nearly all of it is pixels, as random as can be
+    needles.erase(std::remove_if(needles.begin(), needles.end(),
+                                 [](const Needle &n) { return n.name == "piece of a scan"; }),
+                  needles.end()); // those of files that are not read here
+    for (int i = 0; i < 6; i++)
+        needles.push_back(
+            needle("pixels", &scan[1000 + test_random()() % (scan.size() - 4000)], 24));
+    Traced t = traced(command("encrypt", {in, "-o", vault, "--profile", "paper", "--sha256"}));
+    if (!t.readable) GTEST_SKIP() << "this user may not read the memory of a hardened process";
+    expect_clean(t, ORR_OK, "encrypt");
+    add_file_secrets(vault);
+    expect_clean(traced(command("verify", {vault})), ORR_OK, "verify");
+    expect_clean(traced(command("decrypt", {vault, "-o", back})), ORR_OK, "decrypt");
+    expect_clean(traced(command("reencrypt", {vault, "-o", again, "--check", "cpu"})), ORR_OK,
+                 "reencrypt");
+    add_file_secrets(again);
+    expect_clean(traced(command("verify", {again})), ORR_OK, "verify of the second");
+}
 
 TEST_F(Secrets, NoneIsLeftBehind) {
     const std::string in = directory / "in", vault = directory / "vault",
