@@ -315,6 +315,25 @@ class Train(Case):
         self.assertEqual(status, 8)
         self.assertIn("not those that the run was begun with", err)
 
+    def test_runs_below_the_data_are_no_data(self):
+        out, err = self.done("data/run", epochs="2")
+        self.assertIn("data/run: left out: the directory of this training run\n", err)
+        self.assertEqual(len(list(Path("data/run").glob("*.png"))), 4)
+        self.done("whole", epochs="4")  # an older run is there, and its grids
+        self.assertEqual(json.loads(Path("whole/options.json").read_text())["images"], IMAGES)
+        self.assertIn("data/run: the directory of another training run, with all in it\n", Path("whole/skipped.txt").read_text())
+        self.done("data/run", "--resume", epochs="4")
+        self.assertIn("data/run: the directory of this training run\n", Path("data/run/skipped.txt").read_text())
+        self.assertEqual(self.states("data/run")["step-0000000020"], self.states("whole")["step-0000000020"])
+        # Named itself, it is none either; a folder is not one for the name of a file in it.
+        status, _, err = run("train", "--data", "data/run", "-o", "never", *SMALL)
+        self.assertEqual(status, 8, err)
+        self.assertIn("no images found", err)
+        for text in ("{}", "[" * 2000, '{"program": "another"}', '{"program": 1}'):
+            Path("data/sub/options.json").write_text(text)
+            self.done("other" + hashlib.sha256(text.encode()).hexdigest(), epochs="1")
+        self.assertIn("%d images" % IMAGES, self.train("data/new", "--dry-run")[2])
+
     def test_files_that_cannot_be_written_leave_the_checkpoint(self):
         self.done("run", epochs="2")
         before = self.states("run")

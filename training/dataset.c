@@ -176,10 +176,26 @@ static orr_status read_entry(loader *l, int folder, const char *name, const char
     return status;
 }
 
+// Is this the directory of the run that reads, which may be too new to have options.json?
+static int is_own_run(const loader *l, int folder) {
+    const orr_run_directory *run = l->options->run;
+    struct stat ours, its;
+    return run && run->fd >= 0 && !fstat(run->fd, &ours) && !fstat(folder, &its) &&
+           ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+}
+
 static orr_status read_folder(loader *l, int folder, const char *path, size_t root, int depth) {
     char **names;
     size_t count;
     orr_status status = ORR_OK;
+    if (is_own_run(l, folder)) {
+        skip(l, path, "the directory of this training run");
+        return ORR_OK;
+    }
+    if (orr_run_directory_is(folder)) {
+        skip(l, path, "the directory of another training run, with all in it");
+        return ORR_OK;
+    }
     if (read_names(folder, &names, &count)) {
         if (errno == ENOMEM) return out_of_memory(l);
         skip(l, path, strerror(errno));

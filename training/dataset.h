@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include "media/image_file.h"
+#include "training/run_directory.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,9 +15,10 @@ extern "C" {
 typedef struct orr_dataset_options {
     const char *const *folders; // as given; each must be a folder
     size_t folder_count;
-    uint32_t size;            // pixels a side, 1..4096
-    uint32_t channels;        // 1 or 3
-    const orr_window *window; // of 16-bit images; NULL: their high byte
+    uint32_t size;                // pixels a side, 1..4096
+    uint32_t channels;            // 1 or 3
+    const orr_window *window;     // of 16-bit images; NULL: their high byte
+    const orr_run_directory *run; // the run that reads them: its directory is left out; or NULL
     // Called for everything that is left out, with its path and the reason, and now and then with
     // the number of images so far. Both may be NULL.
     void (*skipped)(void *context, const char *path, const char *reason);
@@ -37,8 +39,10 @@ typedef struct orr_dataset {
 
 // Reads all folders, in the order given, each recursively in byte order of the names. Symbolic
 // links below them are not followed; links, special files, unreadable files and what is no image
-// are reported and skipped. ORR_UNSUPPORTED when a folder is none, or when fewer than two images
-// are found; ORR_IO when a folder cannot be opened; ORR_INTERNAL when memory runs out.
+// are reported and skipped, and so is a directory of `orrery train`, whatever its name: the grids
+// in it are pictures too, but of no patient, and a run within its own data could not be resumed.
+// ORR_UNSUPPORTED when a folder is none, or when fewer than two images are found; ORR_IO when a
+// folder cannot be opened; ORR_INTERNAL when memory runs out.
 orr_status orr_dataset_load(const orr_dataset_options *options, orr_dataset *set, orr_error *error);
 void orr_dataset_free(orr_dataset *set); // an all-zero one is fine
 size_t orr_dataset_image_bytes(const orr_dataset *set);

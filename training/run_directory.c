@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cjson/cJSON.h>
+
 static orr_status io_error(orr_error *error, const char *directory, const char *name,
                            const char *doing) {
     int number = errno;
@@ -90,6 +92,19 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
 failed:
     orr_run_directory_close(run);
     return status;
+}
+
+int orr_run_directory_is(int directory) {
+    uint8_t *bytes = NULL;
+    size_t count;
+    if (orr_run_read_at(directory, "", ORR_RUN_OPTIONS, ORR_RUN_OPTIONS_MAX, &bytes, &count, NULL))
+        return 0;
+    cJSON *json = bytes ? cJSON_Parse((char *)bytes) : NULL;
+    const cJSON *program = cJSON_GetObjectItemCaseSensitive(json, "program");
+    int is = cJSON_IsString(program) && !strcmp(program->valuestring, ORR_RUN_PROGRAM);
+    cJSON_Delete(json);
+    free(bytes);
+    return is;
 }
 
 void orr_run_directory_close(orr_run_directory *run) {

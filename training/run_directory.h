@@ -10,6 +10,10 @@
 extern "C" {
 #endif
 
+#define ORR_RUN_OPTIONS "options.json" // its name in every run directory
+#define ORR_RUN_OPTIONS_MAX ((size_t)1 << 20)
+#define ORR_RUN_PROGRAM "orrery train" // its "program"
+
 typedef struct orr_run_directory {
     int fd;     // of the directory, locked for this process
     char *path; // for messages; owned
@@ -22,6 +26,8 @@ typedef struct orr_run_directory {
 // a missing directory gives fd -1, fresh and ORR_OK.
 orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int resume, int create,
                                   orr_error *error);
+// Is the open directory one of `orrery train`? It is when an options.json in it says so.
+int orr_run_directory_is(int directory);
 void orr_run_directory_close(orr_run_directory *run);
 
 // Writes a file below the directory (0600) under a temporary name, flushes it and renames it,

@@ -10,8 +10,7 @@
 #include "gan/device.h"
 #include "training/session.h"
 
-#define FILE_NAME "options.json"
-#define MAX_BYTES ((size_t)1 << 20)
+#define FILE_NAME ORR_RUN_OPTIONS
 #define MAX_FOLDERS 4096
 
 static const char *const precisions[] = {"float32", "tf32", "bf16"}; // as orr_gan_precision
@@ -32,7 +31,7 @@ orr_status orr_settings_write(const orr_session *s, orr_error *error) {
     const orr_training_options *o = &s->options;
     char device[64], seed[24];
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "program", "orrery train");
+    cJSON_AddStringToObject(json, "program", ORR_RUN_PROGRAM);
     cJSON_AddStringToObject(json, "version", o->version);
     cJSON *folders = cJSON_AddArrayToObject(json, "folders");
     for (size_t i = 0; i < o->folder_count; i++)
@@ -236,8 +235,8 @@ static orr_status merge(orr_session *s, const cJSON *json, orr_error *error) {
 orr_status orr_settings_read(orr_session *s, orr_error *error) {
     uint8_t *bytes;
     size_t count;
-    orr_status status =
-        orr_run_read_at(s->run.fd, s->run.path, FILE_NAME, MAX_BYTES, &bytes, &count, error);
+    orr_status status = orr_run_read_at(s->run.fd, s->run.path, FILE_NAME, ORR_RUN_OPTIONS_MAX,
+                                        &bytes, &count, error);
     if (status) return status;
     if (!bytes)
         return orr_fail(error, ORR_EXISTS,

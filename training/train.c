@@ -66,6 +66,7 @@ static orr_status read_data(orr_session *s, orr_error *error) {
                                 .size = o->shape.image_size,
                                 .channels = o->shape.channels,
                                 .window = o->has_window ? &o->window : NULL,
+                                .run = &s->run,
                                 .skipped = note_skipped,
                                 .progress = note_reading,
                                 .context = s,
@@ -74,10 +75,11 @@ static orr_status read_data(orr_session *s, orr_error *error) {
     orr_status status = orr_dataset_load(&from, &s->data, error);
     if (status) return status;
     if (*s->recorded_hash && strcmp(s->recorded_hash, s->data.hash))
-        return orr_fail(error, ORR_UNSUPPORTED,
-                        "%s: the images are not those that the run was begun with: compare the "
-                        "folders with its data.txt, or train anew in another directory",
-                        s->run.path);
+        return orr_fail(
+            error, ORR_UNSUPPORTED,
+            "%s: the images are not those that the run was begun with: compare the "
+            "folders with its data.txt and skipped.txt, or train anew in another directory",
+            s->run.path);
     s->steps = (uint64_t)o->epochs * s->data.count / o->gan.batch;
     if (!s->steps) s->steps = 1;
     if (s->data.count < o->gan.batch)
