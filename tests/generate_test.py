@@ -11,7 +11,7 @@ import unittest
 import zlib
 from pathlib import Path
 
-from support.cli import ORRERY, Case, on_a_device, run
+from support.cli import ORRERY, SOURCE, Case, on_a_device, run
 
 LATENT, SIZE = 3, 16
 LAYERS = [(LATENT, 4, 1), (4, 2, 2), (2, 3, 2)]  # in, out, stride: a generator of 16 pixels and width 2
@@ -312,6 +312,12 @@ class WithoutADevice(Folder):
             self.assertEqual(run("generate", "-o", self.path("x"), "--weights", self.path("w"), "--device", device)[0], 2)
 
 
+def scaled(tensors, name, factor):
+    dtype, shape, raw = tensors[name]
+    values = struct.unpack(f"<{len(raw) // 4}f", raw)
+    return dict(tensors, **{name: (dtype, shape, floats([v * factor for v in values]))})
+
+
 class KeyringFromAGenerator(Folder):
     def setUp(self):
         super().setUp()
@@ -346,6 +352,32 @@ class KeyringFromAGenerator(Folder):
         self.assertEqual(run("decrypt", "-k", self.path("k"), self.path("s.orr.tif"), "-o", self.path("back"))[0], 0)
         self.assertEqual(Path(self.path("back/scan")).read_bytes(), source.read_bytes())
 
+    def test_a_collapsed_generator(self):
+        tensors = generator()[0]
+        last = f"main.{3 * len(LAYERS) - 3}.weight"
+        # Nearly one picture, though its channel sums differ from image to image; in pools of any size.
+        self.weights.write_bytes(safetensors(scaled(tensors, last, 0.02)))
+        for decoys in ("256", "100", "2", "1"):
+            err = self.new("k", "--decoys", decoys, "--save-decoys", self.path("none"), status=8)[1]
+            self.assertRegex(err, "hardly differ: by [01][.][0-9]+ grey levels in the mean of 64 images, and less than 2 is refused")
+            self.assertFalse(os.listdir(self.path("none")) or os.path.exists(self.path("k")))
+            self.assertEqual(run("generate", "--weights", str(self.weights), "-n", "64", "-o", self.path("g" + decoys))[0], 0)
+        images = {Path(self.path("g256"), name).read_bytes() for name in os.listdir(self.path("g256"))}
+        self.assertGreater(len(images), 32)
+        # Two pictures, as different as can be.
+        two = generator(latent=1, layers=[(1, *LAYERS[0][1:]), *LAYERS[1:]])[0]
+        for name in (last, "main.0.weight"):
+            two = scaled(two, name, 1e9)
+        self.weights.write_bytes(safetensors(two))
+        self.assertIn("too few different images: 2 among 256", self.new("k", status=8)[1])
+        # What a run has trained for a while, if not well, is taken.
+        self.weights.write_bytes(safetensors(scaled(tensors, last, 0.3)))
+        self.new("k", "--decoys", "1")
+
+    def test_the_shipped_generator(self):
+        self.weights = SOURCE / "models" / "skin64" / "generator.safetensors"
+        self.assertIn("70 decoys", self.new("k", "--decoys", "70")[1])
+
     def test_refusals(self):
         self.new("k", "--decoys", "0", status=2)
         self.new("k", "--decoys", "70000", status=2)
@@ -360,7 +392,7 @@ class KeyringFromAGenerator(Folder):
         self.assertIn("would make", self.new("k", "--dry-run", "--save-decoys", self.path("d"))[1])
         self.assertFalse(os.path.exists(self.path("k")) or os.path.exists(self.path("d")))
         self.weights.write_bytes(safetensors(generator(constant=True)[0]))
-        self.assertIn("too few different images", self.new("k", status=8)[1])
+        self.assertIn("hardly differ: by 0.00 grey levels", self.new("k", status=8)[1])
         self.weights.write_bytes(b"no weights")
         self.new("k", status=8)
         self.weights.unlink()
