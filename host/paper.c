@@ -62,6 +62,7 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
         }
         offset += stride * rows;
     }
+    orr_wipe(pixels, stride * high);
     free(pixels);
     return status;
 }

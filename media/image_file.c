@@ -2,12 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "media/image_internal.h"
+
+void orr_media_free(void *memory) {
+    if (memory) explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
 
 orr_status orr_raster_refuse(orr_raster_source *image, const char *why) {
     return orr_fail(
@@ -84,13 +90,14 @@ orr_status orr_raster_decode(const uint8_t *bytes, size_t length, const char *sh
         *raster = (orr_raster){image->width, image->height, image->channels, image->samples};
         if (image->sample_bytes == 2) { // gives half of it back; shrinking that fails is no harm
             size_t count = (size_t)image->width * image->height * image->channels;
+            explicit_bzero(image->samples + count, count);
             uint8_t *smaller = realloc(image->samples, count);
             if (smaller) raster->pixels = smaller;
         }
         image->samples = NULL;
     }
-    free(image->samples);
-    free(image->scratch);
+    orr_media_free(image->samples);
+    orr_media_free(image->scratch);
     free(image);
     return status;
 }
@@ -121,7 +128,7 @@ orr_status orr_raster_read_fd(int fd, const char *shown, const orr_window *windo
     }
     status = orr_raster_decode(bytes, length, shown, window, raster, error);
 out:
-    free(bytes);
+    orr_media_free(bytes);
     return status;
 }
 
@@ -154,6 +161,6 @@ orr_status orr_raster_new(uint32_t width, uint32_t height, uint32_t channels, or
 }
 
 void orr_raster_free(orr_raster *raster) {
-    free(raster->pixels);
+    orr_media_free(raster->pixels);
     memset(raster, 0, sizeof *raster);
 }

@@ -43,7 +43,8 @@ orr_status orr_raster_decode(const uint8_t *bytes, size_t length, const char *sh
 // A black raster. ORR_INTERNAL when memory runs out, ORR_UNSUPPORTED above the cap on pixels.
 orr_status orr_raster_new(uint32_t width, uint32_t height, uint32_t channels, orr_raster *raster,
                           orr_error *error);
-void orr_raster_free(orr_raster *raster); // also of an all-zero one
+// Also of an all-zero one. The pixels are wiped: they may be a decoy's, or a patient's.
+void orr_raster_free(orr_raster *raster);
 
 // The raster as a PNG in memory (malloc'ed; the caller frees it).
 orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *length,

@@ -14,7 +14,7 @@ typedef struct orr_raster_source {
     int sample_bytes;        // of samples: 1, or 2 in the machine's order
     int is_signed, inverted; // of 16-bit samples; of all
     uint8_t *samples;        // the whole image, interleaved; malloc
-    uint8_t *scratch;        // malloc; both are freed by orr_raster_decode
+    uint8_t *scratch;        // malloc; both are wiped and freed by orr_raster_decode
     orr_error *error;
     jmp_buf escape;
     char message[160]; // of the decoder
@@ -25,6 +25,10 @@ orr_status orr_raster_out_of_memory(orr_raster_source *image);
 // Checks the size against the caps and allocates image->samples, zeroed.
 orr_status orr_raster_prepare(orr_raster_source *image, uint64_t width, uint64_t height,
                               uint32_t channels, int sample_bytes);
+
+// free() of memory from malloc that may have held pixels of a decoy or of a scan: wiped before, all
+// that malloc gave. NULL is fine.
+void orr_media_free(void *memory);
 
 orr_status orr_png_decode(orr_raster_source *image);
 orr_status orr_jpeg_decode(orr_raster_source *image);

@@ -16,6 +16,17 @@ static void png_fail(png_structp png, png_const_charp text) {
     longjmp(image->escape, 1);
 }
 
+// libpng's memory (and through it zlib's) holds rows of pixels: wiped when it is given back.
+static png_voidp png_get_memory(png_structp png, png_alloc_size_t bytes) {
+    (void)png;
+    return malloc(bytes);
+}
+
+static void png_free_memory(png_structp png, png_voidp memory) {
+    (void)png;
+    orr_media_free(memory);
+}
+
 static void png_ignore(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;
@@ -59,7 +70,8 @@ static orr_status png_rows(orr_raster_source *image, png_structp png, png_infop 
 }
 
 orr_status orr_png_decode(orr_raster_source *image) {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, image, png_fail, png_ignore);
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, image, png_fail, png_ignore,
+                                               NULL, png_get_memory, png_free_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_read_struct(&png, NULL, NULL);
@@ -96,8 +108,10 @@ static void sink_put(png_structp png, png_bytep in, size_t bytes) {
     png_sink *sink = png_get_io_ptr(png);
     if (bytes > sink->room - sink->length) {
         size_t room = 2 * sink->room + bytes;
-        uint8_t *grown = realloc(sink->bytes, room);
+        uint8_t *grown = malloc(room); // not realloc, which would leave a copy
         if (!grown) png_error(png, "out of memory");
+        if (sink->length) memcpy(grown, sink->bytes, sink->length);
+        orr_media_free(sink->bytes);
         sink->bytes = grown;
         sink->room = room;
     }
@@ -137,13 +151,14 @@ orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *len
     png_sink *sink = calloc(1, sizeof *sink); // not on this frame, which longjmp would spoil
     if (!sink) return orr_fail(error, ORR_INTERNAL, "no memory for a PNG");
     orr_status status = ORR_INTERNAL;
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, sink, sink_fail, png_ignore);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, sink, sink_fail, png_ignore,
+                                                NULL, png_get_memory, png_free_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (info) status = put_or_fail(sink, png, info, raster);
     png_destroy_write_struct(&png, &info);
     if (status) {
         orr_fail(error, status, "no memory for a PNG");
-        free(sink->bytes);
+        orr_media_free(sink->bytes);
     } else {
         *bytes = sink->bytes;
         *length = sink->length;
@@ -187,6 +202,6 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
                               : "");
     }
 out:
-    free(bytes);
+    orr_media_free(bytes);
     return status;
 }
