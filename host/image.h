@@ -86,6 +86,8 @@ const orr_image *orr_image_of(const orr_image_source *source);
 // ORR_IO.
 orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t *volume,
                                orr_error *error);
+// From here on a page that is being read ends with ORR_STOPPED when *stop is set.
+void orr_image_source_stop(orr_image_source *source, orr_stop_flag *stop);
 void orr_image_close(orr_image_source *source);
 
 // ---- writing
@@ -98,6 +100,8 @@ orr_status orr_image_writer_open(orr_image_writer **writer, int fd, const orr_im
                                  const char *name, orr_error *error);
 orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const uint8_t *volume,
                                 orr_error *error);
+// From here on a page that is being written ends with ORR_STOPPED when *stop is set.
+void orr_image_writer_stop(orr_image_writer *writer, orr_stop_flag *stop);
 // Ends the file: directories with all tags.
 orr_status orr_image_writer_finish(orr_image_writer *writer, orr_error *error);
 void orr_image_writer_free(orr_image_writer *writer);

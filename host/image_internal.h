@@ -73,9 +73,10 @@ int orr_tags_decode(const uint8_t *in, size_t bytes, uint32_t count, int level, 
 typedef struct orr_tiff_client {
     int fd;
     uint64_t size, position;
-    int io_error;      // errno of a failed read or write
-    int complained;    // libtiff reported an error
-    char message[200]; // its first one
+    int io_error;        // errno of a failed read or write
+    int complained;      // libtiff reported an error
+    char message[200];   // its first one
+    orr_stop_flag *stop; // or NULL
 } orr_tiff_client;
 
 // Opens the client's descriptor with libtiff; NULL on failure. `limit` bounds one allocation of

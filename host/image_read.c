@@ -306,6 +306,10 @@ const orr_image *orr_image_of(const orr_image_source *source) {
     return &source->image;
 }
 
+void orr_image_source_stop(orr_image_source *source, orr_stop_flag *stop) {
+    source->client.stop = stop;
+}
+
 void orr_image_close(orr_image_source *source) {
     if (!source) return;
     if (source->tif) TIFFClose(source->tif);
@@ -348,6 +352,7 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
     for (uint32_t s = 0; good && s < page->samples; s += samples) {
         for (uint64_t i = 0; good && i < page->height; i += high) {
             for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
+                if (orr_stopped(source->client.stop)) goto done;
                 uint64_t rows = page->height - i, columns = page->width - j;
                 orr_rectangle part = {(uint32_t)i, (uint32_t)(rows < high ? rows : high),
                                       (uint32_t)j, page->chunk_columns,
@@ -358,7 +363,10 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
             }
         }
     }
+done:
     orr_wipe(pixels, stride * high);
     free(pixels);
+    if (orr_stopped(source->client.stop))
+        return orr_fail(error, ORR_STOPPED, "%s: stopped while it was read", source->name);
     return good ? ORR_OK : libtiff_failed(source, index, "cannot be decoded", error);
 }

@@ -124,6 +124,10 @@ static int write_chunk(orr_image_writer *writer, const orr_image_page *page, orr
            !writer->client.io_error;
 }
 
+void orr_image_writer_stop(orr_image_writer *writer, orr_stop_flag *stop) {
+    writer->client.stop = stop;
+}
+
 orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const uint8_t *volume,
                                 orr_error *error) {
     const orr_image_page *page = &writer->image->pages[index];
@@ -139,6 +143,7 @@ orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const 
     for (uint32_t s = 0; good && s < page->samples; s += samples) {
         for (uint64_t i = 0; good && i < page->height; i += high) {
             for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
+                if (orr_stopped(writer->client.stop)) goto done;
                 uint64_t rows = page->height - i, columns = page->width - j;
                 orr_rectangle part = {(uint32_t)i, (uint32_t)(rows < high ? rows : high),
                                       (uint32_t)j, page->chunk_columns,
@@ -149,8 +154,11 @@ orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const 
             }
         }
     }
+done:
     orr_wipe(pixels, bytes);
     free(pixels);
+    if (orr_stopped(writer->client.stop))
+        return orr_fail(error, ORR_STOPPED, "%s: stopped while it was written", writer->name);
     if (good) good = TIFFWriteDirectory(writer->tif);
     return good ? ORR_OK : write_failed(writer, "a page cannot be written", error);
 }

@@ -67,6 +67,7 @@ static void count_event(orr_job *job, const orr_file_event *event) {
         atomic_fetch_add(&p->failed_files, 1);
         if (event->status < 8 * sizeof job->seen) job->seen |= 1u << event->status;
         job->last_status = event->status;
+        if (event->status == ORR_STOPPED) atomic_store(&job->undone, 1);
         break;
     }
 }
@@ -290,6 +291,21 @@ static void report_no_memory(orr_job *job, const orr_walk_item *item) {
     report(job, &event);
 }
 
+// After a signal: did it leave anything to do? What is no work is reported as ever; the first file,
+// or directory that would be made, ends the search, and so does a long way to it.
+static void look_for_rest(orr_job *job) {
+    orr_walk_item item;
+    int makes_directories = job->options->verb == ORR_VERB_ENCRYPT && !job->options->opaque_names;
+    for (int n = 0; n < 1000 && !atomic_load(&job->fatal); n++) {
+        if (!orr_walk_next(job->walk, &item)) return;
+        int passed =
+            !(item.kind == ORR_WALK_DIRECTORY && makes_directories) && not_work(job, &item);
+        orr_walk_item_free(&item);
+        if (!passed) break;
+    }
+    atomic_store(&job->undone, 1);
+}
+
 // Takes the next file from the walk through its verb's open(). Returns it when there is work, NULL
 // at the end.
 static orr_job_file *next_file(orr_job *job) {
@@ -311,6 +327,7 @@ static orr_job_file *next_file(orr_job *job) {
         }
         return file;
     }
+    if (*job->stop) look_for_rest(job);
     return NULL;
 }
 
@@ -393,10 +410,11 @@ static void *count_inputs(void *context) {
 }
 
 static orr_status exit_status(const orr_job *job) {
-    if (job->single && job->summary.failed) return job->last_status;
+    int stopped = *job->stop && atomic_load(&job->undone);
+    if (job->single && job->summary.failed && !stopped) return job->last_status;
     if (job->seen & 1u << ORR_SELF_TEST) return ORR_SELF_TEST;
     if (job->seen & 1u << ORR_IO) return ORR_IO;
-    if (*job->stop) return ORR_STOPPED;
+    if (stopped) return ORR_STOPPED;
     if (job->seen & 1u << ORR_AUTH) return ORR_AUTH;
     return job->summary.failed ? ORR_SOME_FAILED : ORR_OK;
 }
@@ -482,8 +500,8 @@ static orr_status open_output(orr_job *job, orr_error *error) {
 }
 
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
-                       orr_progress *progress, const volatile sig_atomic_t *stop,
-                       orr_summary *summary, orr_error *error) {
+                       orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
+                       orr_error *error) {
     static const orr_verb_ops *const verbs[] = {
         &orr_encrypt_ops, &orr_decrypt_ops, &orr_decrypt_ops, &orr_rewrap_ops, &orr_reencrypt_ops};
     static const orr_stream_ops stream = {next_piece, front, back};

@@ -110,11 +110,12 @@ typedef struct orr_summary {
 } orr_summary;
 
 // Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are
-// removed, status ORR_STOPPED. ORR_USAGE and the like for a job that cannot start at all; failures
-// of single files go to hooks.file and the summary.
+// removed, status ORR_STOPPED; with nothing left undone the job ends as if it had not been set.
+// ORR_USAGE and the like for a job that cannot start at all; failures of single files go to
+// hooks.file and the summary.
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
-                       orr_progress *progress, const volatile sig_atomic_t *stop,
-                       orr_summary *summary, orr_error *error);
+                       orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
+                       orr_error *error);
 
 #ifdef __cplusplus
 }

@@ -47,11 +47,12 @@ static orr_status check_data(const orr_job_file *file, const orr_container *c,
     int fd = file->output.fd;
     orr_cipher cipher;
     if (c->header.profile == ORR_PROFILE_PAPER)
-        return orr_paper_decrypt(c, secret, m, NULL, fd, -1, shown, error);
+        return orr_paper_decrypt(c, secret, m, &(orr_paper_means){.stop = file->job->stop}, fd, -1,
+                                 shown, error);
     orr_status status = orr_cipher_init(&cipher, c->header.rule, c->header.k2, error);
     if (status == ORR_OK)
         status = orr_container_check(fd, &c->geometry, secret, keys, &cipher, c->header.length,
-                                     m->digest, shown, error);
+                                     m->digest, file->job->stop, shown, error);
     return status;
 }
 

@@ -74,7 +74,7 @@ struct orr_job {
     const orr_job_options *options;
     const orr_job_hooks *hooks;
     orr_progress *progress;
-    const volatile sig_atomic_t *stop;
+    orr_stop_flag *stop;
     const orr_verb_ops *ops;
     orr_output_root root;
     orr_walk *walk;
@@ -86,6 +86,7 @@ struct orr_job {
     orr_summary summary;
     orr_status last_status; // of the last failed file
     unsigned seen;          // bit n: a file failed with status n
+    atomic_int undone;      // something is left to do after a signal
     int single;             // one input, a regular file: its own exit status counts
     atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
     uint64_t paper_memory;  // of one worker, for images of the paper profile in flight
@@ -120,8 +121,8 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
                                  orr_error *error);
 // Writes the head, checks on the CPU if asked, sets the mode, commits.
 orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
-// --check cpu, job_check.c: opens the finished output with the keyring, wants both slots, the sealed
-// metadata and every byte of the data to be what was meant. ORR_SELF_TEST when they are not.
+// --check cpu, job_check.c: opens the finished output with the keyring, wants both slots, the
+// sealed metadata and every byte of the data to be what was meant. ORR_SELF_TEST when they are not.
 orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *metadata,
                               orr_error *error);
 // Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read.

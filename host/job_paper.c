@@ -12,7 +12,7 @@
 
 // Each worker has its share of the job's memory.
 static orr_paper_means means_of(const orr_job_file *file) {
-    return (orr_paper_means){file->job->options->backend, file->job->paper_memory};
+    return (orr_paper_means){file->job->options->backend, file->job->paper_memory, file->job->stop};
 }
 
 static void request_init(const orr_job_file *file, orr_metadata *metadata,
@@ -59,6 +59,9 @@ static orr_status hash_source(orr_job_file *file, orr_error *error) {
         size_t n = file->bytes - at < 1 << 20 ? (size_t)(file->bytes - at) : 1 << 20;
         status = orr_read_source(file->fd, buffer, n, at, file->source, error);
         if (status == ORR_OK) EVP_DigestUpdate(sha, buffer, n);
+        if (status == ORR_OK && orr_stopped(file->job->stop))
+            status =
+                orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
     }
     if (status == ORR_OK) EVP_DigestFinal_ex(sha, file->metadata->sha256, NULL);
     EVP_MD_CTX_free(sha);

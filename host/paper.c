@@ -41,6 +41,7 @@ typedef struct strip_io {
     int fd;
     const char *name;
     orr_error *error;
+    orr_stop_flag *stop;
 } strip_io;
 
 static orr_status move_page(const strip_io *io, const orr_image_page *page, uint64_t offset,
@@ -50,7 +51,7 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
     uint8_t *pixels = malloc(stride * high);
     if (!pixels) return orr_fail(io->error, ORR_INTERNAL, "%s: out of memory", io->name);
     orr_status status = ORR_OK;
-    for (uint64_t row = 0; !status && row < page->height; row += high) {
+    for (uint64_t row = 0; !status && row < page->height && !orr_stopped(io->stop); row += high) {
         uint32_t rows = page->height - row < high ? (uint32_t)(page->height - row) : high;
         orr_rectangle part = {(uint32_t)row, rows, 0, page->width, 0, page->samples, stride};
         if (write) {
@@ -64,6 +65,8 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
     }
     orr_wipe(pixels, stride * high);
     free(pixels);
+    if (!status && orr_stopped(io->stop))
+        return orr_fail(io->error, ORR_STOPPED, "%s: stopped inside a page", io->name);
     return status;
 }
 
@@ -93,7 +96,7 @@ static orr_status encrypt_load(void *context, uint32_t page, uint8_t *volume, or
 
 static orr_status encrypt_store(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
     const encrypt_job *job = context;
-    const strip_io io = {job->fd, job->request->name, error};
+    const strip_io io = {job->fd, job->request->name, error, job->request->means.stop};
     return move_page(&io, &orr_image_of(job->source)->pages[page], job->layout->page_offset[page],
                      volume, 1);
 }
@@ -164,6 +167,7 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
         orr_image_open(&source, source_fd, request->name, request->means.memory, error);
     if (status) return status;
     const orr_image *image = orr_image_of(source);
+    orr_image_source_stop(source, request->means.stop);
     status = orr_image_record_encode(image, request->name, &metadata->paper,
                                      &metadata->paper_length, error);
     size_t metadata_length = status ? 0 : orr_metadata_length(metadata);
@@ -251,7 +255,7 @@ static orr_status decrypt_key(void *context, uint32_t page, orr_volume_key *key,
 
 static orr_status decrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
     const decrypt_job *job = context;
-    const strip_io io = {job->fd, job->name, error};
+    const strip_io io = {job->fd, job->name, error, job->means->stop};
     return move_page(&io, &job->image->pages[page], job->layout->page_offset[page], volume, 0);
 }
 
@@ -294,7 +298,7 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
                              int source_fd, int target_fd, const char *name, orr_error *error) {
     orr_image image = {0};
     orr_paper_layout layout = {0};
-    static const orr_paper_means alone = {NULL, 0};
+    static const orr_paper_means alone = {NULL, 0, NULL};
     decrypt_job job = {.container = container,
                        .secret = secret,
                        .image = &image,
@@ -311,6 +315,7 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
     if (!status) status = check_layout(container, &layout, &image, source_fd, name, error);
     if (!status && target_fd >= 0)
         status = orr_image_writer_open(&job.writer, target_fd, &image, name, error);
+    if (!status && job.writer) orr_image_writer_stop(job.writer, job.means->stop);
     if (!status) status = decrypt_pages(&job, metadata->digest, error);
     orr_image_writer_free(job.writer);
     orr_paper_layout_free(&layout);

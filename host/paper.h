@@ -14,6 +14,7 @@ extern "C" {
 typedef struct orr_paper_means {
     orr_backend *backend; // NULL: the calling thread does all work
     uint64_t memory;      // bytes for the pages in flight; one page may always be
+    orr_stop_flag *stop;  // or NULL: ends with ORR_STOPPED between pages and inside long ones
 } orr_paper_means;
 
 // What a writer needs to know about one new file besides the pixels.

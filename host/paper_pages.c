@@ -41,7 +41,7 @@ static void finish_oldest(window *w, orr_error *first) {
     flight *f = &w->ring[w->first];
     orr_error failure = {.status = ORR_OK};
     orr_status status = orr_volume_wait(f->backend, &f->task, &failure);
-    if (status == ORR_OK && first->status == ORR_OK)
+    if (status == ORR_OK && first->status == ORR_OK && !orr_stopped(w->pages->means->stop))
         status = w->pages->store(w->pages->context, f->page, f->out, &failure);
     if (status != ORR_OK && first->status == ORR_OK) *first = failure;
     flight_free(w, f);
@@ -61,6 +61,7 @@ static orr_status prepare(const window *w, flight *f, orr_error *error) {
     f->task.shape = orr_page_shape(&p->image->pages[f->page]);
     f->task.in = f->in;
     f->task.out = f->out;
+    f->task.stop = p->means->stop;
     return status == ORR_OK ? orr_volume_submit(f->backend, &f->task, error) : status;
 }
 
@@ -98,10 +99,15 @@ orr_status orr_paper_pages_run(const orr_paper_pages *pages, orr_error *error) {
     w->separate = properties.separate_output;
     // One more than the backend works on: it is loaded or stored meanwhile.
     w->most = properties.volumes < MOST_IN_FLIGHT ? properties.volumes + 1 : MOST_IN_FLIGHT;
-    for (uint32_t n = 0; n < pages->image->page_count && first.status == ORR_OK; n++)
+    orr_stop_flag *stop = pages->means->stop;
+    for (uint32_t n = 0;
+         n < pages->image->page_count && first.status == ORR_OK && !orr_stopped(stop); n++)
         start(w, n, &first);
     while (w->count) finish_oldest(w, &first);
     free(w);
+    // A page that was cut short, or not begun, or not stored.
+    if (orr_stopped(stop) && (first.status == ORR_OK || first.status == ORR_STOPPED))
+        orr_fail(&first, ORR_STOPPED, "%s: stopped before it was finished", pages->name);
     if (first.status != ORR_OK && error) *error = first;
     return first.status;
 }

@@ -28,7 +28,7 @@ typedef struct orr_paper_pages {
 // Runs all pages: load, cipher, store. As many are in flight as the backend finds worth while and
 // as fit means->memory, at least one. A page for which that has no room for the second buffer that
 // a device wants is done in place by the calling thread, with the same bytes. Buffers are wiped.
-// Returns the first failure.
+// Returns the first failure; ORR_STOPPED when means->stop was set before the last page was stored.
 orr_status orr_paper_pages_run(const orr_paper_pages *pages, orr_error *error);
 
 #ifdef __cplusplus

@@ -78,11 +78,15 @@ static char *salvaged_name(const orr_job_file *file) {
 
 // Copies every tile that authenticates; the others stay holes, which read as zero.
 static orr_status salvage_tiles(const orr_tile_reader *r, uint64_t length, const orr_output *output,
-                                ranges *found, orr_error *error) {
+                                ranges *found, orr_stop_flag *stop, orr_error *error) {
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     orr_status status = tile ? ORR_OK : orr_fail(error, ORR_INTERNAL, "out of memory");
     for (uint64_t n = 0; status == ORR_OK && n < r->geometry->tiles && n * ORR_TILE_BYTES < length;
          n++) {
+        if (orr_stopped(stop)) {
+            status = orr_fail(error, ORR_STOPPED, "stopped before it was finished");
+            break;
+        }
         size_t bytes = orr_tile_source_bytes(length, n);
         int good = orr_tile_read(r, n, tile, output->shown, NULL) == ORR_OK;
         note_range(found, good, n * ORR_TILE_BYTES, bytes);
@@ -152,10 +156,12 @@ void orr_salvage(orr_job_file *file) {
     status =
         name ? orr_tile_reader_init(&r, &error) : orr_fail(&error, ORR_INTERNAL, "out of memory");
     if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);
-    if (status == ORR_OK) status = salvage_tiles(&r, length, &output, &found, &error);
+    if (status == ORR_OK)
+        status = salvage_tiles(&r, length, &output, &found, file->job->stop, &error);
     if (status == ORR_OK) status = orr_output_commit(&output, &error);
     orr_output_abort(&output);
     orr_tile_reader_end(&r);
+    if (status == ORR_STOPPED) atomic_store(&file->job->undone, 1);
     uint64_t good = found.good_bytes;
     if (status == ORR_OK) {
         file->salvaged = strdup(name);

@@ -82,7 +82,8 @@ static orr_status check_sealed_digest(const orr_tile_reader *r, orr_gcm *digest_
 
 orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
-                               const uint8_t file_digest[16], const char *shown, orr_error *error) {
+                               const uint8_t file_digest[16], orr_stop_flag *stop,
+                               const char *shown, orr_error *error) {
     orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL, NULL};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
@@ -96,7 +97,9 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
         XXH3_128bits_reset(segment);
     }
     for (uint64_t n = 0; status == ORR_OK && n < geometry->tiles; n++) {
-        status = orr_tile_read(&r, n, tile, shown, error);
+        status = orr_stopped(stop)
+                     ? orr_fail(error, ORR_STOPPED, "%s: stopped while it was checked", shown)
+                     : orr_tile_read(&r, n, tile, shown, error);
         if (status == ORR_OK && !padding_is_zero(&r, length, n, tile)) status = ORR_SELF_TEST;
         if (status != ORR_OK) break;
         XXH3_128bits_update(segment, tile, orr_tile_source_bytes(length, n));

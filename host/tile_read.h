@@ -40,10 +40,11 @@ orr_status orr_check_failed(const char *shown, orr_error *error);
 
 // The data of --check cpu in the archive profile: deciphers a finished container of `length` source
 // bytes and compares all that decrypt will: tags, sealed segment digests, padding, and
-// `file_digest`. ORR_SELF_TEST when something differs.
+// `file_digest`. ORR_SELF_TEST when something differs; ORR_STOPPED when *stop (or NULL) is set.
 orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
-                               const uint8_t file_digest[16], const char *shown, orr_error *error);
+                               const uint8_t file_digest[16], orr_stop_flag *stop,
+                               const char *shown, orr_error *error);
 
 #ifdef __cplusplus
 }

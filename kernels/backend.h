@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define ORR_BACKEND_ABI 2
+#define ORR_BACKEND_ABI 3
 
 typedef enum orr_tile_op {
     ORR_TILE_ENCRYPT,
@@ -59,7 +59,8 @@ typedef struct orr_volume_task {
     orr_volume_shape shape;
     const uint8_t *in; // C M N bytes
     uint8_t *out;      // the same number; may equal `in`, unless the properties say separate_output
-    void *ticket;      // the backend's own
+    orr_stop_flag *stop; // or NULL. A backend may look at it: ORR_STOPPED then, `out` half done
+    void *ticket;        // the backend's own
 } orr_volume_task;
 
 // For backends, at volume_submit(): *bytes = C M N. ORR_INTERNAL for a task without a cipher or
@@ -106,7 +107,8 @@ struct orr_backend {
 // A volume on a backend, or, where the backend (NULL: none) does not take it, on the calling thread
 // in orr_volume_wait(). orr_volume_wait() must be called once for each successful
 // orr_volume_submit(), in any order. ORR_UNSUPPORTED only for a bad shape, ORR_INTERNAL when memory
-// runs out or the backend fails, ORR_SELF_TEST when a device failed the check of its own work.
+// runs out or the backend fails, ORR_SELF_TEST when a device failed the check of its own work,
+// ORR_STOPPED when task->stop said so.
 orr_status orr_volume_submit(orr_backend *backend, orr_volume_task *task, orr_error *error);
 orr_status orr_volume_wait(orr_backend *backend, orr_volume_task *task, orr_error *error);
 // The task on the calling thread: orr_volume_encrypt or orr_volume_decrypt from `in` to `out`.

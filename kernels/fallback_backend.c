@@ -163,11 +163,15 @@ static orr_status fallback_volume_wait(orr_backend *backend, orr_volume_task *ta
     orr_error failure = {.status = ORR_OK};
     orr_status status = ORR_OK;
     if (!item) return orr_fail(error, ORR_INTERNAL, "wait for a volume that was not submitted");
-    if (!item->on_cpu &&
-        both->primary->api->volume_wait(both->primary, &item->task, &failure) != ORR_OK) {
-        note_volume_failure(both, &failure);
-        status = start_volume(both->cpu, item, task, error);
-        item->on_cpu = 1;
+    if (!item->on_cpu) {
+        status = both->primary->api->volume_wait(both->primary, &item->task, &failure);
+        if (status == ORR_STOPPED) {
+            if (error) *error = failure;
+        } else if (status != ORR_OK) {
+            note_volume_failure(both, &failure);
+            status = start_volume(both->cpu, item, task, error);
+            item->on_cpu = 1;
+        }
     }
     if (status == ORR_OK && item->on_cpu)
         status = both->cpu->api->volume_wait(both->cpu, &item->task, error);

@@ -44,6 +44,14 @@ orr_status orr_map_constant(double mu, uint32_t *k2, orr_error *error) {
     return ORR_OK;
 }
 
+// Loops over a volume or a sequence look at the stop flag after so many bytes or steps: a few
+// milliseconds of work. Three bytes are a group of eight symbols.
+#define STRIDE ((size_t)3 << 14)
+
+static size_t stride_end(size_t start, size_t bytes) {
+    return bytes - start < STRIDE ? bytes : start + STRIDE;
+}
+
 // One key byte: floor(|y| 10^15) mod 256.
 static uint8_t key_byte(uint64_t u) {
     return (uint8_t)orr_cos15_magnitude(u);
@@ -69,15 +77,19 @@ static void merge_runs(const ranked *from, ranked *to, size_t count, size_t run)
 
 // ranks[n] = place of the n-th element of the sequence with initial value `part` among `count`,
 // ascending, ties by index. `scratch` holds 2 * count elements.
+// Stopped, it leaves `ranks` as it was.
 static void sequence_ranks(uint64_t part, uint32_t count, uint32_t k2, ranked *scratch,
-                           uint32_t *ranks) {
+                           uint32_t *ranks, orr_stop_flag *stop) {
     uint64_t u = orr_arccos15(part);
     ranked *from = scratch, *to = scratch + count;
-    for (uint32_t n = 0; n < count; n++) {
-        u = orr_map_step(u, k2);
-        from[n] = (ranked){orr_cos15(u), n};
+    for (size_t n = 0; n < count && !orr_stopped(stop);) {
+        for (size_t end = stride_end(n, count); n < end; n++) {
+            u = orr_map_step(u, k2);
+            from[n] = (ranked){orr_cos15(u), (uint32_t)n};
+        }
     }
     for (size_t run = 1; run < count; run *= 2) {
+        if (orr_stopped(stop)) return;
         merge_runs(from, to, count, run);
         ranked *swap = from;
         from = to;
@@ -90,7 +102,7 @@ orr_status orr_volume_ranks(uint64_t part, uint32_t count, uint32_t k2, uint32_t
                             orr_error *error) {
     ranked *scratch = calloc(count, 2 * sizeof *scratch);
     if (!scratch) return orr_fail(error, ORR_INTERNAL, "out of memory for %u sorting keys", count);
-    sequence_ranks(part, count, k2, scratch, ranks);
+    sequence_ranks(part, count, k2, scratch, ranks, NULL);
     OPENSSL_cleanse(scratch, 2 * sizeof *scratch * count);
     free(scratch);
     return ORR_OK;
@@ -98,10 +110,11 @@ orr_status orr_volume_ranks(uint64_t part, uint32_t count, uint32_t k2, uint32_t
 
 // K4: the n-th key byte stands at the n-th position of the M x N grid in JPEG zigzag order (first
 // move to the right): even diagonals i + j run upward, odd ones downward.
-static void zigzag_bytes(uint64_t part, orr_volume_shape shape, uint32_t k2, uint8_t *out) {
+static void zigzag_bytes(uint64_t part, orr_volume_shape shape, uint32_t k2, uint8_t *out,
+                         orr_stop_flag *stop) {
     uint64_t u = orr_arccos15(part);
     uint64_t rows = shape.rows, columns = shape.columns;
-    for (uint64_t d = 0; d < rows + columns - 1; d++) {
+    for (uint64_t d = 0; d < rows + columns - 1 && !orr_stopped(stop); d++) {
         uint64_t first = d < columns ? 0 : d - columns + 1; // least row on this diagonal
         uint64_t last = d < rows ? d : rows - 1;
         for (uint64_t n = 0; n <= last - first; n++) {
@@ -113,11 +126,14 @@ static void zigzag_bytes(uint64_t part, orr_volume_shape shape, uint32_t k2, uin
 }
 
 // XORs the key bytes of K8 over a volume of `bytes` bytes.
-static void xor_sequence(uint64_t part, uint32_t k2, uint8_t *data, size_t bytes) {
+static void xor_sequence(uint64_t part, uint32_t k2, uint8_t *data, size_t bytes,
+                         orr_stop_flag *stop) {
     uint64_t u = orr_arccos15(part);
-    for (size_t n = 0; n < bytes; n++) {
-        u = orr_map_step(u, k2);
-        data[n] ^= key_byte(u);
+    for (size_t n = 0; n < bytes && !orr_stopped(stop);) {
+        for (size_t end = stride_end(n, bytes); n < end; n++) {
+            u = orr_map_step(u, k2);
+            data[n] ^= key_byte(u);
+        }
     }
 }
 
@@ -166,36 +182,43 @@ static size_t group_bytes(size_t bytes, size_t offset) {
 
 // S2[0] = S1[0], S2[i] = symbol(planet(S2[i-1]) xor planet(S1[i])): a prefix XOR of planets.
 static void vpd_encode(const substitution *planet, const substitution *symbol, uint8_t *data,
-                       size_t bytes) {
+                       size_t bytes, orr_stop_flag *stop) {
     uint32_t carry = 0;
-    for (size_t n = 0; n < bytes; n += 3) {
-        size_t length = group_bytes(bytes, n);
-        uint32_t p = substitute(planet, load_group(data + n, length));
-        p ^= p >> 3;
-        p ^= p >> 6;
-        p ^= p >> 12;
-        p ^= carry * EVERY_SYMBOL;
-        carry = p & 7;
-        store_group(data + n, length, substitute(symbol, p));
+    for (size_t n = 0; n < bytes && !orr_stopped(stop);) {
+        for (size_t end = stride_end(n, bytes); n < end; n += 3) {
+            size_t length = group_bytes(bytes, n);
+            uint32_t p = substitute(planet, load_group(data + n, length));
+            p ^= p >> 3;
+            p ^= p >> 6;
+            p ^= p >> 12;
+            p ^= carry * EVERY_SYMBOL;
+            carry = p & 7;
+            store_group(data + n, length, substitute(symbol, p));
+        }
     }
 }
 
 static void vpd_decode(const substitution *planet, const substitution *symbol, uint8_t *data,
-                       size_t bytes) {
+                       size_t bytes, orr_stop_flag *stop) {
     uint32_t carry = 0;
-    for (size_t n = 0; n < bytes; n += 3) {
-        size_t length = group_bytes(bytes, n);
-        uint32_t p = substitute(planet, load_group(data + n, length));
-        uint32_t difference = p ^ (p >> 3 | carry << 21);
-        carry = p & 7;
-        store_group(data + n, length, substitute(symbol, difference));
+    for (size_t n = 0; n < bytes && !orr_stopped(stop);) {
+        for (size_t end = stride_end(n, bytes); n < end; n += 3) {
+            size_t length = group_bytes(bytes, n);
+            uint32_t p = substitute(planet, load_group(data + n, length));
+            uint32_t difference = p ^ (p >> 3 | carry << 21);
+            carry = p & 7;
+            store_group(data + n, length, substitute(symbol, difference));
+        }
     }
 }
 
-static void substitute_all(const substitution *table, uint8_t *data, size_t bytes) {
-    for (size_t n = 0; n < bytes; n += 3) {
-        size_t length = group_bytes(bytes, n);
-        store_group(data + n, length, substitute(table, load_group(data + n, length)));
+static void substitute_all(const substitution *table, uint8_t *data, size_t bytes,
+                           orr_stop_flag *stop) {
+    for (size_t n = 0; n < bytes && !orr_stopped(stop);) {
+        for (size_t end = stride_end(n, bytes); n < end; n += 3) {
+            size_t length = group_bytes(bytes, n);
+            store_group(data + n, length, substitute(table, load_group(data + n, length)));
+        }
     }
 }
 
@@ -210,6 +233,7 @@ typedef struct volume_work {
     uint32_t *rank_store;  // what ranks[][] point into
     ranked *sort;          // scratch of sequence_ranks
     size_t rank_bytes, sort_bytes;
+    orr_stop_flag *stop; // or NULL
 } volume_work;
 
 static void free_wiped(void *memory, size_t bytes) {
@@ -250,9 +274,17 @@ static orr_status work_allocate(volume_work *work, orr_volume_shape shape, orr_e
     return ORR_OK;
 }
 
+// Frees it. The flag, once set, stays set: when it is not, no step was cut short.
+static orr_status work_end(volume_work *work, orr_error *error) {
+    int stopped = orr_stopped(work->stop);
+    work_free(work);
+    return stopped ? orr_fail(error, ORR_STOPPED, "stopped inside an image") : ORR_OK;
+}
+
 // Tables and all key sequences but K8, which is XORed as it is made.
 static orr_status work_new(const orr_cipher *cipher, const orr_volume_key *key,
-                           orr_volume_shape shape, volume_work **out, orr_error *error) {
+                           orr_volume_shape shape, orr_stop_flag *stop, volume_work **out,
+                           orr_error *error) {
     volume_work *work = NULL;
     if (!shape.channels || !shape.rows || !shape.columns)
         return orr_fail(error, ORR_UNSUPPORTED, "a volume of %u x %u x %u bytes is empty",
@@ -264,6 +296,7 @@ static orr_status work_new(const orr_cipher *cipher, const orr_volume_key *key,
         work_free(work);
         return status;
     }
+    work->stop = stop;
     substitution_init(&work->planet, cipher->rule.planet);
     substitution_init(&work->symbol, cipher->rule.symbol);
     substitution_init(&work->rank, cipher->rule.rank);
@@ -273,12 +306,13 @@ static orr_status work_new(const orr_cipher *cipher, const orr_volume_key *key,
     for (int round = 0; round < 2; round++) {
         for (int axis = 0; axis < 3; axis++) {
             work->ranks[round][axis] = ranks;
-            sequence_ranks(key->part[4 * round + axis], counts[axis], cipher->k2, work->sort,
-                           ranks);
+            sequence_ranks(key->part[4 * round + axis], counts[axis], cipher->k2, work->sort, ranks,
+                           stop);
             ranks += counts[axis];
         }
     }
-    zigzag_bytes(key->part[3], shape, cipher->k2, work->zigzag);
+    zigzag_bytes(key->part[3], shape, cipher->k2, work->zigzag, stop);
+    if (orr_stopped(stop)) return work_end(work, error); // what it has may not be whole
     *out = work;
     return ORR_OK;
 }
@@ -288,7 +322,7 @@ static void shuffle_xor(const volume_work *work, int round, orr_volume_shape sha
                         const uint8_t *in, uint8_t *out) {
     uint32_t *const *rank = work->ranks[round];
     for (uint32_t k = 0; k < shape.channels; k++) {
-        for (uint32_t i = 0; i < shape.rows; i++) {
+        for (uint32_t i = 0; i < shape.rows && !orr_stopped(work->stop); i++) {
             const uint8_t *from =
                 in + rank[2][k] * work->plane + (size_t)rank[0][i] * shape.columns;
             const uint8_t *mask = work->zigzag + (size_t)i * shape.columns;
@@ -301,7 +335,7 @@ static void unshuffle_xor(const volume_work *work, int round, orr_volume_shape s
                           const uint8_t *in, uint8_t *out) {
     uint32_t *const *rank = work->ranks[round];
     for (uint32_t k = 0; k < shape.channels; k++) {
-        for (uint32_t i = 0; i < shape.rows; i++) {
+        for (uint32_t i = 0; i < shape.rows && !orr_stopped(work->stop); i++) {
             uint8_t *to = out + rank[2][k] * work->plane + (size_t)rank[0][i] * shape.columns;
             const uint8_t *mask = work->zigzag + (size_t)i * shape.columns;
             for (uint32_t j = 0; j < shape.columns; j++) to[rank[1][j]] = *in++ ^ mask[j];
@@ -309,32 +343,42 @@ static void unshuffle_xor(const volume_work *work, int round, orr_volume_shape s
     }
 }
 
+orr_status orr_volume_encrypt_until(const orr_cipher *cipher, const orr_volume_key *key,
+                                    orr_volume_shape shape, uint8_t *data, orr_stop_flag *stop,
+                                    orr_error *error) {
+    volume_work *work = NULL;
+    orr_status status = work_new(cipher, key, shape, stop, &work, error);
+    if (status) return status;
+    vpd_encode(&work->planet, &work->symbol, data, work->bytes, stop);
+    shuffle_xor(work, 0, shape, data, work->copy);
+    vpd_encode(&work->planet, &work->symbol, work->copy, work->bytes, stop);
+    shuffle_xor(work, 1, shape, work->copy, data);
+    substitute_all(&work->rank, data, work->bytes, stop);
+    xor_sequence(key->part[7], cipher->k2, data, work->bytes, stop);
+    return work_end(work, error);
+}
+
 orr_status orr_volume_encrypt(const orr_cipher *cipher, const orr_volume_key *key,
                               orr_volume_shape shape, uint8_t *data, orr_error *error) {
+    return orr_volume_encrypt_until(cipher, key, shape, data, NULL, error);
+}
+
+orr_status orr_volume_decrypt_until(const orr_cipher *cipher, const orr_volume_key *key,
+                                    orr_volume_shape shape, uint8_t *data, orr_stop_flag *stop,
+                                    orr_error *error) {
     volume_work *work = NULL;
-    orr_status status = work_new(cipher, key, shape, &work, error);
+    orr_status status = work_new(cipher, key, shape, stop, &work, error);
     if (status) return status;
-    vpd_encode(&work->planet, &work->symbol, data, work->bytes);
-    shuffle_xor(work, 0, shape, data, work->copy);
-    vpd_encode(&work->planet, &work->symbol, work->copy, work->bytes);
-    shuffle_xor(work, 1, shape, work->copy, data);
-    substitute_all(&work->rank, data, work->bytes);
-    xor_sequence(key->part[7], cipher->k2, data, work->bytes);
-    work_free(work);
-    return ORR_OK;
+    xor_sequence(key->part[7], cipher->k2, data, work->bytes, stop);
+    substitute_all(&work->unrank, data, work->bytes, stop);
+    unshuffle_xor(work, 1, shape, data, work->copy);
+    vpd_decode(&work->planet, &work->symbol, work->copy, work->bytes, stop);
+    unshuffle_xor(work, 0, shape, work->copy, data);
+    vpd_decode(&work->planet, &work->symbol, data, work->bytes, stop);
+    return work_end(work, error);
 }
 
 orr_status orr_volume_decrypt(const orr_cipher *cipher, const orr_volume_key *key,
                               orr_volume_shape shape, uint8_t *data, orr_error *error) {
-    volume_work *work = NULL;
-    orr_status status = work_new(cipher, key, shape, &work, error);
-    if (status) return status;
-    xor_sequence(key->part[7], cipher->k2, data, work->bytes);
-    substitute_all(&work->unrank, data, work->bytes);
-    unshuffle_xor(work, 1, shape, data, work->copy);
-    vpd_decode(&work->planet, &work->symbol, work->copy, work->bytes);
-    unshuffle_xor(work, 0, shape, work->copy, data);
-    vpd_decode(&work->planet, &work->symbol, data, work->bytes);
-    work_free(work);
-    return ORR_OK;
+    return orr_volume_decrypt_until(cipher, key, shape, data, NULL, error);
 }

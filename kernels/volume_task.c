@@ -23,8 +23,8 @@ orr_status orr_volume_run(const orr_volume_task *task, orr_error *error) {
     orr_status status = orr_volume_task_check(task, &bytes, error);
     if (status != ORR_OK) return status;
     if (task->out != task->in) memcpy(task->out, task->in, bytes);
-    return (task->op == ORR_VOLUME_ENCRYPT ? orr_volume_encrypt : orr_volume_decrypt)(
-        task->cipher, &task->key, task->shape, task->out, error);
+    return (task->op == ORR_VOLUME_ENCRYPT ? orr_volume_encrypt_until : orr_volume_decrypt_until)(
+        task->cipher, &task->key, task->shape, task->out, task->stop, error);
 }
 
 // Passes a failure on, unless it only says that the backend does not take this volume.

@@ -129,7 +129,7 @@ TEST_F(CheckCpuArchive, AWrongSealedDigestIsSeen) {
     ASSERT_EQ(orr_cipher_init(&cipher, c.header.rule, c.header.k2, &error), ORR_OK);
     auto check = [&] {
         return orr_container_check(fd, &c.geometry, &secret, &keys, &cipher, plain.size(),
-                                   metadata.digest, "c", &error);
+                                   metadata.digest, nullptr, "c", &error);
     };
     EXPECT_EQ(check(), ORR_OK) << error.text;
 

@@ -58,9 +58,9 @@ orr_status encrypt(const Secrets &secrets, const Bytes &plain, Bytes *cipher, or
     metadata.path_length = 8;
     metadata.size = plain.size();
     std::strcpy(metadata.timestamp, "02-01-2025 03:04:05");
-    orr_paper_request request = {"scan.tif",      ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT,
-                                 &secrets.secret, &secrets.slot,    secrets.file_id,
-                                 &metadata,       {nullptr, memory}};
+    orr_paper_request request = {
+        "scan.tif",    ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &secrets.secret,
+        &secrets.slot, secrets.file_id,  &metadata,          {nullptr, memory, nullptr}};
     orr_status status = orr_paper_encrypt(&request, source.fd(), target.fd(), error);
     if (status == ORR_OK) *cipher = target.content();
     orr_metadata_free(&metadata);
@@ -445,7 +445,7 @@ TEST(Paper, RefusesUnknownRuleAndMap) {
     orr_error error = {};
     orr_paper_request request = {
         "s",           40321,           ORR_MAP_K2_DEFAULT, &secrets.secret,
-        &secrets.slot, secrets.file_id, &metadata,          {nullptr, kMemory}};
+        &secrets.slot, secrets.file_id, &metadata,          {nullptr, kMemory, nullptr}};
     EXPECT_EQ(ORR_UNSUPPORTED, orr_paper_encrypt(&request, source.fd(), target.fd(), &error));
     orr_metadata_free(&metadata);
 }

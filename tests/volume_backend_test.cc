@@ -229,6 +229,21 @@ TEST(VolumeFallback, ADeviceWithoutVolumesLeavesThemToTheCpu) {
     EXPECT_TRUE(both.texts.empty());
 }
 
+// A device that was told to stop has not failed, and its work is not redone.
+TEST(VolumeFallback, StoppingIsNoFailure) {
+    Fallback both;
+    volatile sig_atomic_t flag = 1;
+    auto volume = random_volume();
+    volume->task.stop = &flag;
+    orr_error error = {};
+    ASSERT_EQ(orr_volume_submit(both.backend, &volume->task, &error), ORR_OK) << error.text;
+    EXPECT_EQ(orr_volume_wait(both.backend, &volume->task, &error), ORR_STOPPED);
+    EXPECT_EQ(error.status, ORR_STOPPED);
+    EXPECT_TRUE(both.texts.empty());
+    both.run_job(3);
+    EXPECT_EQ(both.device.waits, 4);
+}
+
 TEST(VolumeFallback, InPlaceIsRefusedBecauseItCouldNotBeRedone) {
     Fallback both;
     RandomVolume volume(ORR_VOLUME_ENCRYPT, {1, 4, 4});

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <iostream>
 #include <random>
+#include <chrono>
 #include <sstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -215,6 +217,38 @@ TEST(Volume, EqualsTheReferenceUnderManyRules) {
         compare_with_reference(random, rule, k2, {3, 4, uint32_t(5 + random() % 3)});
     }
     compare_with_reference(random, ORR_RULE_COUNT, 4294967295u, {3, 5, 7});
+}
+
+// The flag may be set at any moment. One that is set from the start leaves the data as they are;
+// one that never is changes nothing.
+TEST(Volume, StopsWhenToldTo) {
+    orr_error error;
+    orr_cipher cipher;
+    orr_volume_key key{{1, 2, 3, 4, 5, 6, 7, 8}};
+    ASSERT_EQ(orr_cipher_init(&cipher, 37241, 2825054457u, &error), ORR_OK) << error.text;
+    volatile sig_atomic_t flag = 0;
+    const orr_volume_shape shape{3, 500, 400};
+    std::vector<uint8_t> plain(3 * 500 * 400, 7), data = plain, other = plain;
+    ASSERT_EQ(orr_volume_encrypt(&cipher, &key, shape, data.data(), &error), ORR_OK);
+    ASSERT_EQ(orr_volume_encrypt_until(&cipher, &key, shape, other.data(), &flag, &error), ORR_OK);
+    EXPECT_TRUE(other == data);
+    flag = 1;
+    for (auto run : {orr_volume_encrypt_until, orr_volume_decrypt_until}) {
+        EXPECT_EQ(run(&cipher, &key, shape, other.data(), &flag, &error), ORR_STOPPED);
+        EXPECT_TRUE(other == data);
+    }
+    flag = 0;
+    ASSERT_EQ(orr_volume_decrypt_until(&cipher, &key, shape, other.data(), &flag, &error), ORR_OK);
+    EXPECT_TRUE(other == plain);
+    // Much longer than the pause, so the flag comes in the middle.
+    std::vector<uint8_t> large(size_t{3} * 4000 * 4000);
+    std::thread signal([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        flag = 1;
+    });
+    EXPECT_EQ(orr_volume_encrypt_until(&cipher, &key, {3, 4000, 4000}, large.data(), &flag, &error),
+              ORR_STOPPED);
+    signal.join();
 }
 
 TEST(Volume, RefusesEmptyAndOverflowingShapes) {

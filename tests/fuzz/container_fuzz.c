@@ -165,7 +165,7 @@ static orr_status check_tiles(const orr_container *container, int fd, const orr_
     orr_status status = orr_cipher_init(&cipher, header->rule, header->k2, error);
     if (status == ORR_OK)
         status = orr_container_check(fd, &container->geometry, secret, keys, &cipher,
-                                     header->length, metadata->digest, "file", error);
+                                     header->length, metadata->digest, NULL, "file", error);
     return status;
 }
 
