@@ -21,6 +21,12 @@ typedef struct orr_cli {
 // The whole program; returns its exit status.
 int orr_cli_main(int argc, char **argv);
 
+// Begins the program anew, once, with the environment that lets waiting threads sleep, for commands
+// that run the DCGAN on several threads and when nobody has said how they shall wait
+// (OMP_WAIT_POLICY, GOMP_SPINCOUNT). The process, its descriptors and its arguments stay the same.
+// Call it first of all; returns when there is nothing to do, or when it cannot be done.
+void orr_cli_let_threads_sleep(int argc, char **argv);
+
 // ---- commands: each returns its exit status and, unless it set cli->said, a sentence in *error
 orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error);
