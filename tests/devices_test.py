@@ -68,6 +68,17 @@ class Devices(Case):
             seen.add(out.split("cuda:0  ")[1].split(": ")[0])
         self.assertIn("Make-believe GPU 0; FAILED", seen)
 
+    def test_memory_on_the_device(self):
+        self.keyring()
+        Path("scan").write_bytes(bytes(range(256)) * 400)
+
+        def peak(name, *options):
+            self.on("1 0 0 0", "encrypt", "-k", "keys", "scan", "-o", name, "--device", "cuda", *options, ORRERY_CUDA_PEAK="peak")
+            return int(Path("peak").read_text())
+        self.assertGreater(peak("a"), 100 << 20)
+        self.assertLess(peak("b", "--mem", "64M"), 64 << 20)
+        self.assertLess(peak("c", "--mem", "100M"), 100 << 20)
+
 
 if __name__ == "__main__":
     unittest.main()
