@@ -15,7 +15,10 @@
 
 #define DEFAULT_MEMORY (256ull << 20)
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
-#define FIXED_MEMORY (48ull << 20) // program, libraries, stacks, heads being written
+#define FIXED_MEMORY (48ull << 20) // program, libraries, heads being written, FIXED_WORKERS
+#define FIXED_WORKERS 16
+// Of each further one: scratch of a CPU thread (kernels/cpu/cpu.h), two stacks, allocator.
+#define WORKER_MEMORY (288ull << 10)
 
 static const char *verb_name(orr_verb verb) {
     static const char *const names[] = {"encrypt", "decrypt", "verify", "rewrap", "reencrypt"};
@@ -428,17 +431,29 @@ static int is_single(const orr_inputs *inputs) {
            (stat(path, &st) != 0 || !S_ISDIR(st.st_mode));
 }
 
+static uint64_t chunk_memory(unsigned tiles, int separate_output) {
+    return (uint64_t)tiles * (ORR_TILE_BYTES + sizeof(orr_tile_task)) * (separate_output ? 2 : 1);
+}
+
+unsigned orr_job_workers(uint64_t mem, unsigned jobs) {
+    uint64_t need = FIXED_MEMORY + 2 * chunk_memory(ORR_SEGMENT_TILES, 0), most = FIXED_WORKERS;
+    uint64_t memory = mem ? mem : DEFAULT_MEMORY;
+    if (memory > need) most += (memory - need) / WORKER_MEMORY;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned wanted = jobs ? jobs : cores > 0 ? (unsigned)cores : 1;
+    return wanted < most ? wanted : (unsigned)most;
+}
+
 static void stream_config(const orr_job_options *o, orr_stream_config *config) {
     orr_backend_properties properties;
     o->backend->api->properties(o->backend, &properties);
-    unsigned cores = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     config->backend = o->backend;
-    config->workers = o->jobs ? o->jobs : cores ? cores : 1;
+    config->workers = orr_job_workers(o->mem, o->jobs);
     config->chunk_tiles = o->chunk_tiles >= ORR_SEGMENT_TILES ? o->chunk_tiles : ORR_SEGMENT_TILES;
-    uint64_t chunk = (uint64_t)config->chunk_tiles * (ORR_TILE_BYTES + sizeof(orr_tile_task)) *
-                     (properties.separate_output ? 2 : 1);
-    uint64_t memory = o->mem ? o->mem : DEFAULT_MEMORY;
-    uint64_t chunks = memory > FIXED_MEMORY ? (memory - FIXED_MEMORY) / chunk : 0;
+    uint64_t chunk = chunk_memory(config->chunk_tiles, properties.separate_output);
+    uint64_t memory = o->mem ? o->mem : DEFAULT_MEMORY, fixed = FIXED_MEMORY;
+    if (config->workers > FIXED_WORKERS) fixed += (config->workers - FIXED_WORKERS) * WORKER_MEMORY;
+    uint64_t chunks = memory > fixed ? (memory - fixed) / chunk : 0;
     uint64_t useful =
         2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
     config->chunks = (unsigned)(chunks < 2 ? 2 : chunks > useful ? useful : chunks);

@@ -65,7 +65,7 @@ typedef struct orr_job_options {
     orr_profile profile;
     uint32_t rule, k2;    // 0: the file's own when re-encrypting, else the default
     unsigned jobs;        // worker threads; 0: one per core
-    uint64_t mem;         // ceiling in bytes of all buffers; 0: default
+    uint64_t mem;         // ceiling in bytes (docs/CLI.md, "Memory"); 0: default
     unsigned chunk_tiles; // tiles in a batch; 0: default. Never changes an output byte.
     int opaque_names;
     int check_cpu; // --check cpu: decrypt the finished file on the CPU before the rename
@@ -108,6 +108,10 @@ typedef struct orr_summary {
     uint64_t files, done, present, planned, skipped, failed, bytes;
     orr_status status; // the exit status by the rules of the README
 } orr_summary;
+
+// How many worker threads a job takes that is asked for `jobs` (0: one per core) under a ceiling of
+// `mem` bytes (0: default): as many as leave room for a ring. The backend should have as many.
+unsigned orr_job_workers(uint64_t mem, unsigned jobs);
 
 // Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are
 // removed, status ORR_STOPPED; with nothing left undone the job ends as if it had not been set.

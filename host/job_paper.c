@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host/image.h"
 #include "host/job_internal.h"
 #include "host/paper.h"
 
@@ -96,11 +97,43 @@ void orr_paper_decrypt_whole(orr_job_file *file) {
     finish(file, status, &error);
 }
 
+static uint64_t plus(uint64_t a, uint64_t b) {
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+// Re-encryption holds the restored image in memory, which counts: *held is the most that it may
+// take. Compression of noise makes it longer, by less than a half. ORR_UNSUPPORTED when the
+// worker's share has no room for it and the largest page beside it.
+static orr_status held_memory(const orr_job_file *file, uint64_t *held, orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    uint64_t share = file->job->paper_memory, page = 0;
+    orr_image image = {0};
+    orr_status status =
+        orr_image_record_decode(&image, m->paper, m->paper_length, file->source, error);
+    if (status != ORR_OK) return status;
+    *held = 2 * m->paper_length + ORR_PAGE;
+    for (uint32_t n = 0; n < image.page_count; n++) {
+        const orr_image_page *p = &image.pages[n];
+        uint64_t bytes = orr_page_bytes(p), need = orr_page_memory(p);
+        *held = plus(*held, p->compression == 1 ? bytes : plus(bytes, bytes / 2));
+        if (need > page) page = need;
+    }
+    orr_image_free(&image);
+    if (plus(*held, page) <= share) return ORR_OK;
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "%s: re-encryption holds the restored image in memory, up to %llu MiB, and "
+                    "needs %llu MiB beside it; --mem divided by -j gives %llu MiB: raise --mem, "
+                    "lower -j, or decrypt and encrypt",
+                    file->source, (unsigned long long)(*held >> 20),
+                    (unsigned long long)(page >> 20), (unsigned long long)(share >> 20));
+}
+
 // The restored image passes through anonymous memory, never through a file.
 void orr_paper_reencrypt_whole(orr_job_file *file) {
-    const orr_paper_means means = means_of(file);
+    orr_paper_means means = means_of(file);
     orr_paper_request request;
     orr_error error = {0};
+    uint64_t held = 0;
     orr_metadata *metadata = malloc(sizeof *metadata);
     if (stopped(file)) {
         free(metadata);
@@ -110,6 +143,8 @@ void orr_paper_reencrypt_whole(orr_job_file *file) {
     orr_status status = memory >= 0 && metadata
                             ? ORR_OK
                             : orr_fail(&error, ORR_INTERNAL, "%s: out of memory", file->source);
+    if (status == ORR_OK) status = held_memory(file, &held, &error);
+    means.memory -= held;
     if (status == ORR_OK)
         status = orr_paper_decrypt(file->container, &file->from->secret, file->metadata, &means,
                                    file->fd, memory, file->source, &error);
@@ -119,6 +154,7 @@ void orr_paper_reencrypt_whole(orr_job_file *file) {
         metadata->paper = NULL;
         metadata->paper_length = 0;
         request_init(file, metadata, &request);
+        request.means = means;
         status = orr_paper_encrypt(&request, memory, file->output.fd, &error);
         if (status == ORR_OK) status = commit(file, metadata, &error);
         orr_metadata_free(metadata);

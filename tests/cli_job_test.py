@@ -261,6 +261,33 @@ class Jobs(Case):
         self.assertEqual(status, 8)
         self.assertIn("archive profile", err)
 
+    def test_reencrypt_counts_the_restored_image_against_mem(self):
+        width, height, pages = 700, 500, 10
+        size, tiff = width * height, bytearray(struct.pack("<2sHI", b"II", 42, 8 + pages * width * height))
+        tiff += os.urandom(pages * size)
+        for n in range(pages):
+            entries = [(256, 3, width), (257, 3, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8 + n * size), (277, 3, 1),
+                       (278, 3, height), (279, 4, size)]
+            tiff += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+            tiff += struct.pack("<I", len(tiff) + 4 if n + 1 < pages else 0)
+        Path("g.tif").write_bytes(tiff)
+        paper = ("-k", "keys", "--mem", "64M", "-j")  # of which each worker has its share
+        self.assertEqual(run("encrypt", *paper, "16", "--profile", "paper", "g.tif", "-o", "g.orr.tif")[0], 0)
+        self.assertEqual(run("verify", *paper, "16", "g.orr.tif")[0], 0)
+        status, _, err = run("reencrypt", *paper, "16", "g.orr.tif", "-o", "new.orr.tif")
+        self.assertEqual(status, 8, err)
+        self.assertIn("holds the restored image in memory, up to 3 MiB", err)
+        self.assertIn("raise --mem", err)
+        self.assertFalse(Path("new.orr.tif").exists())
+        self.assertEqual(run("reencrypt", *paper, "8", "g.orr.tif", "-o", "new.orr.tif")[0], 0)
+        self.assertEqual(run("verify", *paper, "16", "new.orr.tif")[0], 0)
+
+    def test_fewer_threads_where_mem_has_no_room(self):
+        status, _, err = self.encrypt("-j", "1024", "--mem", "64M")
+        self.assertEqual(status, 0, err)
+        self.assertRegex(err, r"warning: \d\d worker threads instead of 1024: --mem has no room for more\n")
+        self.assertNotIn("worker threads", run("verify", "-k", "keys", "-j", "4", "--mem", "64M", "out")[2])
+
     def test_closed_standard_streams_never_hit_a_file(self):
         command = f"'{ORRERY}' encrypt -k keys -v in -o out 0<&- 1>&- 2>&-"
         self.assertEqual(subprocess.run(command, shell=True, check=False).returncode, 0)

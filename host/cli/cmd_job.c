@@ -156,11 +156,23 @@ static orr_status run_job(orr_cli *cli, const orr_job_options *options, orr_erro
     return status;
 }
 
+// Threads have scratch and stacks: no more of them than the ceiling has room for.
+static void limit_workers(orr_cli *cli) {
+    orr_arguments *a = &cli->arguments;
+    unsigned asked = a->jobs;
+    a->jobs = orr_job_workers(a->mem, asked);
+    if (a->jobs < asked)
+        orr_console_warn(&cli->console, 0,
+                         "%u worker threads instead of %u: --mem has no room for more", a->jobs,
+                         asked);
+}
+
 orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     orr_keyring keyring = {0};
     orr_name_list list = {0};
     orr_backend *backend = NULL;
     orr_job_options options;
+    limit_workers(cli);
     orr_status status = orr_name_list_read(&cli->arguments, &list, error);
     if (status == ORR_OK) status = orr_cli_keyring(cli, &keyring, error);
     if (status == ORR_OK) status = fill_options(cli, &keyring, &list, &options, error);

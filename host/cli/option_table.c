@@ -376,7 +376,7 @@ const orr_option orr_options[] = {
      CIPHER_JOBS | ON(BENCH) | ON(TRAIN) | ON(GENERATE) | ON(KEYRING_NEW), set_device, 0},
     {'j', "jobs", "N", "worker threads, 1 to 1024 [one for each core]",
      ALL_JOBS | ON(ANALYZE) | ON(BENCH) | ON(GENERATE), set_jobs, 0},
-    {0, "mem", "SIZE", "ceiling of all buffers, as in 512M or 2G [256M]", CIPHER_JOBS, set_mem, 0},
+    {0, "mem", "SIZE", "most memory, as in 2G [256M; paper: half of RAM]", CIPHER_JOBS, set_mem, 0},
     {0, "passphrase-file", "FILE", "read the passphrase from FILE's first line",
      ALL_JOBS | ALL_KEYRING, set_passphrase_file, 0},
     {0, "passphrase-fd", "N", "read the passphrase from descriptor N", ALL_JOBS | ALL_KEYRING,
