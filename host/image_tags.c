@@ -181,6 +181,14 @@ static int is_unsupported_pointer(unsigned id, unsigned type) {
     return type == TYPE_IFD || type == TYPE_IFD8;
 }
 
+static orr_status refuse_pointer(const orr_tiff_file *file, const orr_raw_entry *entry) {
+    const char *what = "sub-directories (sub-IFDs"; // whatever its number, by its type
+    if (entry->id == 288) what = "a list of free space (FreeOffsets";
+    if (entry->id == 513) what = "the offset of a JPEG thumbnail (JPEGInterchangeFormat";
+    if (entry->id >= 519 && entry->id <= 521) what = "tables of old-style JPEG (an offset";
+    return orr_image_refuse(file->name, file->error, "it holds %s, tag %u)", what, entry->id);
+}
+
 static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr_tag **tags,
                             uint32_t *count, uint64_t *next);
 
@@ -261,8 +269,7 @@ static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr
         if (is_nested(entry->id, level)) {
             status = read_nested(file, entry, level, &out[kept]);
         } else if (is_unsupported_pointer(entry->id, entry->type)) {
-            status = orr_image_refuse(file->name, file->error,
-                                      "it holds sub-directories (sub-IFDs, tag %u)", entry->id);
+            status = refuse_pointer(file, entry);
         } else {
             status = read_value(file, entry, &out[kept]);
         }

@@ -6,7 +6,10 @@ import math
 import os
 import random
 import shutil
+import signal
 import struct
+import subprocess
+import time
 import unittest
 import zlib
 from pathlib import Path
@@ -316,6 +319,23 @@ def scaled(tensors, name, factor):
     dtype, shape, raw = tensors[name]
     values = struct.unpack(f"<{len(raw) // 4}f", raw)
     return dict(tensors, **{name: (dtype, shape, floats([v * factor for v in values]))})
+
+
+class Stopping(Folder):
+    def test_a_signal_ends_with_75(self):
+        weights = Path(self.path("w"))
+        weights.write_bytes(safetensors(generator()[0]))
+        for command in (["generate", "-n", "65536", "-o", self.path("out"), "--device", "cpu"],
+                        ["keyring", "new", "--no-passphrase", "--decoys", "65536", "-o", self.path("keys"), "--save-decoys", self.path("saved")]):
+            folder = Path(command[-1] if command[0] == "keyring" else self.path("out"))
+            with subprocess.Popen([ORRERY, *command, "--weights", str(weights)], stderr=subprocess.PIPE) as process:
+                while process.poll() is None and not (folder.is_dir() and any(folder.iterdir())):
+                    time.sleep(0.01)
+                process.send_signal(signal.SIGTERM)
+                self.assertIn(b"stopped by a signal", process.stderr.read())
+                self.assertEqual(process.wait(timeout=60), 75)
+            self.assertIn("\n  75  stopped by a signal\n", run(*command[:2 if command[0] == "keyring" else 1], "--help")[1])
+        self.assertFalse(Path(self.path("keys")).exists())
 
 
 class KeyringFromAGenerator(Folder):

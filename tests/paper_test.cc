@@ -420,7 +420,21 @@ TEST(Paper, RefusesWhatItDoesNotTakeAndPointsToTheArchiveProfile) {
         }
         return changed;
     };
+    auto retagged = [&](unsigned id) { // the sample format (the default one) becomes another tag
+        Bytes changed = good;
+        uint32_t at = changed[4] | changed[5] << 8 | changed[6] << 16;
+        for (size_t n = 0; n < changed[at]; n++) {
+            uint8_t *entry = &changed[at + 2 + 12 * n];
+            if (unsigned(entry[0] | entry[1] << 8) != 339) continue;
+            entry[0] = uint8_t(id);
+            entry[1] = uint8_t(id >> 8);
+        }
+        return changed;
+    };
     EXPECT_EQ(ORR_OK, encrypt(secrets, good, &cipher, &error)) << error.text;
+    refused(retagged(400), "it holds sub-directories (sub-IFDs, tag 400)");
+    refused(retagged(513), "the offset of a JPEG thumbnail (JPEGInterchangeFormat, tag 513)");
+    refused(retagged(520), "it holds tables of old-style JPEG (an offset, tag 520)");
     refused({}, "not a TIFF");
     refused({'I', 'I'}, "not a TIFF");
     refused(Bytes(5000, 'x'), "not a TIFF");

@@ -5,6 +5,7 @@
 #define KEYRING_EXITS (EXIT(KEY) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(NOT_ORRERY))
 #define JOB_EXITS (EXIT(SOME_FAILED) | EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED))
 #define READING_EXITS (JOB_EXITS | EXIT(AUTH) | EXIT(NOT_ORRERY))
+#define IN_PLACE_EXITS (READING_EXITS & ~EXIT(EXISTS)) // no output that could be in the way
 #define ANY SIZE_MAX
 
 const orr_command orr_commands[ORR_COMMAND_COUNT] = {
@@ -17,7 +18,7 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "everything encrypted with it: keep a copy in another place, away from the\n"
      "archive. The images themselves are not kept.",
      "orrery keyring new -o hospital.keyring --weights generator.safetensors", ORR_NEED_OUTPUT, 0,
-     ANY, "images", EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0,
+     ANY, "images", EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1,
      orr_cmd_keyring_new},
     {ORR_COMMAND_KEYRING_ADD, "keyring add", "-k KEYRING [OPTION]...",
      "add a master key, for rotation",
@@ -25,12 +26,12 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "add a key, make it active with keyring set-state, rewrap the archive, then\n"
      "retire the old key.",
      "orrery keyring add -k hospital.keyring --label 2027", ORR_NEED_KEYRING, 0, 0, NULL,
-     KEYRING_EXITS, 0, orr_cmd_keyring_add},
+     KEYRING_EXITS, 1, orr_cmd_keyring_add},
     {ORR_COMMAND_KEYRING_LIST, "keyring list", "-k KEYRING [OPTION]...",
      "show the master keys and their states",
      "Shows the ID, state, time of making and label of each master key, and the\n"
      "number of decoys. No key is printed.",
-     "orrery keyring list -k hospital.keyring", ORR_NEED_KEYRING, 0, 0, NULL, KEYRING_EXITS, 0,
+     "orrery keyring list -k hospital.keyring", ORR_NEED_KEYRING, 0, 0, NULL, KEYRING_EXITS, 1,
      orr_cmd_keyring_list},
     {ORR_COMMAND_KEYRING_SET_STATE, "keyring set-state", "-k KEYRING [OPTION]... KEYID STATE",
      "make a key active, retire it, or destroy it",
@@ -39,11 +40,11 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "  decrypt-only  old files still open\n"
      "  destroyed     gone for ever, with every file wrapped only under it",
      "orrery keyring set-state -k hospital.keyring 3f8a active", ORR_NEED_KEYRING, 2, 2,
-     "KEYID and STATE", KEYRING_EXITS, 0, orr_cmd_keyring_set_state},
+     "KEYID and STATE", KEYRING_EXITS, 1, orr_cmd_keyring_set_state},
     {ORR_COMMAND_KEYRING_PASSWD, "keyring passwd", "-k KEYRING [OPTION]...",
      "change or remove the passphrase",
      "Seals the keyring under a new passphrase. Copies made earlier keep the old one.",
-     "orrery keyring passwd -k hospital.keyring", ORR_NEED_KEYRING, 0, 0, NULL, KEYRING_EXITS, 0,
+     "orrery keyring passwd -k hospital.keyring", ORR_NEED_KEYRING, 0, 0, NULL, KEYRING_EXITS, 1,
      orr_cmd_keyring_passwd},
     {ORR_COMMAND_ENCRYPT, "encrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "encrypt files and directories",
@@ -67,14 +68,14 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "original; writes no plaintext. Of the paper profile, pixels are compared with\n"
      "their digest but not authenticated.",
      "orrery verify -k hospital.keyring --subset 1/7 sealed/", ORR_NEED_KEYRING | ORR_NEED_INPUT, 1,
-     ANY, "files or directories", READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
+     ANY, "files or directories", IN_PLACE_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_REWRAP, "rewrap", "-k KEYRING [OPTION]... IN...",
      "put files under another master key, in place",
      "Replaces the wrapped secret in each file's header; the data stays as it is.\n"
      "Safe against a crash at any moment. This does not revoke copies, backups or\n"
      "snapshots made earlier.",
      "orrery rewrap -k hospital.keyring sealed/", ORR_NEED_KEYRING | ORR_NEED_INPUT, 1, ANY,
-     "files or directories", READING_EXITS, 1, orr_cmd_job},
+     "files or directories", IN_PLACE_EXITS, 1, orr_cmd_job},
     {ORR_COMMAND_REENCRYPT, "reencrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "encrypt anew with new secrets",
      "Writes each encrypted file anew below OUT, with a new secret for every one; no\n"
@@ -99,7 +100,7 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "Treat them as patient data unless you know what the generator was trained on:\n"
      "a generator can remember its training images.",
      "orrery generate --weights generator.safetensors -n 64 -o grid.png", ORR_NEED_OUTPUT, 0, 0,
-     NULL, EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 0, orr_cmd_generate},
+     NULL, EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_generate},
     {ORR_COMMAND_KEYSTREAM, "keystream", "[OPTION]...",
      "raw key bytes on standard output, for test batteries",
      "Writes the key bytes of the archive profile exactly as tiles use them: for tile\n"
