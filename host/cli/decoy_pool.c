@@ -13,7 +13,7 @@
 // The least mean distance of the compared images from each other (orr_diversity: root mean square
 // in grey levels of 256). Rounding to bytes alone makes two equal pictures differ by up to about
 // 0.5; networks that were never trained give 0.6 and a collapsed one that `train` had warned of
-// 0.8; no eye sees 2. The shipped generator gives about 50, its checkpoint after one epoch 36, and
+// 0.8; no eye sees 2. The shipped generator gives about 50, its checkpoint after two epochs 36, and
 // no snapshot between 0 and the last fell below 28. An absolute bound, because what the training
 // images differed by is not in the weights: it refuses what is certainly no pool of different
 // pictures, and leaves generators of dull but different images alone.
