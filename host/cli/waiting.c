@@ -31,6 +31,7 @@ static int has_threads_that_wait(int argc, char **argv) {
         unsigned threads = asked ? asked : cores();
         has = threads > 1 &&
               (a.command->id == ORR_COMMAND_TRAIN || a.command->id == ORR_COMMAND_GENERATE ||
+               a.command->id == ORR_COMMAND_BENCH || // it measures what they do
                (a.command->id == ORR_COMMAND_KEYRING_NEW && a.weights));
     }
     orr_arguments_free(&a);
