@@ -90,8 +90,9 @@ static void report(orr_job *job, const orr_file_event *event) {
 void orr_file_fail(orr_job_file *file, const orr_error *error) {
     pthread_mutex_lock(&file->lock);
     if (file->error.status == ORR_OK) file->error = *error;
-    pthread_mutex_unlock(&file->lock);
     atomic_store(&file->failed, 1);
+    pthread_cond_broadcast(&file->turn);
+    pthread_mutex_unlock(&file->lock);
     if (error->status == ORR_SELF_TEST ||
         (error->status == ORR_IO && strstr(error->text, strerror(ENOSPC))) ||
         (error->status == ORR_IO && strstr(error->text, strerror(EDQUOT))))
@@ -356,6 +357,7 @@ static int next_piece(void *context, orr_piece *piece) {
                 piece->bytes += (size_t)orr_tile_rows(&side->geometry, s * ORR_SEGMENT_TILES + i) *
                                 ORR_TILE_ROW_BYTES;
             piece->op = job->ops->op;
+            piece->ordered = file->sha && file->from; // hashed in back()
             piece->cipher = &side->cipher;
             piece->new_cipher = file->from && file->to ? &file->to->cipher : NULL;
             atomic_fetch_add(&file->refs, 1);

@@ -195,6 +195,38 @@ void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES])
     memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
 }
 
+orr_status orr_file_sha_begin(orr_job_file *file, orr_error *error) {
+    file->sha = EVP_MD_CTX_new();
+    if (!file->sha || !EVP_DigestInit_ex(file->sha, EVP_sha256(), NULL))
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    return ORR_OK;
+}
+
+void orr_file_sha_hash(orr_job_file *file, uint64_t segment, const uint8_t *data, size_t bytes) {
+    pthread_mutex_lock(&file->lock);
+    while (file->sha_next != segment && !atomic_load(&file->failed))
+        pthread_cond_wait(&file->turn, &file->lock);
+    int turn = file->sha_next == segment;
+    pthread_mutex_unlock(&file->lock);
+    if (!turn) return;
+    EVP_DigestUpdate(file->sha, data, bytes);
+    pthread_mutex_lock(&file->lock);
+    file->sha_next++;
+    pthread_cond_broadcast(&file->turn);
+    pthread_mutex_unlock(&file->lock);
+}
+
+orr_status orr_file_sha_compare(orr_job_file *file, orr_error *error) {
+    uint8_t sha[32];
+    if (!EVP_DigestFinal_ex(file->sha, sha, NULL))
+        return orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", file->source);
+    if (!memcmp(sha, file->metadata->sha256, sizeof sha)) return ORR_OK;
+    return orr_fail(error, ORR_AUTH,
+                    "%s: authenticates but does not have the SHA-256 that was recorded: a hardware "
+                    "fault when it was written or now; try again on another machine",
+                    file->source);
+}
+
 static mode_t default_mode;
 
 static void read_umask(void) {

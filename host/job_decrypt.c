@@ -60,8 +60,8 @@ static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
     }
     file->segments = file->from->geometry.segments;
     file->digests = calloc(file->segments, sizeof *file->digests);
-    return file->digests ? ORR_OK
-                         : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    if (!file->digests) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    return file->metadata->has_sha256 ? orr_file_sha_begin(file, error) : ORR_OK;
 }
 
 static void decrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
@@ -106,6 +106,7 @@ static void decrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worke
     orr_error error = {0};
     (void)worker;
     orr_status status = check_segment(file, piece, bytes, &error);
+    if (status == ORR_OK && file->sha) orr_file_sha_hash(file, piece->segment, piece->out, bytes);
     orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);
     if (status == ORR_OK && file->target) status = orr_file_output(file, file->bytes, &error);
     if (status == ORR_OK && file->target)
@@ -131,8 +132,9 @@ static orr_status decrypt_finish(orr_job_file *file, orr_error *error) {
     orr_file_digest(file, digest);
     if (memcmp(digest, file->metadata->digest, sizeof digest))
         return orr_fail(error, ORR_AUTH, "%s: the digest of the whole file differs", file->source);
-    if (!file->target) return ORR_OK;
-    orr_status status = orr_file_output(file, 0, error);
+    orr_status status = file->sha ? orr_file_sha_compare(file, error) : ORR_OK;
+    if (status != ORR_OK || !file->target) return status;
+    status = orr_file_output(file, 0, error);
     return status == ORR_OK ? orr_file_restore_commit(file, error) : status;
 }
 

@@ -74,24 +74,8 @@ static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
     }
     file->segments = file->to->geometry.segments;
     file->digests = calloc(file->segments, sizeof *file->digests);
-    if (o->sha256) file->sha = EVP_MD_CTX_new();
-    if (!file->digests ||
-        (o->sha256 && (!file->sha || !EVP_DigestInit_ex(file->sha, EVP_sha256(), NULL))))
-        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-    return ORR_OK;
-}
-
-// The plain SHA-256 needs the segments in order: wait for this segment's turn. Segments are planned
-// in order and read at once by the worker that planned them, so the one before is always under way.
-static void hash_in_order(orr_job_file *file, uint64_t segment, const uint8_t *data, size_t bytes) {
-    pthread_mutex_lock(&file->lock);
-    while (file->sha_next != segment) pthread_cond_wait(&file->turn, &file->lock);
-    pthread_mutex_unlock(&file->lock);
-    EVP_DigestUpdate(file->sha, data, bytes);
-    pthread_mutex_lock(&file->lock);
-    file->sha_next++;
-    pthread_cond_broadcast(&file->turn);
-    pthread_mutex_unlock(&file->lock);
+    if (!file->digests) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    return o->sha256 ? orr_file_sha_begin(file, error) : ORR_OK;
 }
 
 static void encrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
@@ -117,7 +101,8 @@ static void encrypt_front(orr_job_file *file, orr_piece *piece, orr_worker *work
     XXH128_canonical_t digest;
     XXH128_canonicalFromHash(&digest, XXH3_128bits(piece->in, bytes));
     memcpy(file->digests[piece->segment], digest.digest, ORR_DIGEST_BYTES);
-    if (file->sha) hash_in_order(file, piece->segment, piece->in, bytes);
+    // Segments are planned in order and read at once by the worker that planned them.
+    if (file->sha) orr_file_sha_hash(file, piece->segment, piece->in, bytes);
     orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);
 }
 

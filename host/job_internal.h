@@ -32,7 +32,7 @@ struct orr_job_file {
     int fd;         // of the source
     struct stat st;
     pthread_mutex_t lock; // guards error, output, sha
-    pthread_cond_t turn;  // sha256: the next segment in order may go
+    pthread_cond_t turn;  // sha256: the next segment in order may go, or the file failed
     atomic_uint refs;     // pieces in flight, plus one while the planner holds the file
     orr_error error;      // first failure; status ORR_OK while all is well
     orr_outcome outcome;
@@ -53,7 +53,7 @@ struct orr_job_file {
     atomic_int unreadable;   // the source could not be read in places
     char *salvaged;          // what --salvage wrote, below the output; or NULL
     uint64_t salvaged_bytes; // of the original in it
-    EVP_MD_CTX *sha;
+    EVP_MD_CTX *sha;         // of the plaintext, where it is recorded: made or compared
     uint64_t sha_next;
 };
 
@@ -132,6 +132,12 @@ orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error);
 // The permission bits that creating a file normally gives (0666 less the umask): outputs are made
 // 0600 and opened up when whole.
 mode_t orr_default_mode(void);
+// SHA-256 of the plaintext. begin() sets file->sha up; hash() takes the segments in order, waiting
+// for this one's turn, so the one before must be under way on another thread; a failed file is not
+// waited for. compare(): ORR_AUTH when the recorded one differs.
+orr_status orr_file_sha_begin(orr_job_file *file, orr_error *error);
+void orr_file_sha_hash(orr_job_file *file, uint64_t segment, const uint8_t *data, size_t bytes);
+orr_status orr_file_sha_compare(orr_job_file *file, orr_error *error);
 // Digest of the whole file from its segments' digests.
 void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]);
 // Is the encrypted file at `relative` a finished result of this source (path, size, mtime, key set,

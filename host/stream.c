@@ -24,6 +24,7 @@ typedef struct chunk {
     unsigned piece_count;
     unsigned reading;  // pieces in front()
     int closed;        // no more pieces will come
+    int ordered;       // has a piece that is
     unsigned drained;  // pieces handed to back()
     unsigned finished; // pieces through back()
     orr_cipher cipher, new_cipher;
@@ -48,6 +49,7 @@ typedef struct engine {
     chunk *chunks;
     chunk *filling;
     queue to_cipher, to_drain;
+    queue closed; // chunks with ordered pieces that are still being read, or behind such a one
     int planning, planned; // a worker is in next(); next() has returned 0
     orr_piece stashed;     // planned, but for another chunk than the one being filled
     int has_stashed;
@@ -97,13 +99,21 @@ static int fits(const engine *e, const chunk *c, const orr_piece *p) {
                               (!p->new_cipher || same_cipher(&c->new_cipher, p->new_cipher)));
 }
 
-// Called with the lock: no piece will be added; when none is being read the chunk moves on.
-static void advance(engine *e, chunk *c) {
-    if (c->state != CHUNK_FILLING || !c->closed || c->reading) return;
+static void move_on(engine *e, chunk *c) {
     c->state = CHUNK_QUEUED;
     push(c->tiles ? &e->to_cipher : &e->to_drain, c);
     if (!c->tiles) c->state = CHUNK_DRAINING;
     pthread_cond_broadcast(&e->changed);
+}
+
+// Called with the lock: when no piece will be added and none is being read the chunk moves on; one
+// with ordered pieces not before those that were closed earlier.
+static void advance(engine *e, chunk *c) {
+    if (!c->ordered) {
+        if (c->state == CHUNK_FILLING && c->closed && !c->reading) move_on(e, c);
+        return;
+    }
+    while (e->closed.first && !e->closed.first->reading) move_on(e, pop(&e->closed));
 }
 
 static void close_filling(engine *e) {
@@ -111,6 +121,7 @@ static void close_filling(engine *e) {
     if (!c) return;
     e->filling = NULL;
     c->closed = 1;
+    if (c->ordered) push(&e->closed, c);
     advance(e, c);
 }
 
@@ -127,7 +138,7 @@ static orr_piece *place(engine *e, const orr_piece *planned) {
         }
         c->state = CHUNK_FILLING;
         c->used = c->tiles = c->piece_count = c->reading = c->drained = c->finished = 0;
-        c->closed = c->has_cipher = 0;
+        c->closed = c->ordered = c->has_cipher = 0;
         e->filling = c;
         e->busy++;
     }
@@ -152,6 +163,7 @@ static orr_piece *place(engine *e, const orr_piece *planned) {
         if (c->used > c->most) c->most = c->used;
         c->tiles += p->tiles;
     }
+    c->ordered |= p->ordered;
     c->reading++;
     return p;
 }

@@ -25,13 +25,15 @@ typedef struct orr_piece {
     uint32_t tiles;   // 0: no cipher work
     size_t bytes;     // tile bytes: 384 times the rows of all tiles
     orr_tile_op op;   // the same for all pieces of a job
+    int ordered;      // back() is begun in the order of planning among pieces that say so, unless
+                      // the backend fails, and the one begun first may be waited for
     const orr_cipher *cipher,
         *new_cipher; // live as long as the file; new_cipher for re-encryption only
     // Set by the engine before front():
     uint8_t *in, *out;    // `bytes` bytes each, tiles one after the other; may be the same memory
     orr_tile_task *tasks; // `tiles` of them; front() fills rows and keys, the engine wipes them
-    uint8_t head[ORR_PIECE_HEAD]; // a segment's tags and sealed digest, for the verb's use
-    orr_status backend_status;    // of the chunk, valid in back()
+    uint8_t head[ORR_PIECE_HEAD];   // a segment's tags and sealed digest, for the verb's use
+    orr_status backend_status;      // of the chunk, valid in back()
     const orr_error *backend_error; // its sentence when that is not ORR_OK
 } orr_piece;
 

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "host/stream.h"
@@ -25,6 +28,11 @@ struct Job {
     std::atomic<int> planning{0}, overlapping{0}, in_flight{0}, most{0};
     orr_cipher cipher{}, other{};
     orr_status seen = ORR_OK;
+    // With `in_order` each piece waits in back() for the one before it.
+    bool in_order = false, late = false;
+    std::mutex lock;
+    std::condition_variable changed;
+    size_t turn = 0;
     explicit Job(size_t n) : pieces(n) {
         orr_cipher_init(&cipher, 37241, 2825054457u, nullptr);
         orr_cipher_init(&other, 5, 2825054457u, nullptr);
@@ -53,6 +61,7 @@ int next_piece(void *context, orr_piece *piece) {
             piece->tiles ? (piece->tiles - 1) * (size_t)ORR_TILE_BYTES + kRows * ORR_TILE_ROW_BYTES
                          : 0;
         piece->op = ORR_TILE_ENCRYPT;
+        piece->ordered = job->in_order;
         piece->cipher = n % 5 == 4 ? &job->other : &job->cipher; // forces chunks to close early
         int now = job->in_flight.fetch_add(1) + 1, most = job->most;
         while (now > most && !job->most.compare_exchange_weak(most, now)) {
@@ -62,8 +71,11 @@ int next_piece(void *context, orr_piece *piece) {
     return n < job->pieces.size();
 }
 
-void front(void *, orr_piece *piece, orr_worker *) {
+void front(void *context, orr_piece *piece, orr_worker *) {
     Piece *p = (Piece *)piece->file;
+    // Some pieces are read so slowly that later ones overtake them.
+    if (((Job *)context)->in_order && piece->segment % 3 == 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     p->fronts++;
     for (uint32_t i = 0; i < piece->tiles; i++) {
         piece->tasks[i].rows = i + 1 == piece->tiles ? kRows : ORR_TILE_ROWS;
@@ -76,6 +88,14 @@ void back(void *context, orr_piece *piece, orr_worker *) {
     Job *job = (Job *)context;
     Piece *p = (Piece *)piece->file;
     if (piece->backend_status != ORR_OK) job->seen = piece->backend_status;
+    if (job->in_order) {
+        std::unique_lock<std::mutex> held(job->lock);
+        if (!job->changed.wait_for(held, std::chrono::seconds(20),
+                                   [&] { return job->turn == piece->segment || job->late; }))
+            job->late = true;
+        job->turn++;
+        job->changed.notify_all();
+    }
     if (piece->bytes) p->result.assign(piece->out, piece->out + piece->bytes);
     job->in_flight--;
     p->backs++;
@@ -135,6 +155,19 @@ TEST_F(Stream, EveryPieceOnceAndCiphered) {
                 ASSERT_EQ(1, job.pieces[n].backs) << n;
                 expect_ciphered(job, n);
             }
+        }
+}
+
+TEST_F(Stream, OrderedPiecesMayWaitForEachOther) {
+    for (unsigned workers : {1u, 2u, 3u, 7u})
+        for (unsigned chunks : {2u, 6u}) {
+            Job job(40);
+            job.in_order = true;
+            for (size_t n = 0; n < job.pieces.size(); n++) // one to a chunk, and some together
+                job.pieces[n].tiles = n % 8 < 4 ? ORR_SEGMENT_TILES / 2 + 1 : 2;
+            ASSERT_EQ(ORR_OK, run(&job, backend, workers, ORR_SEGMENT_TILES, chunks));
+            ASSERT_FALSE(job.late) << workers << " workers, " << chunks << " chunks";
+            for (size_t n = 0; n < job.pieces.size(); n++) expect_ciphered(job, n);
         }
 }
 
