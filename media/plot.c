@@ -157,7 +157,8 @@ static void lay_out(drawing *d) {
     d->y.to = d->top;
     double spacing = bar_spacing(plot) * (d->right - d->left) / (d->x.high - d->x.low);
     if (plot->x.scale != ORR_PLOT_LINEAR) spacing = 12;
-    d->bar = fmax(0.5, spacing * (d->bars > 1 ? 0.8 : 0.9) / (double)(d->bars ? d->bars : 1));
+    double bar = spacing * (d->bars > 1 ? 0.8 : 0.9) / (double)(d->bars ? d->bars : 1);
+    d->bar = fmin(fmax(0.5, bar), d->right - d->left); // spacing of hostile numbers is infinite
 }
 
 // ---- frame --------------------------------------------------------------------------------------

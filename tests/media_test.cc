@@ -218,6 +218,17 @@ TEST(Plot, RandomNumbersOfAnyMagnitude) {
     }
 }
 
+// Far apart, and only one of them in sight: the space between them is no width that can be drawn.
+TEST(Plot, BarsOfHostileDistance) {
+    const double x[] = {5, 1.7e308, -1.7e308}, y[] = {8e290, kNan, kNan};
+    orr_plot_series series = {"s", ORR_PLOT_BARS, x, y, nullptr, nullptr, 3};
+    orr_plot plot = plot_of(&series, 1);
+    for (orr_plot_scale scale : {ORR_PLOT_LINEAR, ORR_PLOT_LOG}) {
+        plot.x.scale = scale;
+        svg(plot); // looks for "inf" and "nan"
+    }
+}
+
 TEST(Plot, HostileTextIsOnlyText) {
     const double y[] = {1, 2};
     const char *names[] = {kHostile, kHostile};
