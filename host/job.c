@@ -325,6 +325,8 @@ static orr_job_file *next_file(orr_job *job) {
         if (!file) continue;
         orr_error error = {0};
         if (job->ops->open(file, &error) != ORR_OK) orr_file_fail(file, &error);
+        if (file->outcome == ORR_OUT_PRESENT && file->target && !job->options->dry_run)
+            orr_output_settle(&job->root, file->target);
         if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE) {
             file_release(file);
             continue;
@@ -507,8 +509,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (status != ORR_OK) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
     if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
-        job->resume =
-            orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring, !o->dry_run);
+        job->resume = orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring);
         if (!job->resume)
             return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", o->output);
     }

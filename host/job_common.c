@@ -255,9 +255,7 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
                                     file->output.fd, shown, error);
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_file_check_cpu(file, file->metadata, error);
-    if (status == ORR_OK && fchmod(file->output.fd, orr_default_mode()) != 0)
-        status = orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", shown, strerror(errno));
-    if (status == ORR_OK) status = orr_output_commit(&file->output, error);
+    if (status == ORR_OK) status = orr_output_commit(&file->output, orr_default_mode(), error);
     return status;
 }
 

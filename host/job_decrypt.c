@@ -120,11 +120,11 @@ orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error) {
     const orr_metadata *m = file->metadata;
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
                                 {m->mtime_seconds, (long)m->mtime_nanoseconds}};
+    if (futimens(file->output.fd, times) != 0)
+        return orr_fail(error, ORR_IO, "%s: cannot restore its time: %s", file->output.shown,
+                        strerror(errno));
     // Set-user-ID and the like are not brought back: the file may land with another owner.
-    if (fchmod(file->output.fd, m->mode & 0777) != 0 || futimens(file->output.fd, times) != 0)
-        return orr_fail(error, ORR_IO, "%s: cannot restore its mode and time: %s",
-                        file->output.shown, strerror(errno));
-    return orr_output_commit(&file->output, error);
+    return orr_output_commit(&file->output, m->mode & 0777, error);
 }
 
 static orr_status decrypt_finish(orr_job_file *file, orr_error *error) {

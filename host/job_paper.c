@@ -32,10 +32,7 @@ static orr_status commit(orr_job_file *file, const orr_metadata *metadata, orr_e
     orr_status status =
         file->job->options->check_cpu ? orr_file_check_cpu(file, metadata, error) : ORR_OK;
     if (status != ORR_OK) return status;
-    if (fchmod(file->output.fd, orr_default_mode()) != 0)
-        return orr_fail(error, ORR_IO, "%s: cannot set its mode: %s", file->output.shown,
-                        strerror(errno));
-    return orr_output_commit(&file->output, error);
+    return orr_output_commit(&file->output, orr_default_mode(), error);
 }
 
 static void finish(orr_job_file *file, orr_status status, const orr_error *error) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "host/crypto.h"
-#include "host/text.h"
+#include "host/claims.h"
+#include "host/partial.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
+
+// The directories that were searched for partial files already. Any worker.
+struct orr_swept {
+    pthread_mutex_t lock;
+    orr_claims places; // device and inode
+};
 
 static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
     int number = errno;
@@ -57,9 +64,14 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     memset(root, 0, sizeof *root);
     root->fd = -1;
     root->path = strdup(path);
-    if (!root->path || !*path) {
-        status =
-            orr_fail(error, root->path ? ORR_USAGE : ORR_INTERNAL, "no output directory given");
+    root->swept = calloc(1, sizeof *root->swept);
+    if (!root->path || !root->swept) {
+        status = orr_fail(error, ORR_INTERNAL, "out of memory");
+        goto failed;
+    }
+    pthread_mutex_init(&root->swept->lock, NULL);
+    if (!*path) {
+        status = orr_fail(error, ORR_USAGE, "no output directory given");
         goto failed;
     }
     if (single && names_a_file(path)) {
@@ -100,6 +112,11 @@ failed:
 
 void orr_output_root_close(orr_output_root *root) {
     if (root->fd >= 0) close(root->fd);
+    if (root->swept) {
+        orr_claims_free(&root->swept->places);
+        pthread_mutex_destroy(&root->swept->lock);
+        free(root->swept);
+    }
     free(root->path);
     free(root->only);
     memset(root, 0, sizeof *root);
@@ -149,59 +166,16 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
     return ORR_OK;
 }
 
-// A name for the file while it is incomplete; a hash stands in for a name that leaves no room for
-// the suffix.
-static char *partial_name(const char *name) {
-    char *partial = malloc(NAME_MAX + 1);
-    if (!partial) return NULL;
-    if (strlen(name) + strlen(ORR_PARTIAL_SUFFIX) <= NAME_MAX) {
-        snprintf(partial, NAME_MAX + 1, "%s" ORR_PARTIAL_SUFFIX, name);
-    } else {
-        uint8_t hash[64];
-        orr_sha512(name, strlen(name), NULL, 0, hash);
-        orr_hex(hash, 16, partial);
-        memcpy(partial + 32, ORR_PARTIAL_SUFFIX, sizeof ORR_PARTIAL_SUFFIX);
-    }
-    return partial;
-}
-
-// Is `name` still the file that is open as `fd`?
-static int is_same_file(int directory, const char *name, int fd) {
-    struct stat named, opened;
-    return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
-           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
-}
-
-// Creates the partial file and locks it, so that a second writer of the same name is refused
-// instead of taking the first one's file away. One without a lock was left by a killed run and is
-// replaced. Returns its descriptor, or -1 with errno (EBUSY: it is being written).
-static int create_partial(const orr_output *output) {
-    for (int tries = 0; tries < 3; tries++) {
-        int fd = openat(output->directory, output->partial,
-                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0 && errno != EEXIST) return -1;
-        if (fd >= 0) {
-            int locked = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-            // Between the two calls another writer may have taken it for a stale one.
-            if (locked && is_same_file(output->directory, output->partial, fd)) return fd;
-            close(fd);
-            break;
-        }
-        int old = openat(output->directory, output->partial,
-                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        // Another writer may have replaced the stale one before it was locked here.
-        int busy = old >= 0 && ((flock(old, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
-                                !is_same_file(output->directory, output->partial, old));
-        int removed =
-            !busy && (unlinkat(output->directory, output->partial, 0) == 0 || errno == ENOENT);
-        int number = errno;
-        if (old >= 0) close(old);
-        errno = number;
-        if (busy) break;
-        if (!removed) return -1;
-    }
-    errno = EBUSY;
-    return -1;
+// Once for each directory that a job writes into: what a killed run left there goes, before the
+// first new file of this job is there to be told from it.
+static void sweep_once(const orr_output_root *root, int directory) {
+    struct stat st;
+    if (fstat(directory, &st) != 0) return;
+    const uint64_t place[2] = {st.st_dev, st.st_ino};
+    pthread_mutex_lock(&root->swept->lock);
+    orr_claim_result seen = orr_claim(&root->swept->places, place, sizeof place, NULL, 0);
+    pthread_mutex_unlock(&root->swept->lock);
+    if (seen == ORR_CLAIM_NEW) orr_partial_sweep(directory, NULL);
 }
 
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
@@ -213,7 +187,7 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
     if (status != ORR_OK) return status;
     size_t room = strlen(root->path) + strlen(relative) + 2;
     output->name = strdup(name);
-    output->partial = partial_name(name);
+    output->partial = malloc(ORR_PARTIAL_NAME_BYTES);
     output->shown = malloc(room);
     if (!output->name || !output->partial || !output->shown) {
         orr_output_abort(output);
@@ -226,12 +200,10 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
                           output->shown, NAME_MAX);
         goto failed;
     }
-    output->fd = create_partial(output);
+    sweep_once(root, output->directory);
+    output->fd = orr_partial_create(output->directory, output->partial);
     if (output->fd < 0) {
-        status = errno == EBUSY ? orr_fail(error, ORR_EXISTS,
-                                           "%s: is being written already, by this job or another",
-                                           output->shown)
-                                : io_error(error, output->shown, "create this file");
+        status = io_error(error, output->shown, "create this file");
         goto failed;
     }
     if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
@@ -245,34 +217,39 @@ failed:
     return status;
 }
 
-orr_status orr_output_commit(orr_output *output, orr_error *error) {
+// Gives the partial file its final name. ORR_EXISTS when another file has it.
+static orr_status give_name(const orr_output *output, orr_error *error) {
+    int failed = syscall(SYS_renameat2, output->directory, output->partial, output->directory,
+                         output->name, 1u /* RENAME_NOREPLACE */) != 0;
+    // File systems without that flag: a hard link never replaces either.
+    if (failed && (errno == EINVAL || errno == ENOSYS)) {
+        failed =
+            linkat(output->directory, output->partial, output->directory, output->name, 0) != 0;
+        if (!failed) unlinkat(output->directory, output->partial, 0);
+    }
+    if (failed && errno == EEXIST)
+        return orr_fail(error, ORR_EXISTS,
+                        "%s: appeared while it was being written: nothing was replaced",
+                        output->shown);
+    return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
+}
+
+orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error) {
     orr_status status = ORR_OK;
-    if (fsync(output->fd) != 0) {
+    // All of its mode but the mark is there before the name is.
+    if (fchmod(output->fd, mode | ORR_PARTIAL_MARK) != 0)
+        status = io_error(error, output->shown, "set its mode");
+    else if (fsync(output->fd) != 0)
         status = io_error(error, output->shown, "flush this file");
-    } else if (!is_same_file(output->directory, output->partial, output->fd)) {
+    else if (!orr_is_same_file(output->directory, output->partial, output->fd))
         status = orr_fail(error, ORR_IO,
                           "%s: its partial file was removed or replaced while it was written: run "
                           "the same command again",
                           output->shown);
-    } else if (syscall(SYS_renameat2, output->directory, output->partial, output->directory,
-                       output->name, 1u /* RENAME_NOREPLACE */) != 0) {
-        // File systems without that flag: a hard link never replaces either.
-        if (errno == EINVAL || errno == ENOSYS) {
-            if (linkat(output->directory, output->partial, output->directory, output->name, 0) == 0)
-                unlinkat(output->directory, output->partial, 0);
-            else
-                status = errno == EEXIST
-                             ? ORR_EXISTS
-                             : io_error(error, output->shown, "rename the finished file");
-        } else {
-            status = errno == EEXIST ? ORR_EXISTS
-                                     : io_error(error, output->shown, "rename the finished file");
-        }
-        if (status == ORR_EXISTS)
-            orr_fail(error, ORR_EXISTS,
-                     "%s: appeared while it was being written: nothing was replaced",
-                     output->shown);
-    }
+    else
+        status = give_name(output, error);
+    if (status == ORR_OK && fchmod(output->fd, mode) != 0)
+        status = io_error(error, output->shown, "set its mode");
     if (status == ORR_OK && fsync(output->directory) != 0 && errno != EINVAL)
         status = io_error(error, output->shown, "flush its directory");
     if (status == ORR_OK) {
@@ -285,10 +262,26 @@ orr_status orr_output_commit(orr_output *output, orr_error *error) {
     return status;
 }
 
+void orr_output_settle(const orr_output_root *root, const char *relative) {
+    const char *name;
+    struct stat st;
+    int directory;
+    if (orr_output_directory(root, relative, 0, &directory, &name, NULL) != ORR_OK || directory < 0)
+        return;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        st.st_mode & ORR_PARTIAL_MARK) {
+        // First the partial name, which stands beside it where it was linked, not renamed.
+        orr_partial_sweep(directory, name);
+        fchmodat(directory, name, st.st_mode & 07777 & ~(mode_t)ORR_PARTIAL_MARK,
+                 AT_SYMLINK_NOFOLLOW);
+    }
+    close(directory);
+}
+
 void orr_output_abort(orr_output *output) {
     if (!output->name && !output->partial && !output->shown) return;
     if (output->partial && output->fd >= 0 &&
-        is_same_file(output->directory, output->partial, output->fd))
+        orr_is_same_file(output->directory, output->partial, output->fd))
         unlinkat(output->directory, output->partial, 0);
     if (output->fd >= 0) close(output->fd);
     if (output->directory >= 0) close(output->directory);

@@ -11,8 +11,6 @@
 extern "C" {
 #endif
 
-#define ORR_PARTIAL_SUFFIX ".orrery-partial"
-
 // The directory all outputs of a job go to, or the one file that is its output.
 typedef struct orr_output_root {
     int fd;     // of the directory
@@ -20,6 +18,7 @@ typedef struct orr_output_root {
     char *only; // name of the single output file in that directory, or NULL; owned
     dev_t dev;
     ino_t ino;
+    struct orr_swept *swept; // directories searched for what killed runs left; owned
 } orr_output_root;
 
 // Opens (and creates, with its parents, unless `dry_run`) the directory OUT. With `single` a path
@@ -43,14 +42,16 @@ typedef struct orr_output {
 // directory gives *directory = -1 and ORR_OK. The caller closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
                                 int *directory, const char **name, orr_error *error);
-// Creates the partial file (0600, read and write, locked) of `relative`, replacing a partial left
-// by a killed run, and reserves `bytes` when that is known (0: not). ORR_EXISTS when another writer
-// has this name in hand.
+// Creates a partial file (host/partial.h) for `relative`, and reserves `bytes` when that is known
+// (0: not). The first one in a directory removes those that killed runs left there. Any thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
-// fsync, rename to the final name without replacing (ORR_EXISTS), fsync of the directory, close.
-// ORR_IO when the partial name is no longer this file: what has it now is not for that name.
-orr_status orr_output_commit(orr_output *output, orr_error *error);
+// Gives it its mode (permission bits), fsync, rename to the final name without replacing
+// (ORR_EXISTS), fsync of the directory, close. ORR_IO when the partial name is no longer this file:
+// what has it now is not for that name.
+orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error);
+// Completes what a run that was killed in the last step of a commit left of a finished output.
+void orr_output_settle(const orr_output_root *root, const char *relative);
 // Closes and removes the partial file. Does nothing on an output that was never begun (all zero) or
 // is committed.
 void orr_output_abort(orr_output *output);

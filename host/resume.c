@@ -9,7 +9,6 @@
 
 #include <xxhash.h>
 
-#include "host/output.h"
 #include "host/text.h"
 
 typedef struct entry {
@@ -88,12 +87,7 @@ static int ends_with(const char *text, const char *end) {
     return n >= m && !strcmp(text + n - m, end);
 }
 
-static int is_opaque_partial(const char *name) {
-    return strlen(name) == 64 + strlen(ORR_SUFFIX ORR_PARTIAL_SUFFIX) &&
-           strspn(name, "0123456789abcdef") == 64 && ends_with(name, ORR_SUFFIX ORR_PARTIAL_SUFFIX);
-}
-
-orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context, int clean) {
+orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context) {
     orr_resume_map *map = calloc(1, sizeof *map);
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
@@ -101,7 +95,6 @@ orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *c
     if (!listing && copy >= 0) close(copy);
     while (map && listing && (d = readdir(listing))) {
         entry e;
-        if (clean && is_opaque_partial(d->d_name)) unlinkat(directory, d->d_name, 0);
         if (!ends_with(d->d_name, ORR_SUFFIX)) continue;
         int fd = openat(directory, d->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) continue;

@@ -12,10 +12,9 @@ extern "C" {
 
 typedef struct orr_resume_map orr_resume_map;
 
-// Scans a directory (not below it) for *.orr.tif whose metadata open with the lookup's keys;
-// with `clean`, which needs the lock on the output, removes partial files of opaque names left by a
-// killed run. Files that do not open are left alone and ignored. NULL when memory runs out.
-orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context, int clean);
+// Scans a directory (not below it) for *.orr.tif whose metadata open with the lookup's keys. Files
+// that do not open are left alone and ignored. NULL when memory runs out.
+orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context);
 // 1 when an output for this path exists; then *finished says whether size, mtime, key and profile
 // match, and name (malloc'ed) is its file name.
 int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,

@@ -11,6 +11,7 @@
 #include "host/tile_read.h"
 
 #define SALVAGED ".salvaged"
+#define SALVAGED_MODE 0600 // of a damaged file, not even the mode is sure
 
 // Runs of good and bad tiles as byte ranges [start, end) of the original.
 typedef struct ranges {
@@ -127,7 +128,7 @@ static orr_status write_report(const orr_job_file *file, const char *salvaged, u
         text ? orr_output_begin(&output, &file->job->root, name, 0, error) : ORR_INTERNAL;
     if (status == ORR_OK) {
         status = orr_pwrite_all(output.fd, text, strlen(text), 0, output.shown, error);
-        if (status == ORR_OK) status = orr_output_commit(&output, error);
+        if (status == ORR_OK) status = orr_output_commit(&output, SALVAGED_MODE, error);
         orr_output_abort(&output);
     }
     free(text);
@@ -158,7 +159,7 @@ void orr_salvage(orr_job_file *file) {
     if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);
     if (status == ORR_OK)
         status = salvage_tiles(&r, length, &output, &found, file->job->stop, &error);
-    if (status == ORR_OK) status = orr_output_commit(&output, &error);
+    if (status == ORR_OK) status = orr_output_commit(&output, SALVAGED_MODE, &error);
     orr_output_abort(&output);
     orr_tile_reader_end(&r);
     if (status == ORR_STOPPED) atomic_store(&file->job->undone, 1);

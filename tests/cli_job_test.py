@@ -104,8 +104,9 @@ class Jobs(Case):
 
     def test_dry_run_leaves_partial_files(self):
         Path("out").mkdir()
-        partial = Path("out", "a" * 64 + ".orr.tif.orrery-partial")
-        partial.write_bytes(b"of a job at work")
+        partial = Path("out", ".orrery-0123456789abcdef.partial")
+        partial.write_bytes(b"of a killed job")
+        partial.chmod(0o1600)
         for verb, source in (("encrypt", "in"), ("reencrypt", "in")):
             run(verb, "-k", "keys", source, "-o", "out", "--names", "opaque", "--dry-run")
             self.assertTrue(partial.exists())

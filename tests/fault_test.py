@@ -87,6 +87,8 @@ class Faults(Case):
             self.assertEqual(Path(root, name).stat().st_mtime_ns, 1_400_000_000_987_654_321)
 
     def assert_complete(self, verb):
+        """All is there, with nothing of a partial file left, its mark included."""
+        self.assertEqual([str(p) for p in Path(".").rglob("*") if p.is_file() and p.stat().st_mode & 0o7000], [])
         self.assertEqual([str(p) for p in Path(".").rglob("*") if "partial" in p.name or "journal" in p.name], [])
         if verb == "decrypt":
             self.assert_original("out")
@@ -166,6 +168,14 @@ class Faults(Case):
                 self.assertEqual(status, 7, err)
                 self.assertRegex(err, "cannot create this file: Permission denied: check permissions")
                 self.done(*self.command(verb))
+                self.assert_complete(verb)
+
+    def test_file_systems_that_cannot_rename_without_replacing(self):
+        for verb in ("encrypt", "decrypt", "reencrypt"):
+            with self.subTest(verb=verb):
+                self.fresh(verb)
+                status, _, err = broken("rename:0:EINVAL", *self.command(verb))
+                self.assertEqual(status, 0, err)
                 self.assert_complete(verb)
 
     def test_a_journal_that_cannot_be_had_stops_nothing(self):

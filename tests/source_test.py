@@ -37,7 +37,7 @@ class Sources(Case):
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        wait_for(lambda: list(Path("out").rglob("big*partial*")) or process.poll() is not None)
+        wait_for(lambda: list(Path("out").rglob(".orrery-*.partial")) or process.poll() is not None)
         self.assertIsNone(process.poll(), "the job was over too soon")
         return process
 
@@ -195,12 +195,12 @@ class InEachOthersWay(Case):
             big.truncate(600 * MIB)
         command = ("encrypt", "-q", "-j", "1", "-k", "keys", "in", "-o", "out")
         with subprocess.Popen([ORRERY, *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=slowly("big")) as first:
-            wait_for(lambda: list(Path("out").rglob("big*partial*")))
+            wait_for(lambda: list(Path("out").rglob(".orrery-*.partial")))
             for second in (command, ("decrypt", "-q", "-k", "keys", "in", "-o", "out"), ("reencrypt", "-k", "keys", "in", "-o", "out")):
                 status, _, err = run(*second)
                 self.assertEqual(status, 7, err)
                 self.assertIn("another orrery job is writing here: wait until it ends", err)
-            self.assertTrue(list(Path("out").rglob("big*partial*")), "the second job took the first one's file")
+            self.assertTrue(list(Path("out").rglob(".orrery-*.partial")), "the second job took the first one's file")
             err = first.communicate(timeout=300)[1].decode()
             self.assertEqual(first.returncode, 0, err)
         self.assertEqual(run("verify", "-q", "-k", "keys", "out")[0], 0)

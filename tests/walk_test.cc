@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/output.h"
+#include "host/partial.h"
 #include "host/resume.h"
 #include "host/text.h"
 #include "host/walk.h"
@@ -118,51 +119,78 @@ TEST_F(Tree, OutputAppearsWholeAndReplacesNothing) {
     orr_output_root out;
     orr_output file;
     orr_error error;
+    struct stat st;
     ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/x/y").c_str(), 0, 0, &error))
         << error.text;
     ASSERT_EQ(ORR_OK, orr_output_begin(&file, &out, "p/q/name", 0, &error)) << error.text;
     ASSERT_EQ(2, write(file.fd, "hi", 2));
     EXPECT_NE(0, access((root + "/x/y/p/q/name").c_str(), F_OK)) << "not before commit";
-    ASSERT_EQ(ORR_OK, orr_output_commit(&file, &error)) << error.text;
-    EXPECT_EQ(0, access((root + "/x/y/p/q/name").c_str(), F_OK));
-    EXPECT_NE(0, access((root + "/x/y/p/q/name" ORR_PARTIAL_SUFFIX).c_str(), F_OK));
+    std::string partial = root + "/x/y/p/q/" + file.partial;
+    EXPECT_TRUE(orr_partial_is_name(file.partial)) << partial;
+    ASSERT_EQ(0, stat(partial.c_str(), &st));
+    EXPECT_EQ(0600u | ORR_PARTIAL_MARK, st.st_mode & 07777u);
+    ASSERT_EQ(ORR_OK, orr_output_commit(&file, 0640, &error)) << error.text;
+    ASSERT_EQ(0, stat((root + "/x/y/p/q/name").c_str(), &st));
+    EXPECT_EQ(0640u, st.st_mode & 07777u);
+    EXPECT_NE(0, access(partial.c_str(), F_OK));
     ASSERT_EQ(ORR_OK, orr_output_begin(&file, &out, "p/q/name", 0, &error));
-    EXPECT_EQ(ORR_EXISTS, orr_output_commit(&file, &error));
-    EXPECT_NE(0, access((root + "/x/y/p/q/name" ORR_PARTIAL_SUFFIX).c_str(), F_OK)) << "aborted";
+    partial = root + "/x/y/p/q/" + file.partial;
+    EXPECT_EQ(ORR_EXISTS, orr_output_commit(&file, 0600, &error));
+    EXPECT_NE(0, access(partial.c_str(), F_OK)) << "aborted";
     orr_output_root second;
     EXPECT_EQ(ORR_IO, orr_output_root_open(&second, (root + "/x/y").c_str(), 0, 0, &error))
         << "one job at a time";
     orr_output_root_close(&out);
 }
 
-// The name of a partial file belongs to one writer: else the first to finish would give its final
-// name to what the other is still writing.
-TEST_F(Tree, OutputHasOneWriter) {
+// A partial file belongs to one writer: else the first to finish would give the final name to what
+// the other is still writing.
+TEST_F(Tree, APartialFileHasOneWriter) {
     orr_output_root out;
     orr_output first, second;
     orr_error error;
-    std::string partial = root + "/out/name" ORR_PARTIAL_SUFFIX;
+    struct stat st;
     ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/out").c_str(), 0, 0, &error));
     ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_output_begin(&second, &out, "name", 0, &error)) << error.text;
     ASSERT_EQ(5, write(first.fd, "first", 5));
-    EXPECT_EQ(ORR_EXISTS, orr_output_begin(&second, &out, "name", 0, &error));
-    EXPECT_NE(nullptr, strstr(error.text, "is being written")) << error.text;
-    EXPECT_EQ(0, access(partial.c_str(), F_OK)) << "the refused writer takes nothing away";
-    ASSERT_EQ(ORR_OK, orr_output_commit(&first, &error)) << error.text;
-    struct stat st;
+    orr_partial_sweep(out.fd, nullptr);
+    ASSERT_EQ(ORR_OK, orr_output_commit(&first, 0600, &error)) << error.text;
+    EXPECT_EQ(ORR_EXISTS, orr_output_commit(&second, 0600, &error));
     ASSERT_EQ(0, stat((root + "/out/name").c_str(), &st));
     EXPECT_EQ(5, st.st_size);
 
     ASSERT_EQ(0, unlink((root + "/out/name").c_str()));
     ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error));
-    ASSERT_EQ(0, unlink(partial.c_str()));
-    put("out/name" ORR_PARTIAL_SUFFIX); // somebody else's
-    EXPECT_EQ(ORR_IO, orr_output_commit(&first, &error));
+    std::string partial = first.partial;
+    ASSERT_EQ(0, unlink((root + "/out/" + partial).c_str()));
+    put("out/" + partial); // somebody else's
+    EXPECT_EQ(ORR_IO, orr_output_commit(&first, 0600, &error));
     EXPECT_NE(0, access((root + "/out/name").c_str(), F_OK)) << "not another file's bytes";
-    EXPECT_EQ(0, access(partial.c_str(), F_OK));
-    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error)) << "a stale one goes";
-    orr_output_abort(&first);
-    EXPECT_NE(0, access(partial.c_str(), F_OK));
+    orr_partial_sweep(out.fd, nullptr);
+    EXPECT_EQ(0, access((root + "/out/" + partial).c_str(), F_OK)) << "it has no mark";
+    orr_output_root_close(&out);
+}
+
+// A run that was killed between giving the name and taking the mark away, on a file system where
+// the name was given by a link.
+TEST_F(Tree, TheLastStepOfACommitIsCompleted) {
+    orr_output_root out;
+    orr_error error;
+    struct stat st;
+    ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/out").c_str(), 0, 0, &error));
+    for (const char *name : {"name", ".orrery-0123456789abcdef.partial"}) {
+        std::string path = root + "/out/" + name,
+                    linked = root + "/out/.orrery-00ff00ff00ff00ff.partial";
+        put(std::string("out/") + name);
+        ASSERT_EQ(0, chmod(path.c_str(), 0440 | ORR_PARTIAL_MARK));
+        ASSERT_EQ(0, link(path.c_str(), linked.c_str()));
+        orr_output_settle(&out, name);
+        EXPECT_NE(0, access(linked.c_str(), F_OK)) << name;
+        ASSERT_EQ(0, stat(path.c_str(), &st)) << name;
+        EXPECT_EQ(0440u, st.st_mode & 07777u);
+    }
+    orr_output_settle(&out, "absent/name");
     orr_output_root_close(&out);
 }
 

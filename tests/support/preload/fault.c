@@ -5,8 +5,8 @@
 // fchmod, futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
-// ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS), short (half of the bytes), kill
-// (SIGKILL before the
+// ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
+// kill (SIGKILL before the
 //         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
 //         (SIGTERM, then the call), slow (a twentieth of a second, then the call), flip (a bit of
 //         pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that write there)
@@ -59,8 +59,8 @@ static int decide(const char *call, const char *path) {
     static const struct {
         const char *name;
         int number;
-    } errors[] = {{"EIO", EIO},     {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT},
-                  {"EINTR", EINTR}, {"EACCES", EACCES}, {"EROFS", EROFS}};
+    } errors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EINTR", EINTR},
+                  {"EACCES", EACCES}, {"EROFS", EROFS},   {"EINVAL", EINVAL}};
     const char *fault = getenv("ORRERY_FAULT");
     char wanted[16] = "", action[16] = "", part[256] = "";
     long n = 0;

@@ -1,0 +1,74 @@
+#include "host/partial.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define PREFIX ".orrery-"
+#define SUFFIX ".partial"
+#define DIGITS 16
+#define TRIES 8
+
+int orr_is_same_file(int directory, const char *name, int fd) {
+    struct stat named, opened;
+    return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+int orr_partial_is_name(const char *name) {
+    return !strncmp(name, PREFIX, strlen(PREFIX)) &&
+           strspn(name + strlen(PREFIX), "0123456789abcdef") == DIGITS &&
+           !strcmp(name + strlen(PREFIX) + DIGITS, SUFFIX);
+}
+
+int orr_partial_create(int directory, char name[ORR_PARTIAL_NAME_BYTES]) {
+    for (int tries = 0; tries < TRIES; tries++) {
+        uint64_t number;
+        if (getrandom(&number, sizeof number, 0) != sizeof number) return -1;
+        snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx" SUFFIX, (unsigned long long)number);
+        int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0600 | ORR_PARTIAL_MARK);
+        if (fd < 0 && errno == EEXIST) continue;
+        if (fd < 0) return -1;
+        // A sweep holds its lock for an instant only. Where there are no locks, none sweeps.
+        while (flock(fd, LOCK_EX) != 0 && errno == EINTR) continue;
+        // Between the two calls a sweep may have taken it for a stale one.
+        if (orr_is_same_file(directory, name, fd)) return fd;
+        close(fd);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
+static void sweep_one(int directory, const char *name) {
+    struct stat st;
+    // Looked at before it is opened: opening a FIFO or a device can have effects.
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+        !(st.st_mode & ORR_PARTIAL_MARK))
+        return;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    // A shared lock: NFS gives an exclusive one only to who may write. Its writer may have finished
+    // since it was listed: then the file has another name, or this one and no mark.
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        st.st_mode & ORR_PARTIAL_MARK && orr_is_same_file(directory, name, fd))
+        unlinkat(directory, name, 0);
+    close(fd);
+}
+
+void orr_partial_sweep(int directory, const char *except) {
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *d;
+    if (!listing && copy >= 0) close(copy);
+    while (listing && (d = readdir(listing)))
+        if (orr_partial_is_name(d->d_name) && (!except || strcmp(d->d_name, except)))
+            sweep_one(directory, d->d_name);
+    if (listing) closedir(listing);
+}

@@ -1,0 +1,38 @@
+// Files while they are incomplete: how they are named and marked, and how those of a killed run are
+// found and removed.
+//
+// A partial file is `.orrery-<16 hex digits>.partial` with random digits, so that no name that
+// somebody restores or keeps is ever in its way, mode 0600 with the sticky bit, and locked (flock)
+// as long as its writer lives. The name alone would not do for removing one: a partial file that
+// was archived and restored has such a name too, and is data then. The sticky bit, which has no
+// meaning on a regular file, tells them apart: what is restored never has it, and a partial file
+// loses it only after it has its final name. So a file with the name, the bit and no lock belongs
+// to a run that was killed. On a file system that keeps no sticky bit nothing is ever removed.
+#ifndef ORRERY_HOST_PARTIAL_H
+#define ORRERY_HOST_PARTIAL_H
+
+#include <sys/stat.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORR_PARTIAL_MARK S_ISVTX
+#define ORR_PARTIAL_NAME_BYTES 33 // with the NUL
+
+// Creates a marked partial file in a directory (0600, read and write, locked). Its name goes to
+// `name`. Returns its descriptor, or -1 with errno.
+int orr_partial_create(int directory, char name[ORR_PARTIAL_NAME_BYTES]);
+// Is `name` one that orr_partial_create makes?
+int orr_partial_is_name(const char *name);
+// Removes the partial files of killed runs from a directory (not below it), but the one named
+// `except` (may be NULL). What cannot be looked at, or may have a writer, stays.
+void orr_partial_sweep(int directory, const char *except);
+// Is `name` in that directory still the file that is open as `fd`?
+int orr_is_same_file(int directory, const char *name, int fd);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
