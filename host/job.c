@@ -236,10 +236,12 @@ static orr_status make_directory(orr_job *job, const orr_walk_item *item, orr_er
     return status;
 }
 
-// A journal among encrypted files is nothing to tell of.
-static int is_own_journal(const orr_walk_item *item) {
-    const char *slash = strrchr(item->relative, '/');
-    return !item->named && !strcmp(slash ? slash + 1 : item->relative, ORR_JOURNAL_NAME);
+// A journal or a shard's lock among encrypted files is nothing to tell of.
+static int is_of_a_job(const orr_walk_item *item) {
+    const char *slash = strrchr(item->relative, '/'), *name = slash ? slash + 1 : item->relative;
+    unsigned shard, shards;
+    return !item->named &&
+           (orr_journal_is_name(name) || orr_output_is_shard_lock(name, &shard, &shards));
 }
 
 // Reports an item that is not work. Returns 1 when it was one.
@@ -271,7 +273,7 @@ static int not_work(orr_job *job, const orr_walk_item *item) {
         if (!selected(job->options, item->relative)) return 1;
         if (job->options->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative))
             return 0;
-        if (is_own_journal(item)) return 1;
+        if (is_of_a_job(item)) return 1;
         event.reason = "its name does not end in " ORR_SUFFIX;
         break;
     }
@@ -506,6 +508,8 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
     status = refuse_output_as_input(job, error);
+    if (status == ORR_OK && !o->dry_run)
+        status = orr_output_root_lock(&job->root, o->shard_i, o->shard_n, error);
     if (status != ORR_OK) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
     if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
@@ -513,7 +517,8 @@ static orr_status open_output(orr_job *job, orr_error *error) {
         if (!job->resume)
             return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", o->output);
     }
-    if (encrypts && !o->dry_run) job->journal = orr_journal_open(job->root.fd, verb_name(o->verb));
+    if (encrypts && !o->dry_run)
+        job->journal = orr_journal_open(job->root.fd, verb_name(o->verb), o->shard_i, o->shard_n);
     return ORR_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "host/journal.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,13 @@
 
 #include "host/text.h"
 
+#define SHARD_FORMAT "-%u-of-%u"
+
 struct orr_journal {
     int directory;
     FILE *file;
+    int whole; // not of a shard
+    char name[48];
 };
 
 static void write_line(orr_journal *journal, cJSON *line) {
@@ -38,11 +43,25 @@ static cJSON *new_line(const char *event) {
     return line;
 }
 
-orr_journal *orr_journal_open(int directory, const char *verb) {
+int orr_journal_is_name(const char *name) {
+    unsigned shard, shards;
+    char same[48];
+    if (!strcmp(name, ORR_JOURNAL_NAME)) return 1;
+    if (sscanf(name, ORR_JOURNAL_NAME SHARD_FORMAT, &shard, &shards) != 2) return 0;
+    snprintf(same, sizeof same, ORR_JOURNAL_NAME SHARD_FORMAT, shard, shards);
+    return !strcmp(name, same);
+}
+
+orr_journal *orr_journal_open(int directory, const char *verb, unsigned shard, unsigned shards) {
     orr_journal *journal = calloc(1, sizeof *journal);
     if (!journal) return NULL;
     journal->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
-    int fd = openat(directory, ORR_JOURNAL_NAME,
+    journal->whole = !shards;
+    if (shards)
+        snprintf(journal->name, sizeof journal->name, ORR_JOURNAL_NAME SHARD_FORMAT, shard, shards);
+    else
+        memcpy(journal->name, ORR_JOURNAL_NAME, sizeof ORR_JOURNAL_NAME);
+    int fd = openat(directory, journal->name,
                     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     journal->file = fd >= 0 ? fdopen(fd, "a") : NULL;
     if (!journal->file) {
@@ -66,10 +85,22 @@ void orr_journal_file(orr_journal *journal, const char *target, uint64_t bytes, 
     write_line(journal, line);
 }
 
+// What stopped shards left unfinished is finished when the whole job is.
+static void remove_shards(int directory) {
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *d;
+    if (!listing && copy >= 0) close(copy);
+    while (listing && (d = readdir(listing)))
+        if (orr_journal_is_name(d->d_name)) unlinkat(directory, d->d_name, 0);
+    if (listing) closedir(listing);
+}
+
 void orr_journal_close(orr_journal *journal, orr_status status) {
     if (!journal) return;
     if (status == ORR_OK) {
-        unlinkat(journal->directory, ORR_JOURNAL_NAME, 0);
+        unlinkat(journal->directory, journal->name, 0);
+        if (journal->whole) remove_shards(journal->directory);
     } else {
         cJSON *line = new_line("end");
         cJSON_AddStringToObject(line, "status", orr_status_name(status));

@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host/claims.h"
-#include "host/partial.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
 
@@ -62,7 +60,7 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     struct stat st;
     orr_status status = ORR_INTERNAL;
     memset(root, 0, sizeof *root);
-    root->fd = -1;
+    root->fd = root->lock_fd = -1;
     root->path = strdup(path);
     root->swept = calloc(1, sizeof *root->swept);
     if (!root->path || !root->swept) {
@@ -97,13 +95,6 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     }
     root->dev = st.st_dev;
     root->ino = st.st_ino;
-    // A single output file takes no lock: its directory may be anything, /tmp included.
-    if (!dry_run && !root->only && flock(root->fd, LOCK_EX | LOCK_NB) != 0 &&
-        errno == EWOULDBLOCK) {
-        status = orr_fail(error, ORR_IO,
-                          "%s: another orrery job is writing here: wait until it ends", root->path);
-        goto failed;
-    }
     return ORR_OK;
 failed:
     orr_output_root_close(root);
@@ -111,7 +102,10 @@ failed:
 }
 
 void orr_output_root_close(orr_output_root *root) {
-    if (root->fd >= 0) close(root->fd);
+    if (root->fd >= 0) {
+        orr_output_root_unlock(root);
+        close(root->fd);
+    }
     if (root->swept) {
         orr_claims_free(&root->swept->places);
         pthread_mutex_destroy(&root->swept->lock);
@@ -120,7 +114,7 @@ void orr_output_root_close(orr_output_root *root) {
     free(root->path);
     free(root->only);
     memset(root, 0, sizeof *root);
-    root->fd = -1;
+    root->fd = root->lock_fd = -1;
 }
 
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
@@ -201,7 +195,7 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
         goto failed;
     }
     sweep_once(root, output->directory);
-    output->fd = orr_partial_create(output->directory, output->partial);
+    output->fd = orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX, output->partial);
     if (output->fd < 0) {
         status = io_error(error, output->shown, "create this file");
         goto failed;

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include "host/partial.h"
 #include "kernels/status.h"
 
 #ifdef __cplusplus
@@ -19,14 +20,23 @@ typedef struct orr_output_root {
     dev_t dev;
     ino_t ino;
     struct orr_swept *swept; // directories searched for what killed runs left; owned
+    int lock_fd;             // of this shard, -1 when there is none
+    char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
 
 // Opens (and creates, with its parents, unless `dry_run`) the directory OUT. With `single` a path
 // that is not a directory, does not end in "/" and whose last component has an extension names the
-// output file itself. Takes an exclusive lock on the directory, so that two jobs never write into
-// one OUT: ORR_IO when it is held. With `dry_run` and no directory yet, fd is -1.
+// output file itself. With `dry_run` and no directory yet, fd is -1.
 orr_status orr_output_root_open(orr_output_root *root, const char *path, int single, int dry_run,
                                 orr_error *error);
+// Lets in either one job (`shards` 0) or, side by side, the different shards of one division
+// (`shard` of `shards`, from 1): ORR_IO when somebody else is there. A root that is one file takes
+// no lock. It is held until the root is closed.
+orr_status orr_output_root_lock(orr_output_root *root, unsigned shard, unsigned shards,
+                                orr_error *error);
+void orr_output_root_unlock(orr_output_root *root);
+// Does a file of this name hold the lock of a shard?
+int orr_output_is_shard_lock(const char *name, unsigned *shard, unsigned *shards);
 void orr_output_root_close(orr_output_root *root);
 
 // One output while it is being written.

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define PREFIX ".orrery-"
-#define SUFFIX ".partial"
 #define DIGITS 16
 #define TRIES 8
 
@@ -21,17 +20,24 @@ int orr_is_same_file(int directory, const char *name, int fd) {
            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
-int orr_partial_is_name(const char *name) {
-    return !strncmp(name, PREFIX, strlen(PREFIX)) &&
-           strspn(name + strlen(PREFIX), "0123456789abcdef") == DIGITS &&
-           !strcmp(name + strlen(PREFIX) + DIGITS, SUFFIX);
+const char *orr_partial_suffix(const char *name) {
+    if (strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
+        strspn(name + strlen(PREFIX), "0123456789abcdef") != DIGITS)
+        return NULL;
+    return name + strlen(PREFIX) + DIGITS;
 }
 
-int orr_partial_create(int directory, char name[ORR_PARTIAL_NAME_BYTES]) {
+int orr_partial_is_name(const char *name) {
+    const char *suffix = orr_partial_suffix(name);
+    return suffix && !strcmp(suffix, ORR_PARTIAL_SUFFIX);
+}
+
+int orr_partial_create(int directory, const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]) {
     for (int tries = 0; tries < TRIES; tries++) {
         uint64_t number;
         if (getrandom(&number, sizeof number, 0) != sizeof number) return -1;
-        snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx" SUFFIX, (unsigned long long)number);
+        snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx%s", (unsigned long long)number,
+                 suffix);
         int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         0600 | ORR_PARTIAL_MARK);
         if (fd < 0 && errno == EEXIST) continue;
@@ -46,20 +52,24 @@ int orr_partial_create(int directory, char name[ORR_PARTIAL_NAME_BYTES]) {
     return -1;
 }
 
-static void sweep_one(int directory, const char *name) {
+int orr_partial_remove_stale(int directory, const char *name) {
     struct stat st;
+    int in_use = 0;
     // Looked at before it is opened: opening a FIFO or a device can have effects.
     if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
         !(st.st_mode & ORR_PARTIAL_MARK))
-        return;
+        return 0;
     int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return;
+    if (fd < 0) return errno != ENOENT;
     // A shared lock: NFS gives an exclusive one only to who may write. Its writer may have finished
     // since it was listed: then the file has another name, or this one and no mark.
-    if (flock(fd, LOCK_SH | LOCK_NB) == 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_mode & ORR_PARTIAL_MARK && orr_is_same_file(directory, name, fd))
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+        in_use = 1;
+    else if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & ORR_PARTIAL_MARK &&
+             orr_is_same_file(directory, name, fd))
         unlinkat(directory, name, 0);
     close(fd);
+    return in_use;
 }
 
 void orr_partial_sweep(int directory, const char *except) {
@@ -69,6 +79,6 @@ void orr_partial_sweep(int directory, const char *except) {
     if (!listing && copy >= 0) close(copy);
     while (listing && (d = readdir(listing)))
         if (orr_partial_is_name(d->d_name) && (!except || strcmp(d->d_name, except)))
-            sweep_one(directory, d->d_name);
+            orr_partial_remove_stale(directory, d->d_name);
     if (listing) closedir(listing);
 }

@@ -18,13 +18,19 @@ extern "C" {
 #endif
 
 #define ORR_PARTIAL_MARK S_ISVTX
-#define ORR_PARTIAL_NAME_BYTES 33 // with the NUL
+#define ORR_PARTIAL_SUFFIX ".partial"
+#define ORR_PARTIAL_NAME_BYTES 64 // enough for any that is made, with the NUL
 
-// Creates a marked partial file in a directory (0600, read and write, locked). Its name goes to
-// `name`. Returns its descriptor, or -1 with errno.
-int orr_partial_create(int directory, char name[ORR_PARTIAL_NAME_BYTES]);
-// Is `name` one that orr_partial_create makes?
+// Creates a marked file in a directory (0600, read and write, locked), named `.orrery-<16 hex
+// digits><suffix>`, with a suffix of at most 38 bytes. Its name goes to `name`. Returns its
+// descriptor, or -1 with errno.
+int orr_partial_create(int directory, const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]);
+// The suffix of a name that orr_partial_create makes, or NULL when it is none.
+const char *orr_partial_suffix(const char *name);
+// Is it a partial file's?
 int orr_partial_is_name(const char *name);
+// Removes a marked file whose writer is gone. Returns 1 when it has one, or may have; else 0.
+int orr_partial_remove_stale(int directory, const char *name);
 // Removes the partial files of killed runs from a directory (not below it), but the one named
 // `except` (may be NULL). What cannot be looked at, or may have a writer, stays.
 void orr_partial_sweep(int directory, const char *except);

@@ -137,10 +137,32 @@ TEST_F(Tree, OutputAppearsWholeAndReplacesNothing) {
     partial = root + "/x/y/p/q/" + file.partial;
     EXPECT_EQ(ORR_EXISTS, orr_output_commit(&file, 0600, &error));
     EXPECT_NE(0, access(partial.c_str(), F_OK)) << "aborted";
-    orr_output_root second;
-    EXPECT_EQ(ORR_IO, orr_output_root_open(&second, (root + "/x/y").c_str(), 0, 0, &error))
-        << "one job at a time";
     orr_output_root_close(&out);
+}
+
+TEST_F(Tree, OneJobOrTheShardsOfOne) {
+    orr_output_root out[3];
+    orr_error error;
+    std::string path = root + "/out";
+    for (auto &o : out)
+        ASSERT_EQ(ORR_OK, orr_output_root_open(&o, path.c_str(), 0, 0, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_output_root_lock(&out[0], 0, 0, &error)) << error.text;
+    EXPECT_EQ(ORR_IO, orr_output_root_lock(&out[1], 0, 0, &error)) << "one job at a time";
+    EXPECT_EQ(ORR_IO, orr_output_root_lock(&out[1], 1, 2, &error));
+    orr_output_root_close(&out[0]);
+    ASSERT_EQ(ORR_OK, orr_output_root_open(&out[0], path.c_str(), 0, 0, &error));
+    ASSERT_EQ(ORR_OK, orr_output_root_lock(&out[0], 1, 3, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_output_root_lock(&out[1], 2, 3, &error)) << error.text;
+    EXPECT_EQ(ORR_IO, orr_output_root_lock(&out[2], 0, 0, &error));
+    EXPECT_EQ(ORR_IO, orr_output_root_lock(&out[2], 2, 3, &error));
+    EXPECT_NE(nullptr, strstr(error.text, "shard 2/3 here: wait")) << error.text;
+    EXPECT_EQ(ORR_IO, orr_output_root_lock(&out[2], 3, 4, &error));
+    EXPECT_NE(nullptr, strstr(error.text, "divide the files alike")) << error.text;
+    orr_output_root_close(&out[1]);
+    EXPECT_EQ(ORR_OK, orr_output_root_lock(&out[2], 2, 3, &error)) << error.text;
+    orr_output_root_close(&out[2]);
+    orr_output_root_close(&out[0]);
+    EXPECT_EQ(0, rmdir(path.c_str())) << "nothing is left";
 }
 
 // A partial file belongs to one writer: else the first to finish would give the final name to what
