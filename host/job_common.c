@@ -316,12 +316,22 @@ static int same_source(const orr_metadata *a, const orr_metadata *b) {
            !memcmp(a->path, b->path, a->path_length);
 }
 
+// Nothing was renewed: who got hold of the old file's keys can read it still.
+static orr_status fail_copy(const orr_job_file *file, orr_error *error) {
+    return orr_fail(
+        error, ORR_EXISTS,
+        "%s/%s: is a copy of %s (the same file ID and keys), not a re-encryption of it: "
+        "choose an output without copies of the old files",
+        file->job->root.path, file->target, file->source);
+}
+
 orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
                                orr_profile profile, int *present, orr_error *error) {
     const orr_master_key *key;
     struct stat st;
     orr_file_secret secret;
     orr_file_keys keys;
+    int copy = 0; // of the source that is to be re-encrypted
     *present = 0;
     orr_status status = orr_job_target_key(file->job, &key, error);
     int fd = status == ORR_OK ? open_target(file, &status, error) : -1;
@@ -338,7 +348,10 @@ orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *exp
     if (same) {
         same = orr_container_metadata(c, fd, &keys, file->target, m, NULL) == ORR_OK &&
                same_source(m, expected);
-        if (same) *present = 1;
+        copy =
+            same && file->container &&
+            !memcmp(c->header.file_id, file->container->header.file_id, sizeof c->header.file_id);
+        *present = same && !copy;
         orr_wipe(&secret, sizeof secret);
         orr_wipe(&keys, sizeof keys);
     }
@@ -346,6 +359,7 @@ orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *exp
     free(m);
     free(c);
     close(fd);
+    if (copy) return fail_copy(file, error);
     if (*present) return ORR_OK;
     return orr_fail(error, ORR_EXISTS,
                     "%s/%s: exists and is not a finished result of %s with this key: move it away, "
@@ -362,6 +376,11 @@ orr_status orr_target_resumed(orr_job_file *file, orr_profile profile, orr_error
         !orr_resume_find(file->job->resume, file->metadata, key->id, profile, &finished, &name))
         return status;
     file->target = name;
+    if (name && file->container) { // the name of an opaque output is its file ID
+        char id[65];
+        orr_hex(file->container->header.file_id, 32, id);
+        if (!strncmp(name, id, 64)) return fail_copy(file, error);
+    }
     if (!finished)
         return orr_fail(
             error, ORR_EXISTS,
