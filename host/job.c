@@ -513,9 +513,9 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (status != ORR_OK) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
     if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
-        job->resume = orr_resume_scan(job->root.fd, orr_keyring_lookup, (void *)o->keyring);
-        if (!job->resume)
-            return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", o->output);
+        status = orr_resume_scan(&job->resume, job->root.fd, o->output, orr_keyring_lookup,
+                                 (void *)o->keyring, error);
+        if (status != ORR_OK) return status;
     }
     if (encrypts && !o->dry_run)
         job->journal = orr_journal_open(job->root.fd, verb_name(o->verb), o->shard_i, o->shard_n);

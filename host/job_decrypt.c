@@ -19,9 +19,12 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_status status =
         orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status;
-    int missing = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0;
+    int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
     close(directory);
-    if (missing) return ORR_OK;
+    if (number == ENOENT || number == ENAMETOOLONG) return ORR_OK;
+    if (number)
+        return orr_fail(error, ORR_IO, "%s/%s: cannot look at this: %s", file->job->root.path,
+                        file->target, strerror(number));
     int paper = file->container->header.profile ==
                 ORR_PROFILE_PAPER; // restores pixels and tags: its length may differ
     if (S_ISREG(st.st_mode) && (paper || (uint64_t)st.st_size == m->size) &&

@@ -1,6 +1,7 @@
 #include "host/resume.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,34 +53,45 @@ static int insert(orr_resume_map *map, const entry *new_entry) {
     return 1;
 }
 
-// Reads one output's sealed metadata. Returns 0 when it is not readable with the keys at hand.
-static int read_entry(int fd, const char *name, orr_master_lookup lookup, void *context, entry *e) {
+// Reads one output's sealed metadata. *found is 0 when it is none that these keys open.
+static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup, void *context,
+                             entry *e, int *found, orr_error *error) {
     struct stat st;
     orr_container *container = malloc(sizeof *container);
     orr_metadata *metadata = calloc(1, sizeof *metadata);
-    orr_file_secret secret;
-    orr_file_keys keys;
-    int found = 0;
-    if (container && metadata && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        orr_container_read(container, fd, (uint64_t)st.st_size, name, NULL) == ORR_OK &&
-        orr_container_unlock(container, lookup, context, name, &secret, &keys, NULL) == ORR_OK) {
-        if (orr_container_metadata(container, fd, &keys, name, metadata, NULL) == ORR_OK) {
-            *e = (entry){.path = XXH3_128bits(metadata->path, metadata->path_length),
-                         .size = metadata->size,
-                         .seconds = metadata->mtime_seconds,
-                         .nanoseconds = metadata->mtime_nanoseconds,
-                         .profile = container->header.profile};
-            memcpy(e->key_id, container->slot[container->active].wrap[0].key_id, sizeof e->key_id);
-            memcpy(e->file_id, container->header.file_id, sizeof e->file_id);
-            found = 1;
-        }
-        orr_wipe(&secret, sizeof secret);
-        orr_wipe(&keys, sizeof keys);
+    orr_file_secret secret = {0};
+    orr_file_keys keys = {0};
+    orr_status status = ORR_OK;
+    *found = 0;
+    if (!container || !metadata)
+        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
+    else if (fstat(fd, &st) != 0)
+        status = orr_fail(error, ORR_IO, "%s: %s", name, strerror(errno));
+    if (status != ORR_OK || !S_ISREG(st.st_mode)) goto out;
+    status = orr_container_read(container, fd, (uint64_t)st.st_size, name, error);
+    if (status == ORR_OK)
+        status = orr_container_unlock(container, lookup, context, name, &secret, &keys, error);
+    if (status == ORR_OK)
+        status = orr_container_metadata(container, fd, &keys, name, metadata, error);
+    if (status == ORR_OK) {
+        *e = (entry){.path = XXH3_128bits(metadata->path, metadata->path_length),
+                     .size = metadata->size,
+                     .seconds = metadata->mtime_seconds,
+                     .nanoseconds = metadata->mtime_nanoseconds,
+                     .profile = container->header.profile};
+        memcpy(e->key_id, container->slot[container->active].wrap[0].key_id, sizeof e->key_id);
+        memcpy(e->file_id, container->header.file_id, sizeof e->file_id);
+        *found = 1;
+    } else if (status != ORR_IO && status != ORR_INTERNAL) {
+        status = ORR_OK;
     }
+    orr_wipe(&secret, sizeof secret);
+    orr_wipe(&keys, sizeof keys);
+out:
     if (metadata) orr_metadata_free(metadata);
     free(metadata);
     free(container);
-    return found;
+    return status;
 }
 
 static int ends_with(const char *text, const char *end) {
@@ -87,26 +99,52 @@ static int ends_with(const char *text, const char *end) {
     return n >= m && !strcmp(text + n - m, end);
 }
 
-orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context) {
-    orr_resume_map *map = calloc(1, sizeof *map);
+static orr_status scan_one(orr_resume_map *map, int directory, const char *name, const char *shown,
+                           orr_master_lookup lookup, void *context, orr_error *error) {
+    entry e;
+    int found = 0;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    // Gone since it was listed, a symlink, a socket or device: no output.
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) return ORR_OK;
+    orr_status status =
+        fd < 0 ? orr_fail(error, ORR_IO,
+                          "%s/%s: cannot be read (%s), so nobody can tell which source it holds: "
+                          "check permissions, or move it away",
+                          shown, name, strerror(errno))
+               : read_entry(fd, name, lookup, context, &e, &found, error);
+    if (status == ORR_OK && found && !insert(map, &e))
+        status = orr_fail(error, ORR_INTERNAL, "out of memory reading %s", shown);
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+orr_status orr_resume_scan(orr_resume_map **map, int directory, const char *shown,
+                           orr_master_lookup lookup, void *context, orr_error *error) {
+    struct dirent *d = NULL;
+    *map = calloc(1, sizeof **map);
+    if (!*map) return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", shown);
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
-    struct dirent *d;
+    int failed = listing ? 0 : errno;
     if (!listing && copy >= 0) close(copy);
-    while (map && listing && (d = readdir(listing))) {
-        entry e;
-        if (!ends_with(d->d_name, ORR_SUFFIX)) continue;
-        int fd = openat(directory, d->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (fd < 0) continue;
-        int ok = !read_entry(fd, d->d_name, lookup, context, &e) || insert(map, &e);
-        close(fd);
-        if (!ok) {
-            orr_resume_free(map);
-            map = NULL;
-        }
+    orr_status status = ORR_OK;
+    while (listing && status == ORR_OK) {
+        errno = 0;
+        d = readdir(listing);
+        if (!d) failed = errno;
+        if (!d) break;
+        if (ends_with(d->d_name, ORR_SUFFIX))
+            status = scan_one(*map, directory, d->d_name, shown, lookup, context, error);
     }
     if (listing) closedir(listing);
-    return map;
+    if (failed)
+        status = orr_fail(error, ORR_IO, "%s: cannot read this output directory: %s", shown,
+                          strerror(failed));
+    if (status != ORR_OK) {
+        orr_resume_free(*map);
+        *map = NULL;
+    }
+    return status;
 }
 
 int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,

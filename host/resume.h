@@ -12,9 +12,12 @@ extern "C" {
 
 typedef struct orr_resume_map orr_resume_map;
 
-// Scans a directory (not below it) for *.orr.tif whose metadata open with the lookup's keys. Files
-// that do not open are left alone and ignored. NULL when memory runs out.
-orr_resume_map *orr_resume_scan(int directory, orr_master_lookup lookup, void *context);
+// Scans a directory (not below it; `shown` in messages) for *.orr.tif whose metadata open with the
+// lookup's keys. What is no encrypted file, is damaged or has another key is left alone and
+// ignored; one that cannot be read might be any source's: ORR_IO, for passing over it would make a
+// second output of that source. ORR_INTERNAL when memory runs out. The caller frees *map.
+orr_status orr_resume_scan(orr_resume_map **map, int directory, const char *shown,
+                           orr_master_lookup lookup, void *context, orr_error *error);
 // 1 when an output for this path exists; then *finished says whether size, mtime, key and profile
 // match, and name (malloc'ed) is its file name.
 int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from support.cli import Case, run
 
+FAULT = os.environ.get("FAULT")
+
 
 class Resume(Case):
     def setUp(self):
@@ -40,6 +42,23 @@ class Resume(Case):
                 # What was re-encrypted is finished still.
                 self.done("reencrypt", "-q", "-k", "keys", "old", "-o", "other")
                 self.assertIn("2 already finished", run("reencrypt", "-k", "keys", "old", "-o", "other")[2])
+
+    def test_an_output_with_an_opaque_name_that_cannot_be_read(self):
+        if not FAULT or not Path(FAULT).exists():
+            self.skipTest("no FAULT library: run by ctest")
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "out", "--names", "opaque")
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "plain")
+        names = sorted(os.listdir("out"))
+        command = ("encrypt", "-k", "keys", "in", "-o", "out", "--names", "opaque")
+        for fault, message in ((f"pread:0:EIO:{names[0]}", f"{names[0]}: reading at byte 0 failed: Input/output error"),
+                               (f"look:0:EACCES:{names[1]}", rf"out/{names[1]}: cannot be read \(Permission denied\)"),
+                               ("readdir:2:EIO:/out", "out: cannot read this output directory: Input/output error")):
+            with self.subTest(fault=fault):
+                environment = {**os.environ, "LD_PRELOAD": FAULT, "ORRERY_FAULT": fault}
+                self.refused(7, message, *command, env=environment)
+                self.assertEqual([n for n in sorted(os.listdir("out")) if n[0] != "."], names)
+        self.done(*command)
+        self.assertEqual(sorted(os.listdir("out")), names)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 // Makes one chosen system call of a program go wrong: LD_PRELOAD=libfault.so
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
-// CALL    open (creation only), read, write, pread, pwrite, fsync, rename, unlink, fallocate,
-// fchmod, futimens, or any
+// CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
+// rename, unlink, fallocate, fchmod, futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
@@ -17,6 +17,7 @@
 //
 // ORRERY_FAULT_LOG names a file that gets a line for every call that counts, so that a test knows
 // how many there are.
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,10 @@ enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
 static atomic_long seen;
 
 static int is_change(const char *call) {
-    return strcmp(call, "read") && strcmp(call, "pread");
+    static const char *const others[] = {"read", "pread", "look", "readdir"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(call, others[i])) return 0;
+    return 1;
 }
 
 static void log_call(const char *call, const char *path) {
@@ -210,6 +214,10 @@ int openat(int directory, const char *path, int flags, ...) {
     va_start(args, flags);
     mode_t mode = va_arg(args, mode_t);
     va_end(args);
-    ON_RESULT(flags & O_CREAT ? decide("open", path) : GO_ON,
+    ON_RESULT(decide(flags & O_CREAT ? "open" : "look", path),
               REAL(openat)(directory, path, flags, mode));
+}
+
+struct dirent *readdir(DIR *listing) {
+    return decide_fd("readdir", dirfd(listing)) == FAIL ? NULL : REAL(readdir)(listing);
 }
