@@ -30,6 +30,20 @@ static orr_status io_error(orr_error *error, const char *shown, const char *doin
     return orr_fail(error, ORR_IO, "%s: cannot %s: %s%s", shown, doing, strerror(number), next);
 }
 
+// mkdir; a new directory is made durable in its parent, for nobody flushes that later. One that may
+// not be read cannot be flushed.
+static int make_directory(const char *path) {
+    if (mkdir(path, 0777) != 0) return errno == EEXIST ? 0 : -1;
+    int made = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int parent = made >= 0 ? openat(made, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int failed = parent < 0 ? errno != EACCES : fsync(parent) != 0 && errno != EINVAL;
+    int number = errno;
+    if (made >= 0) close(made);
+    if (parent >= 0) close(parent);
+    errno = number;
+    return failed ? -1 : 0;
+}
+
 // mkdir -p, for the part of a path that the user chose.
 static int make_directories(const char *path) {
     char *copy = strdup(path);
@@ -38,10 +52,10 @@ static int make_directories(const char *path) {
     for (char *p = copy + 1; *p && result == 0; p++) {
         if (*p != '/') continue;
         *p = 0;
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST) result = -1;
+        result = make_directory(copy);
         *p = '/';
     }
-    if (result == 0 && mkdir(copy, 0777) != 0 && errno != EEXIST) result = -1;
+    if (result == 0) result = make_directory(copy);
     free(copy);
     return result;
 }

@@ -170,6 +170,21 @@ class Faults(Case):
                 self.done(*self.command(verb))
                 self.assert_complete(verb)
 
+    def test_new_directories_are_flushed_in_their_parents(self):
+        command = ("encrypt", "-q", "-k", "keys", "in", "-o", "x/y/z")
+        Path("log").unlink(missing_ok=True)
+        self.assertEqual(broken("fsync:0:count", *command, log="log")[0], 0)
+        flushed = Path("log").read_text().splitlines()
+        here = os.path.realpath(".")
+        for folder in ("", "/x", "/x/y", "/x/y/z", "/x/y/z/in"):
+            self.assertIn(f"fsync {here}{folder}", flushed)
+        shutil.rmtree("x")
+        for n in (1, 2, 3):
+            status, _, err = broken(f"fsync:{n}:EIO", *command)
+            self.assertEqual(status, 7, err)
+            self.assertIn("x/y/z: cannot create this directory: Input/output error", err)
+            shutil.rmtree("x")
+
     def test_file_systems_that_cannot_rename_without_replacing(self):
         for verb in ("encrypt", "decrypt", "reencrypt"):
             with self.subTest(verb=verb):
