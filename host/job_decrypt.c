@@ -8,9 +8,18 @@
 #include <xxhash.h>
 
 #include "host/job_internal.h"
+#include "host/paper.h"
 
-// Is the file at the target the restored one already? Size and mtime decide: the mtime is set
-// before the rename.
+// The paper profile restores pixels and tags, so the length may differ: the pages decide.
+static int has_pages(const orr_job_file *file, int directory, const char *name) {
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int same = fd >= 0 && orr_paper_is_restored(file->metadata, fd, file->target);
+    if (fd >= 0) close(fd);
+    return same;
+}
+
+// Is the file at the target the restored one already? Size (or pages) and mtime decide: the mtime
+// is set before the rename.
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     const orr_metadata *m = file->metadata;
     const char *name;
@@ -20,15 +29,18 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
         orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status;
     int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
+    int same = !number && S_ISREG(st.st_mode) && st.st_mtim.tv_sec == m->mtime_seconds &&
+               st.st_mtim.tv_nsec == (long)m->mtime_nanoseconds;
+    if (same)
+        same = file->container->header.profile == ORR_PROFILE_PAPER
+                   ? has_pages(file, directory, name)
+                   : (uint64_t)st.st_size == m->size;
     close(directory);
     if (number == ENOENT || number == ENAMETOOLONG) return ORR_OK;
     if (number)
         return orr_fail(error, ORR_IO, "%s/%s: cannot look at this: %s", file->job->root.path,
                         file->target, strerror(number));
-    int paper = file->container->header.profile ==
-                ORR_PROFILE_PAPER; // restores pixels and tags: its length may differ
-    if (S_ISREG(st.st_mode) && (paper || (uint64_t)st.st_size == m->size) &&
-        st.st_mtim.tv_sec == m->mtime_seconds && st.st_mtim.tv_nsec == (long)m->mtime_nanoseconds) {
+    if (same) {
         file->outcome = ORR_OUT_PRESENT;
         return ORR_OK;
     }

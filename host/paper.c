@@ -322,3 +322,20 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
     orr_image_free(&image);
     return status;
 }
+
+int orr_paper_is_restored(const orr_metadata *metadata, int fd, const char *name) {
+    orr_image sealed = {0};
+    orr_image_source *source = NULL;
+    int same = orr_image_record_decode(&sealed, metadata->paper, metadata->paper_length, name,
+                                       NULL) == ORR_OK &&
+               orr_image_open(&source, fd, name, UINT64_MAX, NULL) == ORR_OK &&
+               orr_image_of(source)->page_count == sealed.page_count;
+    for (uint32_t n = 0; same && n < sealed.page_count; n++) {
+        const orr_image_page *a = &sealed.pages[n], *b = &orr_image_of(source)->pages[n];
+        same = a->width == b->width && a->height == b->height && a->samples == b->samples &&
+               a->bits == b->bits && a->sample_format == b->sample_format;
+    }
+    orr_image_close(source);
+    orr_image_free(&sealed);
+    return same;
+}

@@ -46,6 +46,11 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
                              const orr_metadata *metadata, const orr_paper_means *means,
                              int source_fd, int target_fd, const char *name, orr_error *error);
 
+// Has the file at fd the pages of the restored image: a whole TIFF, of which every page has the
+// sealed size, samples and depth? Reads its directories, no pixels: what it costs does not depend
+// on the image's size.
+int orr_paper_is_restored(const orr_metadata *metadata, int fd, const char *name);
+
 #ifdef __cplusplus
 }
 #endif

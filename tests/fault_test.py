@@ -4,11 +4,10 @@ import os
 import random
 import shutil
 import signal
-import struct
 import unittest
 from pathlib import Path
 
-from support.cli import Case, run
+from support.cli import Case, run, write_gray_tiff
 
 FAULT = os.environ.get("FAULT")
 SIZES = {"in/small": 1000, "in/sub/big": 7_000_000}  # one segment, two segments
@@ -30,15 +29,6 @@ def sampled(items):
         return items
     start = random.Random(SEED).randrange(4)
     return items[start::4]
-
-
-def write_gray_tiff(path, width, height):
-    """One strip of 8-bit gray."""
-    pixels = os.urandom(width * height)
-    tags = ((256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (278, 4, height),
-            (279, 4, len(pixels)))
-    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
-    Path(path).write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4))
 
 
 def broken(fault, *arguments, log=None):

@@ -4,7 +4,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from support.cli import Case, run
+from support.cli import Case, run, write_gray_tiff
 
 FAULT = os.environ.get("FAULT")
 
@@ -59,6 +59,25 @@ class Resume(Case):
                 self.assertEqual([n for n in sorted(os.listdir("out")) if n[0] != "."], names)
         self.done(*command)
         self.assertEqual(sorted(os.listdir("out")), names)
+
+
+    def test_a_restored_image_is_told_by_its_pages(self):
+        write_gray_tiff("one.tif", 40, 30)
+        write_gray_tiff("other.tif", 30, 40)
+        self.done("encrypt", "-q", "-k", "keys", "--profile", "paper", "one.tif", "-o", "vault")
+        command = ("decrypt", "-k", "keys", "vault", "-o", "back")
+        self.done(*command)
+        self.assertIn("1 already finished", run(*command)[2])
+        whole, target, when = Path("back/one.tif").read_bytes(), Path("back/one.tif"), os.stat("one.tif").st_mtime_ns
+        for wrong in (b"12345", b"", Path("other.tif").read_bytes(), whole[:len(whole) // 2], bytes(len(whole))):
+            target.write_bytes(wrong)
+            os.utime(target, ns=(when, when))
+            self.refused(3, "back/one.tif: exists and is not the restored vault/one.tif", *command)
+            self.assertEqual(target.read_bytes(), wrong)
+        target.write_bytes(whole)
+        self.refused(3, "is not the restored", *command)  # the time is another
+        os.utime(target, ns=(when, when))
+        self.assertIn("1 already finished", run(*command)[2])
 
 
 if __name__ == "__main__":

@@ -61,6 +61,15 @@ def png(path, shade):
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+def write_gray_tiff(path, width, height):
+    """One strip of 8-bit gray."""
+    pixels = os.urandom(width * height)
+    tags = ((256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (278, 4, height),
+            (279, 4, len(pixels)))
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    Path(path).write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4))
+
+
 class Case(unittest.TestCase):
     maxDiff = None
 
