@@ -103,7 +103,7 @@ static orr_status deduce_shape(const orr_safetensors *file, int which, orr_gan_s
         shape->channels = (uint32_t)first->shape[1];
         shape->width = (uint32_t)first->shape[0];
     }
-    orr_error why = {ORR_OK, ""};
+    orr_error why = {0};
     if (orr_gan_shape_check(shape, &why) != ORR_OK) {
         return orr_fail(error, ORR_UNSUPPORTED, "%s: a %s of %.200s", file->path, kind(which),
                         why.text);

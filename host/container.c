@@ -36,11 +36,11 @@ orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset,
         if (put < 0 && errno == EINTR) continue;
         if (put <= 0) {
             int number = put < 0 ? errno : ENOSPC;
-            return orr_fail(error, ORR_IO, "%s: writing at byte %llu failed: %s%s", name,
-                            (unsigned long long)offset, strerror(number),
-                            number == ENOSPC || number == EDQUOT
-                                ? ": free some space and run the same command again"
-                                : "");
+            return orr_fail_errno(error, number, "%s: writing at byte %llu failed: %s%s", name,
+                                  (unsigned long long)offset, strerror(number),
+                                  number == ENOSPC || number == EDQUOT
+                                      ? ": free some space and run the same command again"
+                                      : "");
         }
         at += put;
         offset += (uint64_t)put;
@@ -63,7 +63,7 @@ static orr_status read_header(orr_container *container, size_t got, uint64_t act
         return orr_fail(error, ORR_AUTH, "%s: truncated inside its header, at byte %llu", name,
                         (unsigned long long)actual_length);
     }
-    orr_error inner = {ORR_OK, ""};
+    orr_error inner = {0};
     memcpy(container->header_bytes, container->page0 + 32, ORR_HEADER_BYTES);
     orr_status status = orr_header_decode(container->header_bytes, &container->header, &inner);
     return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: %s", name, inner.text);
@@ -144,7 +144,7 @@ int orr_container_stale_slot(const orr_container *container) {
 static orr_status unwrap(const orr_slot *slot, orr_master_lookup lookup, void *context,
                          const char *name, orr_file_secret *secret, orr_error *error) {
     uint8_t key[32], opened[96];
-    orr_error inner = {ORR_OK, ""};
+    orr_error inner = {0};
     orr_status status = ORR_KEY;
     for (uint32_t i = 0; i < slot->count && status == ORR_KEY; i++) {
         status = lookup(context, slot->wrap[i].key_id, key, i == 0 ? &inner : NULL);

@@ -188,7 +188,7 @@ orr_status orr_container_read_metadata(const orr_container *container, int fd,
     size_t bytes = (size_t)header->metadata_length; // capped by orr_header_decode
     uint8_t *buffer = malloc(bytes + ORR_GCM_TAG);
     orr_gcm *gcm = orr_gcm_new(keys->metadata_key);
-    orr_error inner = {ORR_OK, ""};
+    orr_error inner = {0};
     orr_status status = ORR_INTERNAL;
     if (!buffer || !gcm) {
         orr_fail(error, status, "%s: out of memory for %zu bytes of metadata", name, bytes);

@@ -27,8 +27,8 @@ typedef struct out_tag {
 static orr_status write_failed(const orr_image_writer *writer, const char *what, orr_error *error) {
     const orr_tiff_client *client = &writer->client;
     if (client->io_error)
-        return orr_fail(error, ORR_IO, "%s: writing failed: %s", writer->name,
-                        strerror(client->io_error));
+        return orr_fail_errno(error, client->io_error, "%s: writing failed: %s", writer->name,
+                              strerror(client->io_error));
     return orr_fail(error, ORR_INTERNAL, "%s: %s (libtiff: %s)", writer->name, what,
                     client->complained ? client->message : "no reason given");
 }

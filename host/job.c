@@ -94,8 +94,7 @@ void orr_file_fail(orr_job_file *file, const orr_error *error) {
     pthread_cond_broadcast(&file->turn);
     pthread_mutex_unlock(&file->lock);
     if (error->status == ORR_SELF_TEST ||
-        (error->status == ORR_IO && strstr(error->text, strerror(ENOSPC))) ||
-        (error->status == ORR_IO && strstr(error->text, strerror(EDQUOT))))
+        (error->status == ORR_IO && (error->number == ENOSPC || error->number == EDQUOT)))
         atomic_store(&file->job->fatal, 1);
 }
 

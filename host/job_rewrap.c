@@ -26,7 +26,8 @@ static orr_status write_slot(int fd, int slot, const uint8_t page[ORR_PAGE], con
     orr_status status =
         orr_pwrite_all(fd, page, ORR_PAGE, ORR_PAGE * (1 + (uint64_t)slot), name, error);
     if (status == ORR_OK && fsync(fd) != 0)
-        status = orr_fail(error, ORR_IO, "%s: cannot flush this file: %s", name, strerror(errno));
+        status =
+            orr_fail_errno(error, errno, "%s: cannot flush this file: %s", name, strerror(errno));
     return status;
 }
 

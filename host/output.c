@@ -27,7 +27,8 @@ static orr_status io_error(orr_error *error, const char *shown, const char *doin
         number == ENOSPC || number == EDQUOT ? ": free some space and run the same command again"
         : number == EACCES || number == EPERM || number == EROFS ? ": check permissions"
                                                                  : "";
-    return orr_fail(error, ORR_IO, "%s: cannot %s: %s%s", shown, doing, strerror(number), next);
+    return orr_fail_errno(error, number, "%s: cannot %s: %s%s", shown, doing, strerror(number),
+                          next);
 }
 
 // mkdir; a new directory is made durable in its parent, for nobody flushes that later. One that may

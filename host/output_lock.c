@@ -69,8 +69,8 @@ orr_status orr_output_root_lock(orr_output_root *root, unsigned shard, unsigned 
         snprintf(suffix, sizeof suffix, SHARD_FORMAT, shard, shards);
         root->lock_fd = orr_partial_create(root->fd, suffix, root->lock_name);
         if (root->lock_fd < 0)
-            return orr_fail(error, ORR_IO, "%s: cannot create a file here: %s", root->path,
-                            strerror(errno));
+            return orr_fail_errno(error, errno, "%s: cannot create a file here: %s", root->path,
+                                  strerror(errno));
     }
     orr_status status = look_for_others(root, shard, shards, error);
     if (status != ORR_OK) orr_output_root_unlock(root);

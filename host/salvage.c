@@ -97,7 +97,7 @@ static orr_status salvage_tiles(const orr_tile_reader *r, uint64_t length, const
     }
     note_range(found, -1, length, 0);
     if (status == ORR_OK && ftruncate(output->fd, (off_t)length) != 0)
-        status = orr_fail(error, ORR_IO, "%s: %s", output->shown, strerror(errno));
+        status = orr_fail_errno(error, errno, "%s: %s", output->shown, strerror(errno));
     if (tile) orr_wipe(tile, ORR_TILE_BYTES);
     free(tile);
     return status;

@@ -3,15 +3,30 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-orr_status orr_fail(orr_error *error, orr_status status, const char *format, ...) {
+static orr_status fill(orr_error *error, orr_status status, int number, const char *format,
+                       va_list args) {
     if (error) {
-        va_list args;
-        va_start(args, format);
         error->status = status;
+        error->number = number;
         vsnprintf(error->text, sizeof error->text, format, args);
-        va_end(args);
     }
     return status;
+}
+
+orr_status orr_fail(orr_error *error, orr_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fill(error, status, 0, format, args);
+    va_end(args);
+    return status;
+}
+
+orr_status orr_fail_errno(orr_error *error, int number, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fill(error, ORR_IO, number, format, args);
+    va_end(args);
+    return ORR_IO;
 }
 
 const char *orr_status_name(orr_status status) {

@@ -231,7 +231,7 @@ struct Opened {
     orr_container container = {};
     orr_file_secret secret = {};
     orr_file_keys keys = {};
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {};
     bool named = false; // the message names the file
 
     // The whole way up to the metadata.

@@ -199,6 +199,19 @@ class Faults(Case):
                         self.assertEqual(status, 0, err)
                         self.assert_complete(verb)
 
+    def test_a_name_that_speaks_of_a_full_disk_is_a_name(self):
+        name = "in/No space left on device"
+        Path(name).write_bytes(b"x")
+        Path("in/zz").write_bytes(b"y")
+        status, _, err = broken(f"pread:0:EIO:{name}", *self.command("encrypt"))
+        self.assertEqual(status, 7, err)
+        self.assertIn(f"{name}: cannot read this file: Input/output error", err)
+        self.assertTrue(Path("out/in/zz.orr.tif").exists(), "the job was stopped")
+        shutil.rmtree("out")
+        status, _, err = broken("pwrite:1:ENOSPC:.partial", *self.command("encrypt"))
+        self.assertEqual(status, 7, err)
+        self.assertFalse(Path("out/in/zz.orr.tif").exists(), "no later file can be written")
+
     def test_one_bad_file_does_not_hold_up_the_others(self):
         self.fresh("encrypt")
         status, _, err = broken("pread:0:EIO:in/small", *self.command("encrypt"))

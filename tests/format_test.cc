@@ -164,7 +164,7 @@ TEST(Header, EachFieldRefusedWithItsReason) {
         Bytes raw = good;
         std::copy(c.bytes.begin(), c.bytes.end(), raw.begin() + long(c.offset));
         orr_header h;
-        orr_error error = {ORR_OK, ""};
+        orr_error error = {};
         EXPECT_EQ(orr_header_decode(raw.data(), &h, &error), c.status)
             << c.offset << " " << error.text;
         EXPECT_NE(strstr(error.text, c.word), nullptr) << c.offset << " " << error.text;
@@ -390,7 +390,7 @@ TEST(Metadata, Refused) {
     Bytes good = encoded(m);
     auto refused = [](const Bytes &raw, const char *what) {
         orr_metadata back;
-        orr_error error = {ORR_OK, ""};
+        orr_error error = {};
         EXPECT_EQ(orr_metadata_decode(raw.data(), raw.size(), &back, &error), ORR_AUTH) << what;
         EXPECT_STRNE(error.text, "") << what;
     };

@@ -50,7 +50,7 @@ TEST(PaperGolden, EncryptsToTheSameBytes) {
     orr_file_secret secret;
     orr_slot slot = {};
     orr_metadata metadata = {};
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {};
     uint8_t both[96];
     auto header = vectors("container.txt", "header")[0], keys = vectors("container.txt", "keys")[0];
     Bytes file_id = unhex(header[3]);

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!null) null = fopen("/dev/null", "w");
     fuzz_check(null != NULL, "/dev/null opens");
     orr_arguments arguments;
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     char program[] = "orrery", *argv[MAX_WORDS + 2] = {program};
     int argc = 1;
     char *text = malloc(size + 1);

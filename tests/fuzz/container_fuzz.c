@@ -37,7 +37,7 @@ static void digest_of(const void *data, size_t bytes, uint8_t out[16]) {
 
 static void write_segment(int fd, const orr_header *header, const orr_file_keys *keys,
                           const orr_geometry *geometry, uint8_t *plain, uint8_t digest[16]) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     uint8_t head[ORR_SEGMENT_TILES * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES], nonce[12];
     orr_gcm *tiles = orr_gcm_new(keys->tile_key), *digests = orr_gcm_new(keys->digest_key);
     orr_cipher cipher;
@@ -77,7 +77,7 @@ static orr_metadata metadata_of(uint64_t size, int sha256) {
 }
 
 static void write_archive(int fd, uint64_t length, int sha256) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_metadata metadata = metadata_of(length, sha256);
     orr_geometry geometry;
     orr_file_keys keys;
@@ -109,7 +109,7 @@ static void write_archive(int fd, uint64_t length, int sha256) {
 
 // A gray TIFF of 8 x 4 pixels, through the paper profile.
 static void write_paper(int fd) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     static const uint8_t tiff[] = {
         'I', 'I', 42, 0,  40, 0,  0,  0,                                  // header
         1,   2,   3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, // pixels
@@ -171,7 +171,7 @@ static orr_status check_tiles(const orr_container *container, int fd, const orr_
 
 static orr_status read_whole(int fd, uint64_t length) {
     static orr_container container;
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_file_secret secret;
     orr_file_keys keys;
     orr_metadata metadata;

@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_decoy decoy = {{0, 0, 0}};
     char path[32];
     int fd = fuzz_file(data, size);

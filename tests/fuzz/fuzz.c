@@ -47,7 +47,7 @@ void fuzz_bytes(fuzz_input *input, void *out, size_t bytes) {
 }
 
 int fuzz_file(const void *content, size_t bytes) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     fuzz_check(fd >= 0, "a file in memory can be had");
     fuzz_check_ok(orr_pwrite_all(fd, content, bytes, 0, "memory", &error), &error,
@@ -67,7 +67,7 @@ uint64_t fuzz_length(int fd) {
 }
 
 uint8_t *fuzz_content(int fd, size_t *bytes) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     *bytes = (size_t)fuzz_length(fd);
     uint8_t *content = malloc(*bytes + 1);
     fuzz_check(content != NULL, "memory can be had");
@@ -105,7 +105,7 @@ orr_status fuzz_lookup(void *context, const uint8_t id[ORR_KEY_ID_BYTES], uint8_
 }
 
 void fuzz_keyring(orr_keyring *keyring) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     const orr_decoy decoy = {{1000, 2000, 3000}};
     fuzz_check_ok(orr_keyring_init(keyring, "fuzz", &error), &error, "a keyring can be made");
     memcpy(keyring->keys[0].key, fuzz_master, 32);

@@ -11,7 +11,7 @@ static const orr_passphrase passphrase = {.bytes = "fuzz", .length = 4, .present
 
 // What opened has to seal and open again, with the same content.
 static void check_round_trip(orr_keyring *keyring) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_keyring again;
     uint8_t *file = NULL;
     size_t bytes = 0;
@@ -38,7 +38,7 @@ static void check_round_trip(orr_keyring *keyring) {
 
 // The changes of `keyring set-state` and `keyring add`, and what `encrypt` asks.
 static void use(orr_keyring *keyring, unsigned choice) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     const orr_master_key *key;
     orr_file_secret secret;
     char timestamp[20], hex[2 * ORR_KEY_ID_BYTES + 1];
@@ -77,7 +77,7 @@ static void finish(orr_keyring *keyring, unsigned choice) {
 }
 
 static void fuzz_whole_file(const uint8_t *data, size_t size) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_keyring_header header;
     orr_keyring keyring;
     if (orr_keyring_header_decode(&header, data, size, "keyring", &error) != ORR_OK) return;
@@ -110,7 +110,7 @@ static void fix_ids(uint8_t *payload, size_t bytes) {
 // Seals a payload as a keyring without passphrase (docs/FORMAT.md) and opens that file.
 static void fuzz_sealed(const uint8_t *payload, size_t bytes, unsigned choice) {
     static const char secret[] = "orrery v1 keyring without passphrase";
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_keyring keyring;
     uint8_t prk[64], key[32];
     size_t size = ORR_KEYRING_HEADER_BYTES + bytes + ORR_GCM_TAG;
@@ -133,7 +133,7 @@ static void fuzz_sealed(const uint8_t *payload, size_t bytes, unsigned choice) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_keyring keyring;
     fuzz_input input = {data, size};
     unsigned mode = fuzz_byte(&input);

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int fd = fuzz_file(input.at, input.left);
     char path[32];
     float *latents = NULL;
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     if (orr_npy_latents(fuzz_path(fd, path), latent, &count, &latents, &error) == ORR_OK) {
         fuzz_check(count >= 1 && (uint64_t)count * latent * 4 <= input.left,
                    "vectors come from the file");

@@ -12,7 +12,7 @@
 #define MAX_PIXELS ((uint64_t)256 << 10)
 
 static void fuzz_metadata(fuzz_input input) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_metadata metadata;
     if (orr_metadata_decode(input.at, input.left, &metadata, &error) != ORR_OK) {
         fuzz_check(error.status == ORR_AUTH, "foreign metadata is status 4");
@@ -30,7 +30,7 @@ static void fuzz_metadata(fuzz_input input) {
 
 // Writes the image with black pixels, and reads back what was written.
 static void write_image(const orr_image *image, uint64_t largest) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_image_writer *writer = NULL;
     orr_image_source *source = NULL;
     int fd = fuzz_file("", 0);
@@ -53,7 +53,7 @@ static void write_image(const orr_image *image, uint64_t largest) {
 }
 
 static void fuzz_page_table(fuzz_input input) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_image image;
     orr_paper_layout layout;
     uint8_t *again = NULL;

@@ -45,7 +45,7 @@ static void keep(void *context, const orr_file_event *event) {
 
 static orr_status job(orr_job_options *options, orr_verb verb, const char *input,
                       const char *output) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_job_hooks hooks = {NULL, keep, NULL};
     orr_progress progress = {0};
     orr_summary summary;
@@ -85,7 +85,7 @@ static void check_content(const char *path, const uint8_t *data, size_t bytes) {
 }
 
 static void write_source(const char *path, const uint8_t *data, size_t bytes) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     fuzz_check(fd >= 0, "a source can be made");
     fuzz_check_ok(orr_pwrite_all(fd, data, bytes, 0, path, &error), &error, "a source is written");
@@ -104,7 +104,7 @@ static void flip(const char *path, uint64_t place) {
 }
 
 static void set_up(orr_backend **backend, orr_keyring *keyring) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     if (*backend) return;
     fuzz_check(mkdtemp(root) != NULL, "a directory in memory can be made");
     atexit(forget_root);

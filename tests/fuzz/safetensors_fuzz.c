@@ -7,7 +7,7 @@
 #include "tests/fuzz/fuzz.h"
 
 static void read_any(const char *path, size_t size) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_safetensors file;
     if (orr_safetensors_open(path, &file, &error) != ORR_OK) {
         fuzz_check(error.status == ORR_UNSUPPORTED, "a file is refused as unsupported");
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_path(fd, path);
     read_any(path, size);
     for (int which = 0; which < 2; which++) {
-        orr_error error = {ORR_OK, ""};
+        orr_error error = {0};
         orr_gan_weights weights;
         if (orr_gan_weights_read(path, which, &weights, &error) == ORR_OK) {
             for (size_t i = 0; i < weights.network.parameter_count; i++) {

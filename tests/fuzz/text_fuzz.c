@@ -10,7 +10,7 @@
 #include "tests/fuzz/fuzz.h"
 
 static void fuzz_list(fuzz_input input, int zeros) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_name_list list;
     orr_arguments arguments = {0};
     char path[32];
@@ -36,7 +36,7 @@ static void fuzz_list(fuzz_input input, int zeros) {
 }
 
 static void fuzz_passphrase(fuzz_input input) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_passphrase passphrase;
     int fd = fuzz_file(input.at, input.left);
     if (orr_passphrase_from_fd(fd, &passphrase, &error) == ORR_OK) {
@@ -82,7 +82,7 @@ static void fuzz_json(const char *text) {
 }
 
 static void fuzz_values(const char *text) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     uint64_t number;
     unsigned part, whole;
     double real;

@@ -15,7 +15,7 @@
 // Opens the TIFF at fd and decodes it; *small when its pixels are few enough for the rest.
 static orr_status look(int fd, int *small) {
     static uint8_t volume[MEMORY];
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_image_source *source = NULL;
     uint64_t bytes = 0;
     orr_status status = orr_image_open(&source, fd, "scan.tif", MEMORY, &error);
@@ -33,7 +33,7 @@ static orr_status look(int fd, int *small) {
 }
 
 static orr_status encrypt(int source, int target, uint8_t digest[16]) {
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_slot slot = fuzz_slot(1);
     orr_metadata metadata = {.path = "scan.tif", .path_length = 8, .size = fuzz_length(source)};
     strcpy(metadata.timestamp, "02-01-2025 03:04:05");
@@ -49,7 +49,7 @@ static orr_status encrypt(int source, int target, uint8_t digest[16]) {
 
 static void decrypt(int cipher, int restored) {
     static orr_container container;
-    orr_error error = {ORR_OK, ""};
+    orr_error error = {0};
     orr_file_secret secret;
     orr_file_keys keys;
     orr_metadata metadata;
