@@ -44,8 +44,7 @@ struct Secrets {
         };
         fill(&secret, sizeof secret);
         fill(file_id, sizeof file_id);
-        slot.generation = 1;
-        slot.count = 1;
+        slot.generation = slot.count = 1;
         fill(&slot.wrap[0], sizeof slot.wrap[0]);
     }
 };
@@ -72,16 +71,15 @@ orr_status decrypt(const Secrets &secrets, const Bytes &cipher, Bytes *plain, or
     static orr_container container;
     orr_file_keys keys;
     orr_metadata metadata = {};
-    orr_status status =
-        orr_container_read(&container, source.fd(), cipher.size(), "c.orr.tif", error);
+    const char *name = "c.orr.tif";
+    orr_status status = orr_container_read(&container, source.fd(), cipher.size(), name, error);
     if (!status)
         status = orr_file_keys_derive(&keys, &secrets.secret, container.header_bytes, error);
     if (!status)
-        status =
-            orr_container_metadata(&container, source.fd(), &keys, "c.orr.tif", &metadata, error);
+        status = orr_container_metadata(&container, source.fd(), &keys, name, &metadata, error);
     if (status) return status;
     status = orr_paper_decrypt(&container, &secrets.secret, &metadata, nullptr, source.fd(),
-                               plain ? target.fd() : -1, "c.orr.tif", error);
+                               plain ? target.fd() : -1, name, error);
     if (!status && plain) *plain = target.content();
     orr_metadata_free(&metadata);
     return status;
@@ -411,40 +409,29 @@ TEST(Paper, RefusesWhatItDoesNotTakeAndPointsToTheArchiveProfile) {
         EXPECT_NE(nullptr, std::strstr(error.text, "archive profile")) << error.text;
         EXPECT_NE(nullptr, std::strstr(error.text, "scan.tif")) << error.text;
     };
-    auto with_tag = [&](unsigned id, uint8_t value) { // changes the SHORT value of a tag
+    // Sets two bytes of a tag's entry in the directory: at 0 what tag it is, at 8 its value.
+    auto with = [&](unsigned id, size_t place, unsigned value) {
         Bytes changed = good;
         uint32_t at = changed[4] | changed[5] << 8 | changed[6] << 16;
-        for (size_t n = 0; n < changed[at]; n++) {
-            uint8_t *entry = &changed[at + 2 + 12 * n];
-            if (unsigned(entry[0] | entry[1] << 8) == id) entry[8] = value;
-        }
-        return changed;
-    };
-    auto retagged = [&](unsigned id) { // the sample format (the default one) becomes another tag
-        Bytes changed = good;
-        uint32_t at = changed[4] | changed[5] << 8 | changed[6] << 16;
-        for (size_t n = 0; n < changed[at]; n++) {
-            uint8_t *entry = &changed[at + 2 + 12 * n];
-            if (unsigned(entry[0] | entry[1] << 8) != 339) continue;
-            entry[0] = uint8_t(id);
-            entry[1] = uint8_t(id >> 8);
-        }
+        for (uint8_t *e = &changed[at + 2]; e < &changed[at + 2 + 12 * changed[at]]; e += 12)
+            if (unsigned(e[0] | e[1] << 8) == id)
+                e[place] = uint8_t(value), e[place + 1] = uint8_t(value >> 8);
         return changed;
     };
     EXPECT_EQ(ORR_OK, encrypt(secrets, good, &cipher, &error)) << error.text;
-    refused(retagged(400), "it holds sub-directories (sub-IFDs, tag 400)");
-    refused(retagged(513), "the offset of a JPEG thumbnail (JPEGInterchangeFormat, tag 513)");
-    refused(retagged(520), "it holds tables of old-style JPEG (an offset, tag 520)");
+    refused(with(339, 0, 400), "it holds sub-directories (sub-IFDs, tag 400)");
+    refused(with(339, 0, 513), "the offset of a JPEG thumbnail (JPEGInterchangeFormat, tag 513)");
+    refused(with(339, 0, 520), "it holds tables of old-style JPEG (an offset, tag 520)");
     refused({}, "not a TIFF");
     refused({'I', 'I'}, "not a TIFF");
     refused(Bytes(5000, 'x'), "not a TIFF");
-    refused(with_tag(262, PHOTOMETRIC_PALETTE), "contradicts"); // no colour map
-    refused(with_tag(262, PHOTOMETRIC_SEPARATED), "page 1");
-    refused(with_tag(262, PHOTOMETRIC_CIELAB), "neither gray nor RGB");
-    refused(with_tag(262, PHOTOMETRIC_RGB), "page 1");
-    refused(with_tag(339, SAMPLEFORMAT_IEEEFP), "no integers");
-    refused(with_tag(258, 4), "neither 8 nor 16");
-    refused(with_tag(259, 77), "page 1");
+    refused(with(262, 8, PHOTOMETRIC_PALETTE), "contradicts"); // no colour map
+    refused(with(262, 8, PHOTOMETRIC_SEPARATED), "page 1");
+    refused(with(262, 8, PHOTOMETRIC_CIELAB), "neither gray nor RGB");
+    refused(with(262, 8, PHOTOMETRIC_RGB), "page 1");
+    refused(with(339, 8, SAMPLEFORMAT_IEEEFP), "no integers");
+    refused(with(258, 8, 4), "neither 8 nor 16");
+    refused(with(259, 8, 77), "page 1");
     refused(Bytes(good.begin(), good.begin() + 100), "damaged");
     PageSpec large = {1000, 1000, 1, 8, 1, PHOTOMETRIC_MINISBLACK, 1, COMPRESSION_LZW, 0, 10, 1};
     refused(tiff_files::build("wl4", {large}, {planes_for(large)}), "memory", 2u << 20);

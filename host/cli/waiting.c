@@ -12,6 +12,8 @@
 
 #define VARIABLE "OMP_WAIT_POLICY"
 
+extern char **environ;
+
 static unsigned cores(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
@@ -48,6 +50,13 @@ void orr_cli_let_threads_sleep(int argc, char **argv) {
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0 || length >= (ssize_t)sizeof path - 1) return;
     path[length] = 0;
-    if (setenv(VARIABLE, "PASSIVE", 0)) return; // which also keeps it from doing so twice
-    execv(path, argv);                          // failed, when it returns: they spin
+    size_t count = 0;
+    while (environ[count]) count++;
+    char **with = malloc((count + 2) * sizeof *with);
+    if (!with) return;
+    memcpy(with, environ, count * sizeof *with);
+    with[count] = VARIABLE "=PASSIVE"; // which also keeps it from doing so twice
+    with[count + 1] = NULL;
+    execve(path, argv, with);
+    free(with); // it failed: they spin
 }
