@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -444,7 +445,8 @@ unsigned orr_job_workers(uint64_t mem, unsigned jobs) {
     uint64_t need = FIXED_MEMORY + 2 * chunk_memory(ORR_SEGMENT_TILES, 0), most = FIXED_WORKERS;
     uint64_t memory = mem ? mem : DEFAULT_MEMORY;
     if (memory > need) most += (memory - need) / WORKER_MEMORY;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t set; // as the CPU backend counts: cores that this process may use
+    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
     unsigned wanted = jobs ? jobs : cores > 0 ? (unsigned)cores : 1;
     return wanted < most ? wanted : (unsigned)most;
 }

@@ -245,8 +245,11 @@ static orr_status give_name(const orr_output *output, orr_error *error) {
 
 orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error) {
     orr_status status = ORR_OK;
-    // All of its mode but the mark is there before the name is.
-    if (fchmod(output->fd, mode | ORR_PARTIAL_MARK) != 0)
+    struct stat st;
+    // All of its mode but the mark is there before the name is; where a file system took no mark,
+    // it may refuse it here too.
+    mode_t mark = fstat(output->fd, &st) == 0 ? st.st_mode & ORR_PARTIAL_MARK : 0;
+    if (fchmod(output->fd, mode | mark) != 0)
         status = io_error(error, output->shown, "set its mode");
     else if (fsync(output->fd) != 0)
         status = io_error(error, output->shown, "flush this file");

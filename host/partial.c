@@ -38,8 +38,11 @@ int orr_partial_create(int directory, const char *suffix, char name[ORR_PARTIAL_
         if (getrandom(&number, sizeof number, 0) != sizeof number) return -1;
         snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx%s", (unsigned long long)number,
                  suffix);
-        int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        0600 | ORR_PARTIAL_MARK);
+        const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        int fd = openat(directory, name, flags, 0600 | ORR_PARTIAL_MARK);
+        // Some file systems refuse the mark instead of dropping it.
+        if (fd < 0 && (errno == EPERM || errno == EINVAL || errno == EIO))
+            fd = openat(directory, name, flags, 0600);
         if (fd < 0 && errno == EEXIST) continue;
         if (fd < 0) return -1;
         // A sweep holds its lock for an instant only. Where there are no locks, none sweeps.
@@ -56,9 +59,8 @@ int orr_partial_remove_stale(int directory, const char *name) {
     struct stat st;
     int in_use = 0;
     // Looked at before it is opened: opening a FIFO or a device can have effects.
-    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-        !(st.st_mode & ORR_PARTIAL_MARK))
-        return 0;
+    // One without the mark is never removed, but may have a writer: file systems drop the mark.
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return 0;
     int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return errno != ENOENT;
     // A shared lock: NFS gives an exclusive one only to who may write. Its writer may have finished
