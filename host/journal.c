@@ -1,7 +1,6 @@
 #include "host/journal.h"
 
 #include <cjson/cJSON.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/partial.h"
 #include "host/text.h"
 
 #define SHARD_FORMAT "-%u-of-%u"
@@ -87,10 +87,8 @@ void orr_journal_file(orr_journal *journal, const char *target, uint64_t bytes, 
 
 // What stopped shards left unfinished is finished when the whole job is.
 static void remove_shards(int directory) {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    DIR *listing = orr_directory_list(directory);
     struct dirent *d;
-    if (!listing && copy >= 0) close(copy);
     while (listing && (d = readdir(listing)))
         if (orr_journal_is_name(d->d_name)) unlinkat(directory, d->d_name, 0);
     if (listing) closedir(listing);

@@ -1,7 +1,5 @@
 // Who may write into one OUT at the same time: one job, or the shards of one division of the work.
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -25,16 +23,13 @@ int orr_output_is_shard_lock(const char *name, unsigned *shard, unsigned *shards
 // start together at least one sees the other.
 static orr_status look_for_others(const orr_output_root *root, unsigned shard, unsigned shards,
                                   orr_error *error) {
-    int copy = openat(root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    DIR *listing = orr_directory_list(root->fd);
     orr_status status = ORR_OK;
     struct dirent *d = NULL;
     unsigned i, n;
-    if (!listing) {
-        if (copy >= 0) close(copy);
+    if (!listing)
         return orr_fail(error, ORR_IO, "%s: cannot read this output directory: %s", root->path,
                         strerror(errno));
-    }
     while (status == ORR_OK && (errno = 0, d = readdir(listing))) {
         if (!orr_output_is_shard_lock(d->d_name, &i, &n) || !strcmp(d->d_name, root->lock_name) ||
             (n == shards && i != shard) || !orr_partial_remove_stale(root->fd, d->d_name))

@@ -1,6 +1,5 @@
 #include "host/partial.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -18,6 +17,15 @@ int orr_is_same_file(int directory, const char *name, int fd) {
     struct stat named, opened;
     return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+DIR *orr_directory_list(int directory) {
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    int number = errno;
+    if (!listing && copy >= 0) close(copy);
+    errno = number;
+    return listing;
 }
 
 const char *orr_partial_suffix(const char *name) {
@@ -75,10 +83,8 @@ int orr_partial_remove_stale(int directory, const char *name) {
 }
 
 void orr_partial_sweep(int directory, const char *except) {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    DIR *listing = orr_directory_list(directory);
     struct dirent *d;
-    if (!listing && copy >= 0) close(copy);
     while (listing && (d = readdir(listing)))
         if (orr_partial_is_name(d->d_name) && (!except || strcmp(d->d_name, except)))
             orr_partial_remove_stale(directory, d->d_name);

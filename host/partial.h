@@ -11,6 +11,7 @@
 #ifndef ORRERY_HOST_PARTIAL_H
 #define ORRERY_HOST_PARTIAL_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #ifdef __cplusplus
@@ -34,6 +35,9 @@ int orr_partial_remove_stale(int directory, const char *name);
 // Removes the partial files of killed runs from a directory (not below it), but the one named
 // `except` (may be NULL). What cannot be looked at, or may have a writer, stays.
 void orr_partial_sweep(int directory, const char *except);
+// The entries of an open directory, whose own position stays; the caller closes the listing
+// (closedir). NULL with errno.
+DIR *orr_directory_list(int directory);
 // Is `name` in that directory still the file that is open as `fd`?
 int orr_is_same_file(int directory, const char *name, int fd);
 

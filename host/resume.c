@@ -1,6 +1,5 @@
 #include "host/resume.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "host/partial.h"
 #include "host/text.h"
 
 typedef struct entry {
@@ -123,10 +123,8 @@ orr_status orr_resume_scan(orr_resume_map **map, int directory, const char *show
     struct dirent *d = NULL;
     *map = calloc(1, sizeof **map);
     if (!*map) return orr_fail(error, ORR_INTERNAL, "out of memory reading %s", shown);
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    DIR *listing = orr_directory_list(directory);
     int failed = listing ? 0 : errno;
-    if (!listing && copy >= 0) close(copy);
     orr_status status = ORR_OK;
     while (listing && status == ORR_OK) {
         errno = 0;
