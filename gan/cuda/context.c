@@ -39,14 +39,13 @@ orr_status cuda_context_open(cuda_context *context, int device, orr_error *error
     if (status != ORR_OK) return status;
     CUDA_TRY(context, cudaSetDevice(device));
     CUDA_TRY(context, cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking));
-    status = orr_plan_device_open(device, &context->kind, error);
-    if (status == ORR_OK) status = orr_plan_engine_open(context->stream, &context->engine, error);
-    return status;
+    status = orr_plan_engine_open(context->stream, &context->engine, error);
+    return status == ORR_OK ? orr_plan_device_of(context->engine, &context->kind, error) : status;
 }
 
 void cuda_context_close(cuda_context *context) {
-    orr_plan_engine_close(context->engine);
     orr_plan_device_free(context->kind);
+    orr_plan_engine_close(context->engine);
     if (context->stream) (void)cudaStreamDestroy(context->stream);
     memset(context, 0, sizeof *context);
 }

@@ -14,7 +14,11 @@
 
 typedef cudnnBackendDescriptor_t descriptor;
 
+// Where plans are built for: a device of this machine by its handle, the way that cuDNN's callers
+// have always gone, or a description, for which cuDNN has a descriptor since 9.8. Header and manual
+// leave open whether a plan of a description can be run as it is, so none is.
 struct orr_plan_device {
+    cudnnHandle_t handle; // of the engine, or NULL
     descriptor properties;
 };
 
@@ -78,24 +82,36 @@ static cudnnStatus_t part(orr_plan *plan, cudnnBackendDescriptorType_t type, des
 
 // ---- devices ------------------------------------------------------------------------------------
 
-static orr_status make_device(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
-                              int64_t count, const void *value, orr_plan_device **device,
+static orr_status check_version(orr_error *error) {
+    if (cudnnGetVersion() >= LEAST_VERSION) return ORR_OK;
+    return orr_fail(error, ORR_UNSUPPORTED, "cuDNN %zu is too old: 9.8 or later is needed",
+                    cudnnGetVersion());
+}
+
+orr_status orr_plan_device_of(const orr_plan_engine *engine, orr_plan_device **device,
                               orr_error *error) {
+    *device = calloc(1, sizeof **device);
+    if (!*device) return orr_fail(error, ORR_INTERNAL, "out of memory for a device description");
+    (*device)->handle = engine->handle;
+    return ORR_OK;
+}
+
+orr_status orr_plan_device_describe(const char *json, orr_plan_device **device, orr_error *error) {
     *device = NULL;
-    if (cudnnGetVersion() < LEAST_VERSION)
-        return orr_fail(error, ORR_UNSUPPORTED, "cuDNN %zu is too old: 9.8 or later is needed",
-                        cudnnGetVersion());
+    orr_status status = check_version(error);
+    if (status != ORR_OK) return status;
     orr_plan_device *made = calloc(1, sizeof *made);
     if (!made) return orr_fail(error, ORR_INTERNAL, "out of memory for a device description");
     cudnnStatus_t code =
         cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &made->properties);
     if (code == CUDNN_STATUS_SUCCESS) {
         filler fill = {made->properties, CUDNN_STATUS_SUCCESS};
-        put(&fill, name, type, count, value);
+        put(&fill, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+            (int64_t)strlen(json) + 1, json);
         code = finish(&fill);
     }
     if (code != CUDNN_STATUS_SUCCESS) {
-        orr_status status = refuse(code, "describing the device", error);
+        status = refuse(code, "describing the device", error);
         orr_plan_device_free(made);
         return status;
     }
@@ -103,14 +119,14 @@ static orr_status make_device(cudnnBackendAttributeName_t name, cudnnBackendAttr
     return ORR_OK;
 }
 
-orr_status orr_plan_device_describe(const char *json, orr_plan_device **device, orr_error *error) {
-    return make_device(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
-                       (int64_t)strlen(json) + 1, json, device, error);
-}
-
-orr_status orr_plan_device_open(int number, orr_plan_device **device, orr_error *error) {
-    int32_t id = number;
-    return make_device(CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, 1, &id, device, error);
+// Tells a descriptor the device, by one or the other of its attributes.
+static void put_device(filler *fill, const orr_plan_device *device,
+                       cudnnBackendAttributeName_t by_handle,
+                       cudnnBackendAttributeName_t by_description) {
+    if (device->handle)
+        put(fill, by_handle, CUDNN_TYPE_HANDLE, 1, &device->handle);
+    else
+        put(fill, by_description, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &device->properties);
 }
 
 void orr_plan_device_free(orr_plan_device *device) {
@@ -183,8 +199,9 @@ static const struct operation {
 };
 
 // The graph of one operation.
-static cudnnStatus_t make_graph(orr_plan *plan, orr_plan_op op, const orr_plan_shape *shape,
-                                orr_plan_math math, descriptor *graph) {
+static cudnnStatus_t make_graph(orr_plan *plan, const orr_plan_device *device, orr_plan_op op,
+                                const orr_plan_shape *shape, orr_plan_math math,
+                                descriptor *graph) {
     const struct operation *names = &operations[op];
     cudnnDataType_t type = math == ORR_PLAN_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
     int64_t rows = (shape->height + 2 * shape->padding - shape->kernel) / shape->stride + 1;
@@ -214,6 +231,8 @@ static cudnnStatus_t make_graph(orr_plan *plan, orr_plan_op op, const orr_plan_s
     if (code != CUDNN_STATUS_SUCCESS) return code;
     filler whole = {*graph, CUDNN_STATUS_SUCCESS};
     put(&whole, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &operation);
+    if (device->handle)
+        put(&whole, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &device->handle);
     return finish(&whole);
 }
 
@@ -239,6 +258,7 @@ static int acceptable(descriptor config, orr_plan_math math, int64_t *number) {
         for (int64_t n = 0; n < count && n < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; n++)
             switch (notes[n]) {
             case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC:
+            case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS: // to half precision
             case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
             case CUDNN_NUMERICAL_NOTE_FFT:
             case CUDNN_NUMERICAL_NOTE_WINOGRAD:
@@ -248,7 +268,6 @@ static int acceptable(descriptor config, orr_plan_math math, int64_t *number) {
                 fine = 0;
                 break;
             case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:
-            case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
                 if (math == ORR_PLAN_FLOAT32) fine = 0;
                 break;
             default:
@@ -269,8 +288,8 @@ static void compile(orr_plan *plan, const orr_plan_device *device, descriptor co
         return;
     filler fill = {made, CUDNN_STATUS_SUCCESS};
     put(&fill, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &config);
-    put(&fill, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-        &device->properties);
+    put_device(&fill, device, CUDNN_ATTR_EXECUTION_PLAN_HANDLE,
+               CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
     if (finish(&fill) == CUDNN_STATUS_SUCCESS &&
         cudnnBackendGetAttribute(made, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64,
                                  1, &got, &bytes) == CUDNN_STATUS_SUCCESS &&
@@ -294,8 +313,9 @@ static cudnnStatus_t choose(orr_plan *plan, const orr_plan_device *device, descr
     filler fill = {ranking, CUDNN_STATUS_SUCCESS};
     put(&fill, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
     put(&fill, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
-    put(&fill, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-        &device->properties);
+    if (device->properties) // else the graph has the handle
+        put(&fill, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+            &device->properties);
     code = finish(&fill);
     for (int n = 0; n < CANDIDATES && code == CUDNN_STATUS_SUCCESS; n++)
         code = cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &configs[n]);
@@ -340,7 +360,7 @@ orr_status orr_plan_build(const orr_plan_device *device, orr_plan_op op,
     orr_plan *made = calloc(1, sizeof *made);
     if (!made) return orr_fail(error, ORR_INTERNAL, "out of memory for a convolution plan");
     name_plan(made, op, shape, math);
-    cudnnStatus_t code = make_graph(made, op, shape, math, &graph);
+    cudnnStatus_t code = make_graph(made, device, op, shape, math, &graph);
     if (code != CUDNN_STATUS_SUCCESS) {
         orr_status status = refuse(code, made->text, error);
         orr_plan_free(made);
@@ -384,12 +404,14 @@ const char *orr_plan_text(const orr_plan *plan) {
 
 orr_status orr_plan_engine_open(void *stream, orr_plan_engine **engine, orr_error *error) {
     *engine = NULL;
+    orr_status status = check_version(error);
+    if (status != ORR_OK) return status;
     orr_plan_engine *made = calloc(1, sizeof *made);
     if (!made) return orr_fail(error, ORR_INTERNAL, "out of memory for cuDNN");
     cudnnStatus_t code = cudnnCreate(&made->handle);
     if (code == CUDNN_STATUS_SUCCESS) code = cudnnSetStream(made->handle, (cudaStream_t)stream);
     if (code != CUDNN_STATUS_SUCCESS) {
-        orr_status status = refuse(code, "opening the device", error);
+        status = refuse(code, "opening the device", error);
         orr_plan_engine_close(made);
         return status;
     }

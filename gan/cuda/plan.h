@@ -11,6 +11,7 @@
 //   backward filter  dw from dy, x
 //
 // Choice of engine: the first of cuDNN's own ranking that is deterministic, sums in 32-bit float,
+// takes factors as they are or rounded to TF32 (never to half precision, whose range is small),
 // does not transform (no Winograd, no FFT) and keeps to the workspace ceiling. The same library on
 // the same device therefore always runs the same arithmetic; nothing is timed.
 #ifndef ORRERY_GAN_CUDA_PLAN_H
@@ -48,11 +49,18 @@ typedef struct orr_plan_device orr_plan_device;
 typedef struct orr_plan_engine orr_plan_engine;
 typedef struct orr_plan orr_plan;
 
-// A kind of device to build plans for: from a description in JSON as cuDNN writes it (needs no
-// GPU), or a device of this machine, from 0. ORR_UNSUPPORTED when cuDNN is older than 9.8, refuses
-// the description or finds no such device. Release with orr_plan_device_free (NULL is allowed).
+// What plans run on: cuDNN's handle on the current CUDA device, working in `stream` (cudaStream_t).
+// ORR_UNSUPPORTED when cuDNN is older than 9.8 or refuses the device. Release with
+// orr_plan_engine_close (NULL is allowed), after its device and their plans.
+orr_status orr_plan_engine_open(void *stream, orr_plan_engine **engine, orr_error *error);
+void orr_plan_engine_close(orr_plan_engine *engine);
+
+// A kind of device to build plans for: that of an engine, on which they can then run, or from a
+// description in JSON as cuDNN writes it, which needs no GPU. ORR_UNSUPPORTED when cuDNN is older
+// than 9.8 or refuses the description. Release with orr_plan_device_free (NULL is allowed).
+orr_status orr_plan_device_of(const orr_plan_engine *engine, orr_plan_device **device,
+                              orr_error *error);
 orr_status orr_plan_device_describe(const char *json, orr_plan_device **device, orr_error *error);
-orr_status orr_plan_device_open(int number, orr_plan_device **device, orr_error *error);
 void orr_plan_device_free(orr_plan_device *device);
 
 // Builds a plan that needs at most `workspace` bytes of scratch. ORR_UNSUPPORTED when no engine
@@ -66,10 +74,6 @@ void orr_plan_free(orr_plan *plan);
 // Bytes of scratch that the plan needs, and one line for people: operation, shape, engine.
 size_t orr_plan_workspace(const orr_plan *plan);
 const char *orr_plan_text(const orr_plan *plan);
-
-// What plans run on: cuDNN's handle on the current CUDA device, working in `stream` (cudaStream_t).
-orr_status orr_plan_engine_open(void *stream, orr_plan_engine **engine, orr_error *error);
-void orr_plan_engine_close(orr_plan_engine *engine);
 
 // Queues the plan in the engine's stream; may be captured into a CUDA graph. Device addresses,
 // 16-byte aligned: x, w and y (or their gradients) as the operation defines them; the one that is

@@ -95,7 +95,7 @@ orr_status orr_plan_device_describe(const char *, orr_plan_device **device, orr_
     return ORR_OK;
 }
 
-orr_status orr_plan_device_open(int, orr_plan_device **device, orr_error *) {
+orr_status orr_plan_device_of(const orr_plan_engine *, orr_plan_device **device, orr_error *) {
     *device = new orr_plan_device;
     return ORR_OK;
 }
