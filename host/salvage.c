@@ -1,9 +1,11 @@
 // Bringing back what a damaged file of the archive profile still holds.
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/job_internal.h"
@@ -103,18 +105,26 @@ static orr_status salvage_tiles(const orr_tile_reader *r, uint64_t length, const
     return status;
 }
 
-static orr_status write_report(const orr_job_file *file, const char *salvaged, uint64_t length,
-                               ranges *found, orr_error *error) {
-    orr_output output;
-    size_t name_bytes = strlen(salvaged) + sizeof ".json";
-    char *name = malloc(name_bytes), *text = NULL;
+// Is there nothing at `relative` yet? Asked before hours of reading.
+static orr_status name_is_free(const orr_output_root *root, const char *relative,
+                               orr_error *error) {
+    const char *name;
+    struct stat st;
+    int directory;
+    orr_status status = orr_output_directory(root, relative, 0, &directory, &name, error);
+    if (status != ORR_OK || directory < 0) return status;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        status = orr_fail(error, ORR_EXISTS,
+                          "%s/%s exists already: move it away, or choose another output",
+                          root->path, relative);
+    close(directory);
+    return status;
+}
+
+static char *report_text(const orr_job_file *file, const char *salvaged, uint64_t length,
+                         ranges *found) {
     cJSON *report = cJSON_CreateObject();
-    if (!name || !report) {
-        free(name);
-        cJSON_Delete(report);
-        return orr_fail(error, ORR_INTERNAL, "out of memory");
-    }
-    snprintf(name, name_bytes, "%s.json", salvaged);
+    if (!report) return NULL;
     orr_json_add_bytes(report, "source", file->source);
     orr_json_add_bytes(report, "salvaged", salvaged);
     cJSON_AddNumberToObject(report, "length", (double)length);
@@ -123,17 +133,48 @@ static orr_status write_report(const orr_job_file *file, const char *salvaged, u
     cJSON_AddItemToObject(report, "lost", found->bad);
     cJSON_AddStringToObject(report, "reason", file->error.text);
     found->good = found->bad = NULL;
-    text = cJSON_Print(report);
-    orr_status status =
-        text ? orr_output_begin(&output, &file->job->root, name, 0, error) : ORR_INTERNAL;
-    if (status == ORR_OK) {
-        status = orr_pwrite_all(output.fd, text, strlen(text), 0, output.shown, error);
-        if (status == ORR_OK) status = orr_output_commit(&output, SALVAGED_MODE, error);
-        orr_output_abort(&output);
-    }
-    free(text);
-    free(name);
+    char *text = cJSON_Print(report);
     cJSON_Delete(report);
+    return text;
+}
+
+// NAME.salvaged and NAME.salvaged.json, both still free. The caller frees both, also on errors.
+static orr_status salvage_names(const orr_job_file *file, char **name, char **report_name,
+                                orr_error *error) {
+    *name = salvaged_name(file);
+    size_t bytes = *name ? strlen(*name) + sizeof ".json" : 0;
+    *report_name = *name ? malloc(bytes) : NULL;
+    if (!*report_name) return orr_fail(error, ORR_INTERNAL, "out of memory");
+    snprintf(*report_name, bytes, "%s.json", *name);
+    orr_status status = name_is_free(&file->job->root, *name, error);
+    return status == ORR_OK ? name_is_free(&file->job->root, *report_name, error) : status;
+}
+
+// Gives the data its name and the report its own. The report comes first: data without it would
+// pass for whole, as its gaps read as zero.
+static orr_status commit_with_report(const orr_job_file *file, orr_output *data, const char *name,
+                                     const char *report_name, uint64_t length, ranges *found,
+                                     orr_error *error) {
+    const orr_output_root *root = &file->job->root;
+    orr_output report = {.fd = -1};
+    const char *last;
+    int directory;
+    char *text = report_text(file, name, length, found);
+    orr_status status = text ? orr_output_begin(&report, root, report_name, 0, error)
+                             : orr_fail(error, ORR_INTERNAL, "out of memory");
+    if (status == ORR_OK)
+        status = orr_pwrite_all(report.fd, text, strlen(text), 0, report.shown, error);
+    if (status == ORR_OK) status = orr_output_commit(&report, SALVAGED_MODE, error);
+    orr_output_abort(&report);
+    free(text);
+    if (status != ORR_OK) return status;
+    status = orr_output_commit(data, SALVAGED_MODE, error);
+    if (status != ORR_OK &&
+        orr_output_directory(root, report_name, 0, &directory, &last, NULL) == ORR_OK &&
+        directory >= 0) {
+        unlinkat(directory, last, 0); // ours: nothing is replaced, so it was not there before
+        close(directory);
+    }
     return status;
 }
 
@@ -141,7 +182,7 @@ void orr_salvage(orr_job_file *file) {
     orr_error error = {0};
     orr_output output = {.fd = -1};
     ranges found = {cJSON_CreateArray(), cJSON_CreateArray(), -1, 0, 0};
-    char *name = NULL;
+    char *name = NULL, *report_name = NULL;
     orr_status status = salvage_open(file, &error);
     if (status != ORR_OK) {
         orr_job_warn(file->job, "%s: nothing to salvage: %s", file->source, error.text);
@@ -153,13 +194,13 @@ void orr_salvage(orr_job_file *file) {
                          .secret = &file->from->secret,
                          .keys = &file->from->keys,
                          .cipher = &file->from->cipher};
-    name = salvaged_name(file);
-    status =
-        name ? orr_tile_reader_init(&r, &error) : orr_fail(&error, ORR_INTERNAL, "out of memory");
+    status = salvage_names(file, &name, &report_name, &error);
+    if (status == ORR_OK) status = orr_tile_reader_init(&r, &error);
     if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);
     if (status == ORR_OK)
         status = salvage_tiles(&r, length, &output, &found, file->job->stop, &error);
-    if (status == ORR_OK) status = orr_output_commit(&output, SALVAGED_MODE, &error);
+    if (status == ORR_OK)
+        status = commit_with_report(file, &output, name, report_name, length, &found, &error);
     orr_output_abort(&output);
     orr_tile_reader_end(&r);
     if (status == ORR_STOPPED) atomic_store(&file->job->undone, 1);
@@ -167,18 +208,16 @@ void orr_salvage(orr_job_file *file) {
     if (status == ORR_OK) {
         file->salvaged = strdup(name);
         file->salvaged_bytes = good;
-    }
-    if (status == ORR_OK) status = write_report(file, name, length, &found, &error);
-    if (status == ORR_OK)
         orr_job_warn(file->job,
                      "%s: %llu of %llu bytes were salvaged into %s/%s; the gaps are zero and "
-                     "listed in %s/%s.json",
+                     "listed in %s/%s",
                      file->source, (unsigned long long)good, (unsigned long long)length,
-                     file->job->root.path, name, file->job->root.path, name);
-    else
+                     file->job->root.path, name, file->job->root.path, report_name);
+    } else
         orr_job_warn(file->job, "%s: salvage failed: %s", file->source, error.text);
 out:
     cJSON_Delete(found.good);
     cJSON_Delete(found.bad);
     free(name);
+    free(report_name);
 }

@@ -109,14 +109,29 @@ class Salvage(Case):
     def test_a_salvage_that_failed_promises_nothing(self):
         self.damage()
         Path("out").mkdir()
-        Path("out/scan.bin.salvaged").write_bytes(b"mine")
-        status, _, err = self.salvage()
-        self.assertEqual(status, 4, err)
-        self.assertIn("salvage failed: out/scan.bin.salvaged: ", err)
-        self.assertNotIn("NAME.salvaged", err)
-        self.assertIn("restore a damaged file from a copy", err)
-        self.assertEqual(os.listdir("out"), ["scan.bin.salvaged"])
-        self.assertEqual(Path("out/scan.bin.salvaged").read_bytes(), b"mine")
+        for taken in ("scan.bin.salvaged", "scan.bin.salvaged.json"):
+            with self.subTest(taken):
+                Path("out", taken).write_bytes(b"mine")
+                status, _, err = self.salvage()
+                self.assertEqual(status, 4, err)
+                self.assertIn(f"salvage failed: out/{taken} exists already: move it away, or choose another output", err)
+                self.assertNotIn("NAME.salvaged", err)
+                self.assertIn("restore a damaged file from a copy", err)
+                self.assertEqual(os.listdir("out"), [taken])
+                self.assertEqual(Path("out", taken).read_bytes(), b"mine")
+                os.remove(f"out/{taken}")
+
+    @injected
+    def test_data_never_stands_without_its_report(self):
+        # Its gaps read as zero: without the report it would pass for whole.
+        self.damage()
+        for rename in (1, 2):
+            with self.subTest(rename):
+                fault = {"LD_PRELOAD": FAULT, "ORRERY_FAULT": f"rename:{rename}:EIO"}
+                status, _, err = run("decrypt", "-k", "keys", "scan.orr.tif", "-o", "out", "--salvage", env={**os.environ, **fault})
+                self.assertEqual(status, 4, err)
+                self.assertIn("salvage failed: out/scan.bin.salvaged", err)
+                self.assertEqual(os.listdir("out"), [])
 
 
 if __name__ == "__main__":
