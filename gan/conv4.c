@@ -20,8 +20,7 @@ static size_t smaller(size_t a, size_t b) {
 }
 
 int orr_conv4_available(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           !__builtin_cpu_supports("avx512f");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 int orr_conv4_fits(const orr_conv4 *shape) {

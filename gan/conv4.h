@@ -21,8 +21,8 @@ typedef struct orr_conv4 {
     size_t images, a, b, size; // size up to 64
 } orr_conv4;
 
-// Does this processor have what the loops need (AVX2 and FMA), and nothing wider, for which oneDNN
-// does better? Then every function below may be called.
+// Does this processor have what the loops need (AVX2 and FMA)? Then every function below may be
+// called.
 int orr_conv4_available(void);
 // Which channel counts are served: a a multiple of 8 and b of 16; for scatter alone also a a
 // multiple of 32 and b up to 4, the large tensor then plain: [images][b][2 size][2 size].

@@ -107,7 +107,7 @@ const orr_conv4 shapes[] = {{1, 8, 16, 1},  {3, 8, 16, 2},  {2, 40, 32, 3},
 class GanConv4 : public ::testing::Test {
   protected:
     void SetUp() override {
-        if (!orr_conv4_available()) GTEST_SKIP() << "not used on this processor";
+        if (!orr_conv4_available()) GTEST_SKIP() << "this processor has no AVX2";
     }
 };
 
