@@ -126,6 +126,44 @@ TEST_F(GanGpu, TwentyStepsEqualTheReference) {
     compare_training(cuda, orr_gan_shape{32, 3, 100, 8}, ORR_GAN_FLOAT32, 5e-3);
 }
 
+// For scripts/device-check: few kernels, small enough for compute-sanitizer.
+TEST_F(GanGpu, SmallTraining) {
+    for (orr_gan_precision precision : {ORR_GAN_FLOAT32, ORR_GAN_BF16}) {
+        std::vector<uint8_t> images = images_of(small);
+        State start(small);
+        Training training(cuda, start, images, precision);
+        ASSERT_EQ(training.steps(4), ORR_OK) << error.text;
+        EXPECT_TRUE(std::isfinite(training.statistics().loss_d));
+    }
+}
+
+// And the steps that `orrery bench gan` times, for Nsight Compute: the first is queued call by
+// call, the second captured and replayed.
+TEST_F(GanGpu, StepsOfTheMeasuredSizes) {
+    const orr_gan_shape shape = orr_gan_default_shape();
+    std::vector<uint8_t> images = images_of(shape);
+    for (auto [precision, batch] : {std::pair(ORR_GAN_TF32, 32u), std::pair(ORR_GAN_BF16, 32u),
+                                    std::pair(ORR_GAN_BF16, 128u)}) {
+        State start(shape);
+        orr_gan_options options = orr_gan_default_options();
+        orr_gan_trainer *trainer = nullptr;
+        orr_gan_statistics statistics{};
+        options.batch = batch;
+        options.precision = precision;
+        std::vector<uint32_t> index(batch);
+        for (uint32_t n = 0; n < batch; n++) index[n] = n % image_count;
+        ASSERT_EQ(cuda->trainer_open(cuda, &options, &start.value, &trainer, &error), ORR_OK)
+            << error.text;
+        EXPECT_EQ(cuda->trainer_data(trainer, images.data(), image_count, &error), ORR_OK);
+        orr_gan_batch one = {nullptr, index.data(), 1, nullptr};
+        for (int n = 0; n < 2; n++)
+            EXPECT_EQ(cuda->trainer_step(trainer, &one, &error), ORR_OK) << error.text;
+        EXPECT_EQ(cuda->trainer_statistics(trainer, &statistics, &error), ORR_OK) << error.text;
+        EXPECT_TRUE(std::isfinite(statistics.loss_d) && std::isfinite(statistics.loss_g));
+        cuda->trainer_close(trainer);
+    }
+}
+
 TEST_F(GanGpu, AGraphChangesNoBit) {
     for (orr_gan_precision precision : {ORR_GAN_TF32, ORR_GAN_BF16}) {
         orr_gan_shape shape = {64, 3, 100, 64};
