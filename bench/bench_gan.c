@@ -204,6 +204,7 @@ static orr_status on_device(orr_bench *bench, const char *device, const orr_gan_
         uint32_t batch;
         double bound;
     } kinds[] = {{"CUDA, TF32", ORR_GAN_TF32, 32, 0.02},
+                 {"CUDA, bfloat16", ORR_GAN_BF16, 32, 0.1},
                  {"CUDA, TF32", ORR_GAN_TF32, 128, 0.02},
                  {"CUDA, bfloat16", ORR_GAN_BF16, 128, 0.1},
                  {"CUDA, bfloat16", ORR_GAN_BF16, 1024, 0.1}};
