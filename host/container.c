@@ -38,9 +38,7 @@ orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset,
             int number = put < 0 ? errno : ENOSPC;
             return orr_fail_errno(error, number, "%s: writing at byte %llu failed: %s%s", name,
                                   (unsigned long long)offset, strerror(number),
-                                  number == ENOSPC || number == EDQUOT
-                                      ? ": free some space and run the same command again"
-                                      : "");
+                                  orr_errno_hint(number));
         }
         at += put;
         offset += (uint64_t)put;

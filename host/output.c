@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/claims.h"
+#include "host/text.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
 
@@ -23,12 +24,8 @@ struct orr_swept {
 
 static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
     int number = errno;
-    const char *next =
-        number == ENOSPC || number == EDQUOT ? ": free some space and run the same command again"
-        : number == EACCES || number == EPERM || number == EROFS ? ": check permissions"
-                                                                 : "";
     return orr_fail_errno(error, number, "%s: cannot %s: %s%s", shown, doing, strerror(number),
-                          next);
+                          orr_errno_hint(number));
 }
 
 // mkdir; a new directory is made durable in its parent, for nobody flushes that later. One that may

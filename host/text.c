@@ -1,5 +1,6 @@
 #include "host/text.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,4 +74,20 @@ void orr_json_add_bytes(cJSON *object, const char *key, const char *text) {
     }
     free(repaired);
     free(hex);
+}
+
+const char *orr_errno_hint(int number) {
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+        return ": free some space and run the same command again";
+    case EFBIG:
+        return ": the file system, or `ulimit -f`, allows no larger file";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ": check permissions";
+    default:
+        return "";
+    }
 }

@@ -16,6 +16,8 @@ char *orr_utf8_repair(const char *text);
 // Adds "key": text to an object; when the bytes are not UTF-8 the repaired text, and
 // "key_bytes_hex" with the exact bytes.
 void orr_json_add_bytes(cJSON *object, const char *key, const char *text);
+// What a person can do about a failed system call: ": free some space ...", or "".
+const char *orr_errno_hint(int number);
 // Lower-case hex of `bytes` bytes into out (2 * bytes + 1).
 void orr_hex(const void *in, size_t bytes, char *out);
 

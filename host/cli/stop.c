@@ -10,13 +10,13 @@
 volatile sig_atomic_t orr_stop_requested;
 
 static void on_stop(int number) {
-    (void)number;
-    if (orr_stop_requested) _exit(ORR_STOPPED);
+    // SIGXCPU comes each second until the hard limit, which ends the process anyway.
+    if (orr_stop_requested && number != SIGXCPU) _exit(ORR_STOPPED);
     orr_stop_requested = 1;
 }
 
 void orr_stop_install(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct sigaction before, action = {.sa_handler = on_stop}; // no SA_RESTART: waits end
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
@@ -25,6 +25,7 @@ void orr_stop_install(void) {
     }
     signal(SIGPIPE,
            SIG_IGN); // a closed pipe is an error of one write, not the end of a night's run
+    signal(SIGXFSZ, SIG_IGN); // nor is one file above `ulimit -f`: its write fails with EFBIG
 }
 
 void orr_fill_standard_streams(void) {

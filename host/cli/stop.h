@@ -4,9 +4,9 @@
 
 #include <signal.h>
 
-// Set by the first SIGINT, SIGTERM or SIGHUP.
+// Set by the first SIGINT, SIGTERM, SIGHUP or SIGXCPU (`ulimit -t`, batch systems).
 extern volatile sig_atomic_t orr_stop_requested;
-// Installs the handlers and ignores SIGPIPE. The first signal asks for an orderly stop, a second
+// Installs the handlers and ignores SIGPIPE and SIGXFSZ. The first signal asks for an orderly stop, a second
 // one leaves at once with status 75. A signal that was ignored at the start (nohup) stays ignored.
 void orr_stop_install(void);
 // Opens /dev/null in the place of closed standard streams: the next file to be opened would get the
