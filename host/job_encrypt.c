@@ -1,7 +1,9 @@
 // encrypt: source bytes -> tiles -> cipher -> seal -> container.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
@@ -111,20 +113,69 @@ static void encrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worke
     if (orr_segment_seal_write(file, piece, worker, &error) != ORR_OK) orr_file_fail(file, &error);
 }
 
-orr_status orr_file_check_source(const orr_job_file *file, orr_error *error) {
-    struct stat now;
-    if (fstat(file->fd, &now) != 0)
-        return orr_fail(error, ORR_IO, "%s: %s", file->source, strerror(errno));
-    if (now.st_size == file->st.st_size && now.st_mtim.tv_sec == file->st.st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == file->st.st_mtim.tv_nsec)
-        return ORR_OK;
+static orr_status fail_changed(const orr_job_file *file, orr_error *error) {
     return orr_fail(error, ORR_IO,
                     "%s: was changed while being read: run the same command again when it rests",
                     file->source);
 }
 
+orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_error *error) {
+    struct stat now;
+    struct statx fresh;
+    uint8_t byte;
+    ssize_t more;
+    // Network file systems then ask their server, in place of answering from memory.
+    (void)statx(file->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &fresh);
+    if (fstat(file->fd, &now) != 0)
+        return orr_fail(error, ORR_IO, "%s: %s", file->source, strerror(errno));
+    if (now.st_size != file->st.st_size || now.st_mtim.tv_sec != file->st.st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != file->st.st_mtim.tv_nsec)
+        return fail_changed(file, error);
+    *touched = now.st_ctim.tv_sec != file->st.st_ctim.tv_sec ||
+               now.st_ctim.tv_nsec != file->st.st_ctim.tv_nsec;
+    // Some virtual files have more bytes than their size says, which is often 0.
+    do more = pread(file->fd, &byte, 1, now.st_size);
+    while (more < 0 && errno == EINTR);
+    if (more < 0)
+        return orr_fail(error, ORR_IO, "%s: cannot read to its end: %s", file->source,
+                        strerror(errno));
+    if (more > 0)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: holds more than the %lld bytes that its size says: a virtual file? "
+                        "Copy it, and encrypt the copy",
+                        file->source, (long long)now.st_size);
+    return ORR_OK;
+}
+
+// Is the source still what was sealed? Reads all of it again.
+static orr_status compare_source(const orr_job_file *file, orr_error *error) {
+    uint8_t *buffer = malloc(ORR_SEGMENT_BYTES);
+    XXH128_canonical_t digest;
+    orr_status status =
+        buffer ? ORR_OK : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    for (uint64_t s = 0; status == ORR_OK && s < file->segments; s++) {
+        size_t bytes = (size_t)orr_segment_source_bytes(&file->to->geometry, file->bytes, s);
+        if (orr_job_stopping(file->job))
+            status =
+                orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
+        else
+            status = orr_read_source(file->fd, buffer, bytes, s * ORR_SEGMENT_BYTES, file->source,
+                                     error);
+        if (status != ORR_OK) break;
+        XXH128_canonicalFromHash(&digest, XXH3_128bits(buffer, bytes));
+        if (memcmp(digest.digest, file->digests[s], ORR_DIGEST_BYTES))
+            status = fail_changed(file, error);
+    }
+    if (buffer) orr_wipe(buffer, ORR_SEGMENT_BYTES);
+    free(buffer);
+    return status;
+}
+
 static orr_status encrypt_finish(orr_job_file *file, orr_error *error) {
-    orr_status status = orr_file_check_source(file, error);
+    int touched;
+    orr_status status = orr_file_check_source(file, &touched, error);
+    // Its inode changed: a new name or mode, or other contents whose time was set back.
+    if (status == ORR_OK && touched) status = compare_source(file, error);
     if (status != ORR_OK) return status;
     if (file->sha && !EVP_DigestFinal_ex(file->sha, file->metadata->sha256, NULL))
         return orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", file->source);

@@ -125,8 +125,10 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
 // sealed metadata and every byte of the data to be what was meant. ORR_SELF_TEST when they are not.
 orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *metadata,
                               orr_error *error);
-// Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read.
-orr_status orr_file_check_source(const orr_job_file *file, orr_error *error);
+// Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read,
+// ORR_UNSUPPORTED when there are bytes behind its size. *touched: its inode changed, so its bytes
+// may have, if somebody set the mtime back.
+orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_error *error);
 // Restores mode and mtime of a decrypted output and commits it.
 orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error);
 // The permission bits that creating a file normally gives (0666 less the umask): outputs are made

@@ -71,12 +71,13 @@ static orr_status hash_source(orr_job_file *file, orr_error *error) {
 void orr_paper_encrypt_whole(orr_job_file *file) {
     orr_paper_request request;
     orr_error error = {0};
+    int touched;
     if (stopped(file)) return;
     request_init(file, file->metadata, &request);
     orr_status status = file->metadata->has_sha256 ? hash_source(file, &error) : ORR_OK;
     if (status == ORR_OK) status = orr_file_output(file, 0, &error);
     if (status == ORR_OK) status = orr_paper_encrypt(&request, file->fd, file->output.fd, &error);
-    if (status == ORR_OK) status = orr_file_check_source(file, &error);
+    if (status == ORR_OK) status = orr_file_check_source(file, &touched, &error);
     if (status == ORR_OK) status = commit(file, file->metadata, &error);
     finish(file, status, &error);
 }

@@ -1,0 +1,104 @@
+"""What a job runs into: limits of the process, files whose size says little, sources whose times are set back."""
+import os
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from support.cli import ORRERY, Case, run, slowly
+
+MIB = 1 << 20
+
+
+class Limits(Case):
+    def setUp(self):
+        super().setUp()
+        self.keyring()
+        Path("in").mkdir()
+        Path("in/big").write_bytes(os.urandom(20 * MIB))
+        Path("in/small").write_bytes(b"small\n")
+
+    def limited(self, limit, *command):
+        done = subprocess.run(["prlimit", limit, ORRERY, *command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return done.returncode, done.stderr.decode()
+
+    def test_a_limit_of_file_size(self):
+        """Its signal would end the job, and leave what it was writing."""
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")[0], 0)
+        for verb, source, result in (("encrypt", "in", "small.orr.tif"), ("decrypt", "sealed", "small"),
+                                     ("reencrypt", "sealed", "small.orr.tif")):
+            with self.subTest(verb=verb):
+                status, err = self.limited(f"--fsize={8 * MIB}", verb, "-q", "-k", "keys", source, "-o", verb)
+                self.assertEqual(status, 7, err)
+                self.assertRegex(err, "big.*File too large: the file system, or `ulimit -f`, allows no larger file")
+                self.assertEqual([p.name for p in Path(verb, "in").rglob("*")], [result])
+                self.assertEqual(run(verb, "-q", "-k", "keys", source, "-o", verb)[0], 0)
+
+    def test_a_limit_of_processor_time(self):
+        with subprocess.Popen([ORRERY, "encrypt", "-j", "1", "-k", "keys", "in", "-o", "out"], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, env=slowly("big")) as process:
+            while process.poll() is None and not (Path("out").exists() and list(Path("out").rglob("*.partial"))):
+                time.sleep(0.002)
+            for _ in range(5):  # the kernel sends it each second
+                process.send_signal(signal.SIGXCPU)
+                time.sleep(0.01)
+            err = process.communicate(timeout=60)[1].decode()
+        self.assertEqual(process.returncode, 75, err)
+        self.assertIn("stopped; run the same command again to resume", err)
+        self.assertEqual(list(Path("out").rglob("*.partial")), [])
+
+
+class Sources(Case):
+    def setUp(self):
+        super().setUp()
+        self.keyring()
+
+    @unittest.skipUnless(os.access("/proc/version", os.R_OK), "needs /proc")
+    def test_more_bytes_than_the_size_says(self):
+        self.assertEqual(os.stat("/proc/version").st_size, 0)
+        for options in ((), ("--sha256",)):
+            status, _, err = run("encrypt", "-q", "-k", "keys", *options, "/proc/version", "-o", "out")
+            self.assertEqual(status, 8, err)
+            self.assertIn("/proc/version: holds more than the 0 bytes that its size says: a virtual file?", err)
+            self.assertEqual([p.name for p in Path("out").iterdir()], [".orrery-journal"])
+
+    def changed(self, change):
+        """Changes a file of 20 segments when the first ones have been read. Returns the status and what was said."""
+        with open("big", "wb") as big:
+            big.truncate(120 * MIB)  # sparse
+        with subprocess.Popen([ORRERY, "encrypt", "-q", "-j", "1", "-k", "keys", "big", "-o", "out"], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, env=slowly("big")) as process:
+            while process.poll() is None and not (Path("out").exists() and list(Path("out").rglob("*.partial"))):
+                time.sleep(0.002)
+            self.assertIsNone(process.poll(), "the job was over too soon")
+            change()
+            return process.wait(300), process.stderr.read().decode()
+
+    def test_written_while_read_and_the_time_set_back(self):
+        def write(at):
+            before = os.stat("big")
+            with open("big", "r+b") as big:
+                big.seek(at)
+                big.write(b"other")
+            os.utime("big", ns=(before.st_atime_ns, before.st_mtime_ns))
+        status, err = self.changed(lambda: write(0))  # read already
+        self.assertEqual(status, 7, err)
+        self.assertIn("big: was changed while being read", err)
+        self.assertFalse(Path("out/big.orr.tif").exists())
+        # Not read yet: what is sealed is what is there.
+        status, err = self.changed(lambda: write(119 * MIB))
+        self.assertEqual(status, 0, err)
+        self.assertEqual(run("decrypt", "-q", "-k", "keys", "out", "-o", "back")[0], 0)
+        self.assertEqual(subprocess.run(["cmp", "big", "back/big"], check=False).returncode, 0)
+
+    def test_another_name_or_mode_while_read(self):
+        for n, change in enumerate((lambda: os.chmod("big", 0o640), lambda: os.link("big", "link"),
+                                    lambda: os.rename("big", "renamed"))):
+            status, err = self.changed(change)
+            self.assertEqual(status, 0, f"{n}: {err}")
+            os.unlink("out/big.orr.tif")
+
+
+if __name__ == "__main__":
+    unittest.main()
