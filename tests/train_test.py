@@ -342,8 +342,17 @@ class Train(Case):
             done = run("train", "--data", folder, "-o", "never", *SMALL)
             self.assertEqual(done[0], status, done[2])
             self.assertIn(said, done[2])
-        # Nothing was begun: the directory is empty and can be used.
+            self.assertFalse(Path("never").exists())  # nothing was begun
         self.done("never", epochs="1")
+        # A directory that was there stays; so do those above one.
+        Path("there").mkdir()
+        self.assertEqual(run("train", "--data", "empty", "-o", "there", *SMALL)[0], 8)
+        self.assertEqual(run("train", "--data", "empty", "-o", "there/more/run", *SMALL)[0], 8)
+        self.assertEqual(list(Path("there").rglob("*")), [Path("there/more")])
+        status, _, err = run("train", "-o", "there/more", "--resume")
+        self.assertEqual((status, "there/more: there is no run in it to go on with" in err), (2, True), err)
+        status, _, err = self.train("small", "--learning-rate", "1e-50")  # nothing, as a float
+        self.assertEqual((status, Path("small").exists()), (2, False), err)
 
     def test_a_resumed_run_keeps_its_options_and_its_data(self):
         self.done("run", epochs="1")
@@ -367,11 +376,53 @@ class Train(Case):
         os.rename("data", "moved")
         status, _, err = run("train", "-o", "run", "--resume")
         self.assertEqual(status, 7)
+        self.assertIn("the run was begun with it, from the directory that was then the current one: name with --data", err)
         self.assertEqual(run("train", "-o", "run", "--resume", "--data", "moved/")[0], 0)
         picture(Path("moved/new.png"), random.Random(SEED))
         status, _, err = run("train", "-o", "run", "--resume", "--data", "moved", "--epochs", "2")
         self.assertEqual(status, 8)
         self.assertIn("not those that the run was begun with", err)
+
+    def test_a_run_cannot_become_shorter_than_it_is(self):
+        self.done("run", epochs="3")
+        before = {p: p.read_bytes() for p in Path("run").rglob("*") if p.is_file()}
+        status, _, err = self.train("run", "--resume", epochs="2")
+        self.assertEqual(status, 2)
+        self.assertIn("run: the run in it has done 3.0 epochs, more than 2", err)
+        self.assertEqual({p: p.read_bytes() for p in Path("run").rglob("*") if p.is_file()}, before)
+        self.done("run", "--resume", epochs="3")
+
+    def test_options_are_written_as_they_were_given(self):
+        self.done("run", "--learning-rate", "0.0003", epochs="1")
+        text = Path("run/options.json").read_text()
+        for line in ('"learning_rate":\t0.0003,', '"beta1":\t0.5,', '"beta2":\t0.999,', '"epsilon":\t1e-08,'):
+            self.assertIn(line, text)
+        self.done("run", "--resume", "--learning-rate", "0.0003", epochs="2")
+        self.assertEqual(Path("run/options.json").read_text(), text.replace('"epochs":\t1', '"epochs":\t2'))
+
+    def test_names_of_any_bytes(self):
+        Path("data/line\nbreak.png").write_bytes(Path("data/000.png").read_bytes())
+        Path("data/line\nbad.png").write_bytes(b"x")
+        Path(os.fsdecode(b"data/\xff\x1bbad.png")).write_bytes(b"x")
+        self.done("run", epochs="1")
+        self.assertIn(b"  line\\x0Abreak.png\n", Path("run/data.txt").read_bytes())
+        lines = Path("run/skipped.txt").read_bytes().splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(any(line.startswith(b"data/line\\x0Abad.png: not usable") for line in lines), lines)
+        self.assertTrue(any(line.startswith(b"data/\xff\\x1Bbad.png: not usable") for line in lines), lines)
+
+    def test_copies_and_likeness_are_told_in_their_time(self):
+        copies, alike = "images have the same pixels as another one", "images are much alike"
+        err = self.done("run", "--learning-rate", "1e-9", "--snapshot-every", "1", epochs="9")[1]
+        self.assertFalse(copies in err or alike in err, err)
+        err = self.done("run", "--resume", "--snapshot-every", "20", epochs="40")[1]  # 200 steps
+        self.assertIn(alike, err)
+        shutil.copytree("data", "data/again", symlinks=True, ignore=shutil.ignore_patterns("again"))
+        status, _, err = self.train("doubled", epochs="1")
+        self.assertEqual(status, 0, err)
+        self.assertIn(f"{IMAGES} of the {2 * IMAGES} {copies}", err)
+        first = [next(l for l in self.lines(name) if l["kind"] == "snapshot") for name in ("run", "doubled")]
+        self.assertGreater(first[1]["nearest_median_of_real"], 1)
 
     def test_runs_below_the_data_are_no_data(self):
         out, err = self.done("data/run", epochs="2")
@@ -462,12 +513,15 @@ class Train(Case):
             self.assertTrue(json.loads(Path(name, "options.json").read_text())["device"].startswith(device))
 
     def test_json(self):
+        for i in range(6):
+            Path(f"data/more{i}.txt").write_text("more than are told in words")
         out, err = self.done("run", "--json", epochs="2")
         self.assertEqual(err, "")
         messages = [json.loads(line) for line in out.splitlines()]
         kinds = [m["message_type"] for m in messages]
         self.assertEqual(kinds[-1], "summary")
-        self.assertEqual(kinds.count("skipped"), 2)
+        self.assertEqual(kinds.count("skipped"), 8)
+        self.assertNotIn("-v names them", out)
         self.assertEqual(kinds.count("start"), 1)
         self.assertEqual(kinds.count("snapshot"), 2)
         self.assertEqual((messages[-1]["exit_status"], messages[-1]["steps"], messages[-1]["images"]), (0, 10, IMAGES))

@@ -176,6 +176,15 @@ TEST_F(DatasetTest, OrderManifestAndHash) {
     EXPECT_NE(before, set.hash);
 }
 
+TEST_F(DatasetTest, CopiesAreCounted) {
+    for (int i = 0; i < 7; i++)
+        Picture(std::to_string(i) + ".png", static_cast<uint8_t>(i < 4 ? 9 : i), i % 2 ? 16 : 8);
+    ASSERT_EQ(Load({root}), ORR_OK) << error.text;
+    EXPECT_EQ(set.copies, 3u); // four of one shade, of two sizes that become one
+    ASSERT_EQ(Load({root, root}), ORR_OK) << error.text;
+    EXPECT_EQ(set.copies, 10u);
+}
+
 TEST_F(DatasetTest, SeveralFoldersInTheirOrder) {
     Picture("one/a.png", 1);
     Picture("two/a.png", 2);

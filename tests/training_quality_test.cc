@@ -202,7 +202,7 @@ class QualityTest : public testing::Test {
   protected:
     static constexpr uint32_t size = 8, channels = 3, bytes = size * size * channels;
     Bytes images = random_bytes(50 * bytes);
-    orr_dataset set{images.data(), 50, size, channels, 0, nullptr, 0, ""};
+    orr_dataset set{images.data(), 50, size, channels, 0, 0, nullptr, 0, ""};
 
     Bytes Image(uint32_t n) const {
         return Bytes(images.begin() + n * bytes, images.begin() + (n + 1) * bytes);
@@ -250,6 +250,36 @@ TEST_F(QualityTest, NearestIsTheNearest) {
     orr_nearest four[] = {{0, 0, 4}, {0, 0, 1}, {0, 0, 9}, {0, 0, 2}};
     EXPECT_EQ(orr_nearest_median(four, 4), 3);
     EXPECT_EQ(orr_nearest_median(four, 3), 4);
+    EXPECT_EQ(orr_nearest_median(four, 1), 4);
+    orr_nearest equal[] = {{0, 0, 4}, {0, 0, 4}, {0, 0, 9}, {0, 0, 4}, {0, 0, 9}, {0, 0, 9}};
+    EXPECT_EQ(orr_nearest_median(equal, 6), 6.5);
+}
+
+// In a set that has every picture twice, the copy would be each one's nearest.
+TEST_F(QualityTest, CopiesOfAnImageAreNotItsNeighbours) {
+    std::vector<uint32_t> self(50);
+    std::vector<orr_nearest> alone(50), doubled(50);
+    for (uint32_t n = 0; n < 50; n++) self[n] = n;
+    orr_nearest_find(&set, images.data(), 50, self.data(), alone.data());
+    Bytes twice = images;
+    for (uint32_t n = 0; n < 50; n++) {
+        Bytes copy = n % 2 ? Image(n) : Mirrored(Image(n));
+        twice.insert(twice.end(), copy.begin(), copy.end());
+    }
+    orr_dataset more = set;
+    more.images = twice.data();
+    more.count = 100;
+    orr_nearest_find(&more, images.data(), 50, self.data(), doubled.data());
+    for (uint32_t n = 0; n < 50; n++) {
+        EXPECT_GT(alone[n].rms, 10);
+        EXPECT_EQ(doubled[n].rms, alone[n].rms);
+    }
+    more.count = 1; // nothing else is there
+    orr_nearest_find(&more, images.data(), 1, self.data(), doubled.data());
+    EXPECT_EQ(doubled[0].rms, 0);
+    // A generated image that is one of them is at no distance.
+    orr_nearest_find(&set, images.data(), 50, nullptr, doubled.data());
+    for (uint32_t n = 0; n < 50; n++) EXPECT_EQ(doubled[n].rms, 0);
 }
 
 TEST_F(QualityTest, Diversity) {

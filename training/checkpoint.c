@@ -1,6 +1,5 @@
 #include "training/checkpoint.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -12,6 +11,7 @@
 
 #include "gan/weights.h"
 #include "training/digest.h"
+#include "training/listing.h"
 
 #define MAGIC "ORRTRAIN"
 #define HEADER 128
@@ -145,6 +145,10 @@ static int is_finite(const orr_gan_state *state) {
 
 // ---- directories
 
+static void name_of(uint64_t step, char name[32]) {
+    snprintf(name, 32, "step-%010llu", (unsigned long long)step);
+}
+
 static int compare_steps(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return (x > y) - (x < y);
@@ -153,29 +157,23 @@ static int compare_steps(const void *a, const void *b) {
 // Steps of the checkpoints that have their final name, ascending; the caller frees them. -1 with
 // errno.
 static int list_checkpoints(int folder, uint64_t **steps, size_t *count) {
-    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed;
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    orr_listing listing;
     *steps = NULL;
     *count = 0;
-    if (!stream) {
-        if (copy >= 0) close(copy);
-        return -1;
-    }
-    for (struct dirent *entry; errno = 0, entry = readdir(stream);) {
+    if (orr_listing_read(folder, &listing)) return -1;
+    uint64_t *found = calloc(listing.count + 1, sizeof *found);
+    for (size_t i = 0; found && i < listing.count; i++) {
         unsigned long long step;
-        int end = 0;
-        if (sscanf(entry->d_name, "step-%10llu%n", &step, &end) != 1 || entry->d_name[end])
-            continue;
-        uint64_t *grown = realloc(*steps, (*count + 1) * sizeof *grown);
-        if (!grown) break;
-        *steps = grown;
-        grown[(*count)++] = step;
+        char name[32];
+        if (sscanf(listing.names[i], "step-%20llu", &step) != 1) continue;
+        name_of(step, name);
+        if (!strcmp(name, listing.names[i])) found[(*count)++] = step; // no "step-7" of a user's
     }
-    failed = errno;
-    closedir(stream);
-    errno = failed;
-    if (*count) qsort(*steps, *count, sizeof **steps, compare_steps);
-    return failed ? -1 : 0;
+    orr_listing_free(&listing);
+    if (!found) return -1; // errno: ENOMEM
+    qsort(found, *count, sizeof *found, compare_steps);
+    *steps = found;
+    return 0;
 }
 
 // Removes a checkpoint: first its name, so that half of one never looks whole.
@@ -214,15 +212,18 @@ static int open_folder(const orr_run_directory *run) {
 orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
                                  const char data_hash[65], orr_error *error) {
     static const char *const names[2] = {"generator", "discriminator"};
-    char steps[24], path[4096];
+    char steps[24];
     snprintf(steps, sizeof steps, "%llu", (unsigned long long)state->step);
     orr_safetensors_entry more[] = {{"steps", steps}, {"data_sha256", data_hash}};
     orr_status status = ORR_OK;
     orr_error failure = {0};
     for (int n = 0; n < 2 && !status; n++) {
-        snprintf(path, sizeof path, "%s/%s.safetensors", folder, names[n]);
+        char *path; // whole, however long: part of one would name another file
+        if (asprintf(&path, "%s/%s.safetensors", folder, names[n]) < 0)
+            return orr_fail(error, ORR_INTERNAL, "no memory for a file name");
         status = orr_gan_weights_write(path, state, n, ORR_DTYPE_F32, more,
                                        sizeof more / sizeof *more, 1, &failure);
+        free(path);
     }
     if (status == ORR_IO) // most often: no space
         return orr_fail(error, status,
@@ -237,12 +238,14 @@ static orr_status write_files(const orr_run_directory *run, int directory, const
                               orr_error *error) {
     uint8_t *bytes = NULL;
     size_t count = 0;
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s/" FOLDER "/" PARTIAL, run->path);
+    char *folder;
+    if (asprintf(&folder, "%s/" FOLDER "/" PARTIAL, run->path) < 0)
+        return orr_fail(error, ORR_INTERNAL, "no memory for a file name");
     orr_status status = orr_checkpoint_encode(state, data_hash, &bytes, &count, error);
     if (!status) status = orr_run_write_at(directory, shown, "state", bytes, count, error);
     if (!status) status = orr_checkpoint_export(folder, state, data_hash, error);
     free(bytes);
+    free(folder);
     return status;
 }
 
@@ -257,7 +260,7 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
                         "%s: the networks hold numbers that are not finite after step %llu: the "
                         "training has diverged, and this state is not kept",
                         run->path, (unsigned long long)state->step);
-    snprintf(name, sizeof name, "step-%010llu", (unsigned long long)state->step);
+    name_of(state->step, name);
     snprintf(shown, sizeof shown, "%s/" FOLDER "/%s", run->path, name);
     int folder = open_folder(run);
     orr_status status = ORR_OK;
@@ -288,11 +291,11 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     }
     // Later steps are what this run went back behind, because they are damaged.
     while (count && steps[count - 1] > state->step) {
-        snprintf(name, sizeof name, "step-%010llu", (unsigned long long)steps[--count]);
+        name_of(steps[--count], name);
         remove_checkpoint(folder, name);
     }
     for (size_t i = 0; i + (keep ? keep : 1) < count; i++) {
-        snprintf(name, sizeof name, "step-%010llu", (unsigned long long)steps[i]);
+        name_of(steps[i], name);
         remove_checkpoint(folder, name);
     }
 out:
@@ -310,7 +313,7 @@ static orr_status read_one(const orr_run_directory *run, int folder, uint64_t st
     size_t count = 0;
     orr_status status = ORR_OK;
     memset(state, 0, sizeof *state);
-    snprintf(name, sizeof name, "step-%010llu", (unsigned long long)step);
+    name_of(step, name);
     snprintf(shown, sizeof shown, "%s/" FOLDER "/%s", run->path, name);
     int directory = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0) return damaged_file(shown, strerror(errno), error);

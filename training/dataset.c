@@ -1,6 +1,5 @@
 #include "training/dataset.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,12 +10,14 @@
 
 #include "gan/philox.h"
 #include "training/digest.h"
+#include "training/listing.h"
 #include "training/resample.h"
 
 typedef struct loader {
     const orr_dataset_options *options;
     orr_dataset *set;
-    size_t image_room, manifest_room;
+    size_t image_room;
+    orr_sink manifest;
     orr_error *error;
 } loader;
 
@@ -41,43 +42,42 @@ static void skip(loader *l, const char *path, const char *reason) {
     if (l->options->skipped) l->options->skipped(l->options->context, path, reason);
 }
 
-// Room for one more image and its line.
-static orr_status make_room(loader *l, const char *below) {
+// Room for one more image.
+static orr_status make_room(loader *l) {
     size_t image = orr_dataset_image_bytes(l->set);
-    if (l->set->count == l->image_room) {
-        size_t room = l->image_room ? 2 * l->image_room : 256;
-        if (room > UINT32_MAX / 2 || room > SIZE_MAX / image) return out_of_memory(l);
-        uint8_t *grown = realloc(l->set->images, room * image);
-        if (!grown) return out_of_memory(l);
-        l->set->images = grown;
-        l->image_room = room;
-    }
-    size_t line = 4 * strlen(below) + 80;
-    if (l->manifest_room - l->set->manifest_bytes < line) {
-        size_t room = 2 * l->manifest_room + line;
-        char *grown = realloc(l->set->manifest, room);
-        if (!grown) return out_of_memory(l);
-        l->set->manifest = grown;
-        l->manifest_room = room;
-    }
+    if (l->set->count < l->image_room) return ORR_OK;
+    size_t room = l->image_room ? 2 * l->image_room : 256;
+    if (room > UINT32_MAX / 2 || room > SIZE_MAX / image) return out_of_memory(l);
+    uint8_t *grown = realloc(l->set->images, room * image);
+    if (!grown) return out_of_memory(l);
+    l->set->images = grown;
+    l->image_room = room;
     return ORR_OK;
 }
 
 static orr_status add_line(loader *l, const uint8_t *image, const char *below) {
-    char *at = l->set->manifest + l->set->manifest_bytes;
-    orr_status status = orr_digest_hex(image, orr_dataset_image_bytes(l->set), at, l->error);
+    char digest[65];
+    orr_status status = orr_digest_hex(image, orr_dataset_image_bytes(l->set), digest, l->error);
     if (status) return status;
-    at += 64;
-    *at++ = ' ';
-    *at++ = ' ';
-    for (const unsigned char *p = (const unsigned char *)below; *p; p++) {
-        if (*p < 32 || *p == 127 || *p == '\\')
-            at += sprintf(at, "\\x%02X", *p);
-        else
-            *at++ = (char)*p;
-    }
-    *at++ = '\n';
-    l->set->manifest_bytes = (size_t)(at - l->set->manifest);
+    orr_sink_format(&l->manifest, "%s  ", digest);
+    orr_put_name(&l->manifest, below);
+    orr_sink_text(&l->manifest, "\n");
+    return orr_sink_finish(&l->manifest, l->error);
+}
+
+static int compare_digests(const void *a, const void *b) {
+    return memcmp(*(const char *const *)a, *(const char *const *)b, 64);
+}
+
+// How many images have the same pixels as one before them, from the lines of the manifest.
+static orr_status count_copies(loader *l) {
+    const char **lines = calloc(l->set->count, sizeof *lines), *at = l->manifest.text;
+    if (!lines) return out_of_memory(l);
+    for (uint32_t i = 0; i < l->set->count; i++, at = strchr(at, '\n') + 1) lines[i] = at;
+    qsort(lines, l->set->count, sizeof *lines, compare_digests);
+    for (uint32_t i = 1; i < l->set->count; i++)
+        l->set->copies += !compare_digests(&lines[i - 1], &lines[i]);
+    free(lines);
     return ORR_OK;
 }
 
@@ -98,7 +98,7 @@ static orr_status take_image(loader *l, int fd, const char *path, const char *be
         skip(l, path, reason_of(&failure, path));
         return ORR_OK;
     }
-    status = make_room(l, below);
+    status = make_room(l);
     if (!status) {
         uint8_t *image = l->set->images + l->set->count * orr_dataset_image_bytes(l->set);
         status = orr_resample(&raster, l->set->size, l->set->channels, image, l->error);
@@ -109,45 +109,6 @@ static orr_status take_image(loader *l, int fd, const char *path, const char *be
     if (!status && l->options->progress && l->set->count % 64 == 0)
         l->options->progress(l->options->context, l->set->count);
     return status;
-}
-
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void free_names(char **names, size_t count) {
-    for (size_t i = 0; i < count; i++) free(names[i]);
-    free(names);
-}
-
-// All names of a folder, sorted. -1 with errno.
-static int read_names(int folder, char ***names, size_t *count) {
-    int copy = dup(folder), failed = 0;
-    size_t room = 0;
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    *names = NULL;
-    *count = 0;
-    if (!stream) {
-        if (copy >= 0) close(copy);
-        return -1;
-    }
-    for (struct dirent *entry; errno = 0, entry = readdir(stream);) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        if (*count == room) {
-            room = room ? 2 * room : 64;
-            char **grown = realloc(*names, room * sizeof *grown);
-            if (!grown) break;
-            *names = grown;
-        }
-        if (!((*names)[*count] = strdup(entry->d_name))) break;
-        ++*count;
-    }
-    failed = errno; // of readdir, realloc or strdup
-    closedir(stream);
-    if (failed) free_names(*names, *count);
-    errno = failed;
-    if (!failed && *count) qsort(*names, *count, sizeof **names, compare_names);
-    return failed ? -1 : 0;
 }
 
 static orr_status read_folder(loader *l, int folder, const char *path, size_t root, int depth);
@@ -185,8 +146,7 @@ static int is_own_run(const loader *l, int folder) {
 }
 
 static orr_status read_folder(loader *l, int folder, const char *path, size_t root, int depth) {
-    char **names;
-    size_t count;
+    orr_listing names;
     orr_status status = ORR_OK;
     if (is_own_run(l, folder)) {
         skip(l, path, "the directory of this training run");
@@ -196,23 +156,23 @@ static orr_status read_folder(loader *l, int folder, const char *path, size_t ro
         skip(l, path, "the directory of another training run, with all in it");
         return ORR_OK;
     }
-    if (read_names(folder, &names, &count)) {
+    if (orr_listing_read(folder, &names)) {
         if (errno == ENOMEM) return out_of_memory(l);
         skip(l, path, strerror(errno));
         return ORR_OK;
     }
-    for (size_t i = 0; i < count && !status; i++) {
+    for (size_t i = 0; i < names.count && !status; i++) {
         char *below = NULL;
         if (l->options->stop && *l->options->stop) {
             status = orr_fail(l->error, ORR_STOPPED, "stopped while reading the images");
-        } else if (asprintf(&below, "%s/%s", path, names[i]) < 0) {
+        } else if (asprintf(&below, "%s/%s", path, names.names[i]) < 0) {
             status = out_of_memory(l);
         } else {
-            status = read_entry(l, folder, names[i], below, root, depth);
+            status = read_entry(l, folder, names.names[i], below, root, depth);
             free(below);
         }
     }
-    free_names(names, count);
+    orr_listing_free(&names);
     return status;
 }
 
@@ -250,6 +210,7 @@ orr_status orr_dataset_load(const orr_dataset_options *options, orr_dataset *set
     loader l = {.options = options, .set = set, .error = error};
     orr_status status = ORR_OK;
     *set = (orr_dataset){.size = options->size, .channels = options->channels};
+    orr_sink_memory(&l.manifest);
     for (size_t i = 0; i < options->folder_count && !status; i++)
         status = read_root(&l, options->folders[i]);
     if (!status && set->count < 2)
@@ -260,7 +221,10 @@ orr_status orr_dataset_load(const orr_dataset_options *options, orr_dataset *set
             options->folder_count ? options->folders[0] : "",
             options->folder_count > 1 ? " ..." : "", set->count ? "only one image" : "no images",
             (unsigned long long)set->skipped, set->skipped == 1 ? "" : "s");
-    if (!status) status = orr_digest_hex(set->manifest, set->manifest_bytes, set->hash, error);
+    if (!status) status = count_copies(&l);
+    if (!status) status = orr_digest_hex(l.manifest.text, l.manifest.length, set->hash, error);
+    set->manifest = l.manifest.text;
+    set->manifest_bytes = l.manifest.length;
     if (status) orr_dataset_free(set);
     return status;
 }

@@ -30,6 +30,7 @@ typedef struct orr_dataset_options {
 typedef struct orr_dataset {
     uint8_t *images; // [count][size][size][channels]; owned
     uint32_t count, size, channels;
+    uint32_t copies; // images of which an earlier one has the very same bytes
     uint64_t skipped;
     char *manifest; // a line for each image, "SHA-256 of its bytes in `images`, two spaces, path
                     // below its folder"; control characters and \ in names as \xHH; owned

@@ -42,7 +42,7 @@ void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t co
         for (uint32_t i = 0; i < set->count; i++) {
             if (leave_out && leave_out[n] == i) continue;
             uint64_t d = distance(image, set->images + i * bytes, set->size, row, best);
-            if (d >= best) continue;
+            if (d >= best || (leave_out && !d)) continue;
             best = d;
             nearest[n].index = i;
         }
@@ -58,7 +58,7 @@ void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t co
                            other + (size_t)(set->size - 1 - x) * set->channels, set->channels);
                 d += row_distance(image + y * row, turned, row);
             }
-            if (d >= best) continue;
+            if (d >= best || (leave_out && !d)) continue;
             best = d;
             nearest[n].index = i;
             nearest[n].mirrored = 1;
@@ -67,19 +67,16 @@ void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t co
     }
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double orr_nearest_median(const orr_nearest *nearest, uint32_t count) {
-    double *sorted = count ? malloc(count * sizeof *sorted) : NULL, median = 0;
-    if (!sorted) return 0;
-    for (uint32_t i = 0; i < count; i++) sorted[i] = nearest[i].rms;
-    qsort(sorted, count, sizeof *sorted, compare_doubles);
-    median = count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
-    free(sorted);
-    return median;
+    double low = 0, high = 0;
+    for (uint32_t i = 0; i < count; i++) { // few: each one's place among all
+        uint32_t place = 0;
+        for (uint32_t k = 0; k < count; k++)
+            place += nearest[k].rms < nearest[i].rms || (nearest[k].rms == nearest[i].rms && k < i);
+        if (place == (count - 1) / 2) low = nearest[i].rms;
+        if (place == count / 2) high = nearest[i].rms;
+    }
+    return (low + high) / 2;
 }
 
 double orr_diversity(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels) {

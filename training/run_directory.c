@@ -1,6 +1,5 @@
 #include "training/run_directory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +11,8 @@
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
+
+#include "training/listing.h"
 
 static orr_status io_error(orr_error *error, const char *directory, const char *name,
                            const char *doing) {
@@ -39,18 +40,11 @@ static int make_parents(const char *path) {
 
 // 1: nothing in it, 0: something, -1: errno.
 static int is_empty(int fd) {
-    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0, failed;
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (!stream) {
-        if (copy >= 0) close(copy);
-        return -1;
-    }
-    for (struct dirent *entry; errno = 0, !found && (entry = readdir(stream));)
-        found = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
-    failed = errno;
-    closedir(stream);
-    errno = failed;
-    return failed ? -1 : !found;
+    orr_listing listing;
+    if (orr_listing_read(fd, &listing)) return -1;
+    int empty = !listing.count;
+    orr_listing_free(&listing);
+    return empty;
 }
 
 orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int resume, int create,
@@ -58,7 +52,8 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
     orr_status status;
     *run = (orr_run_directory){.fd = -1, .path = strdup(path)};
     if (!run->path) return orr_fail(error, ORR_INTERNAL, "out of memory");
-    if (create && (make_parents(path) || mkdir(path, 0700)) && errno != EEXIST) {
+    run->made = create && !make_parents(path) && !mkdir(path, 0700);
+    if (create && !run->made && errno != EEXIST) {
         status = io_error(error, path, "", "make this directory");
         goto failed;
     }
@@ -108,6 +103,7 @@ int orr_run_directory_is(int directory) {
 }
 
 void orr_run_directory_close(orr_run_directory *run) {
+    if (run->made) rmdir(run->path); // refused when there is anything in it
     if (run->fd >= 0) close(run->fd);
     free(run->path);
     *run = (orr_run_directory){.fd = -1};

@@ -18,6 +18,7 @@ typedef struct orr_run_directory {
     int fd;     // of the directory, locked for this process
     char *path; // for messages; owned
     int fresh;  // it was made by this call, or was empty
+    int made;   // by this call
 } orr_run_directory;
 
 // Opens `path` and locks it; makes it (0700: what is in there may show patients) with the
@@ -28,6 +29,8 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
                                   orr_error *error);
 // Is the open directory one of `orrery train`? It is when an options.json in it says so.
 int orr_run_directory_is(int directory);
+// A directory that was made by orr_run_directory_open and has nothing in it, for the run failed
+// before it began, is removed again.
 void orr_run_directory_close(orr_run_directory *run);
 
 // Writes a file below the directory (0600) under a temporary name, flushes it and renames it,

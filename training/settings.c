@@ -27,6 +27,16 @@ static void describe_device(const orr_training_options *o, char out[64]) {
              precisions[o->gan.precision], thread_count(o));
 }
 
+// The shortest decimal that gives this float again: 0.0002, not 0.000199999994947575.
+static void add_float(cJSON *json, const char *name, float value) {
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    cJSON_AddRawToObject(json, name, text);
+}
+
 orr_status orr_settings_write(const orr_session *s, orr_error *error) {
     const orr_training_options *o = &s->options;
     char device[64], seed[24];
@@ -48,10 +58,10 @@ orr_status orr_settings_write(const orr_session *s, orr_error *error) {
     cJSON_AddNumberToObject(json, "batch", o->gan.batch);
     cJSON_AddNumberToObject(json, "epochs", o->epochs);
     cJSON_AddStringToObject(json, "precision", precisions[o->gan.precision]);
-    cJSON_AddNumberToObject(json, "learning_rate", o->gan.learning_rate);
-    cJSON_AddNumberToObject(json, "beta1", o->gan.beta1);
-    cJSON_AddNumberToObject(json, "beta2", o->gan.beta2);
-    cJSON_AddNumberToObject(json, "epsilon", o->gan.epsilon);
+    add_float(json, "learning_rate", o->gan.learning_rate);
+    add_float(json, "beta1", o->gan.beta1);
+    add_float(json, "beta2", o->gan.beta2);
+    add_float(json, "epsilon", o->gan.epsilon);
     cJSON_AddBoolToObject(json, "flip", o->flip);
     if (o->has_window)
         cJSON_AddItemToObject(json, "window",

@@ -7,8 +7,10 @@
 #include <time.h>
 
 #include "training/checkpoint.h"
+#include "training/listing.h"
 #include "training/session.h"
 
+#define COPIES_TOLD 0.01 // of the images: fewer copies are not worth a word
 #define MAX_INTERVAL 100 // steps between two lines of statistics; about ten lines an epoch
 
 orr_training_options orr_training_default_options(void) {
@@ -50,7 +52,8 @@ static int stopped(const orr_session *s) {
 
 static void note_skipped(void *context, const char *path, const char *reason) {
     orr_session *s = context;
-    orr_sink_format(&s->skipped, "%s: %s\n", path, reason);
+    orr_put_name(&s->skipped, path);
+    orr_sink_format(&s->skipped, ": %s\n", reason);
     if (s->hooks.skipped) s->hooks.skipped(s->hooks.context, path, reason);
 }
 
@@ -71,9 +74,18 @@ static orr_status read_data(orr_session *s, orr_error *error) {
                                 .progress = note_reading,
                                 .context = s,
                                 .stop = s->hooks.stop};
-    if (!o->folder_count) return orr_fail(error, ORR_USAGE, "training needs a folder of images");
-    orr_status status = orr_dataset_load(&from, &s->data, error);
-    if (status) return status;
+    orr_error failure = {0};
+    if (!o->folder_count)
+        return orr_fail(error, ORR_USAGE,
+                        "%s: there is no run in it to go on with, and a new one needs --data DIR",
+                        s->run.path);
+    orr_status status = orr_dataset_load(&from, &s->data, &failure);
+    if (status == ORR_IO && s->folders) // of options.json
+        return orr_fail(error, status,
+                        "%s; the run was begun with it, from the directory that was then the "
+                        "current one: name with --data where its images are now",
+                        failure.text);
+    if (status) return orr_fail(error, status, "%s", failure.text);
     if (*s->recorded_hash && strcmp(s->recorded_hash, s->data.hash))
         return orr_fail(
             error, ORR_UNSUPPORTED,
@@ -82,6 +94,11 @@ static orr_status read_data(orr_session *s, orr_error *error) {
             s->run.path);
     s->steps = (uint64_t)o->epochs * s->data.count / o->gan.batch;
     if (!s->steps) s->steps = 1;
+    if (s->data.copies >= COPIES_TOLD * s->data.count)
+        orr_session_warn(s,
+                         "%u of the %u images have the same pixels as another one: a generator "
+                         "learns by heart what it sees often",
+                         s->data.copies, s->data.count);
     if (s->data.count < o->gan.batch)
         orr_session_warn(s, "only %u images for batches of %u: some come twice in a batch",
                          s->data.count, o->gan.batch);
@@ -112,6 +129,11 @@ static orr_status find_state(orr_session *s, orr_error *error) {
                         s->run.path);
     }
     s->first_step = s->state.step;
+    if (!status && s->first_step > s->steps)
+        return orr_fail(error, ORR_USAGE,
+                        "%s: the run in it has done %.1f epochs, more than %u; what it was earlier "
+                        "is in its checkpoints",
+                        s->run.path, orr_session_epoch(s, s->first_step), s->options.epochs);
     return status;
 }
 

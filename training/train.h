@@ -6,9 +6,10 @@
 //   data.txt           the data set's manifest: a digest and a path for each image
 //   skipped.txt        what was left out, and why
 //   statistics.jsonl   one object a line: "kind":"steps" with losses, "kind":"snapshot" with
-//   quality events.out.tfevents.1.orrery   the same numbers for TensorBoard grid-STEP.png images
-//   from the same latents all along; nearest-STEP.png: those images, each
-//                      beside its nearest training image
+//                      measures of quality
+//   events.out.tfevents.1.orrery   the same numbers for TensorBoard
+//   grid-STEP.png      images from the same latents all along
+//   nearest-STEP.png   those images, each beside its nearest training image
 //   loss.svg, swd.svg, report.html      curves, and a page with everything
 //   checkpoints/step-STEP/              training/checkpoint.h
 //   generator.safetensors, discriminator.safetensors   once all epochs are done
@@ -113,7 +114,8 @@ typedef struct orr_training_hooks {
 // when the directory has something in it without `resume`; ORR_IO when something could not be read
 // or written (the last checkpoint is intact); ORR_UNSUPPORTED for unusable data, for a run that
 // does not fit, and when a loss is not finite any more; ORR_USAGE for options that contradict the
-// run.
+// run, fewer epochs than it has done among them. What fails before the run has begun leaves no
+// directory.
 //
 // Step s of a run uses images s * batch .. s * batch + batch - 1 of the data set put through
 // orr_dataset_order for epoch 0, then 1, and so on without a gap: each image once in an epoch, and

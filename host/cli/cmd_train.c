@@ -56,7 +56,7 @@ static void on_start(void *context, const orr_training_setting *setting) {
     s->setting = *setting;
     snprintf(s->data_hash, sizeof s->data_hash, "%s", setting->data_hash);
     if (console->terminal) orr_console_bar(console, NULL);
-    if (s->skipped > SKIPPED_SHOWN && !console->verbose)
+    if (s->skipped > SKIPPED_SHOWN && !console->verbose && !console->json)
         orr_console_warn(console, 0, "%llu more files were left out; -v names them",
                          (unsigned long long)(s->skipped - SKIPPED_SHOWN));
     if (setting->first_step)

@@ -257,7 +257,7 @@ static orr_status set_training_seed(orr_arguments *a, const char *value, orr_err
 static orr_status set_learning_rate(orr_arguments *a, const char *value, orr_error *error) {
     double rate = 0;
     orr_status status = orr_value_real(value, "--learning-rate", &rate, error);
-    if (status == ORR_OK && !(rate > 0 && rate <= 1))
+    if (status == ORR_OK && !((float)rate > 0 && rate <= 1)) // 1e-50 is 0 as a float
         status = orr_fail(error, ORR_USAGE, "--learning-rate takes a number above 0, at most 1");
     a->training.gan.learning_rate = (float)rate;
     a->training.given |= ORR_TRAINING_GAVE_RATE;
