@@ -19,9 +19,10 @@ typedef struct array {
 } array;
 
 static orr_status refuse(const char *path, const char *what, orr_error *error) {
-    return orr_fail(error, ORR_UNSUPPORTED,
-                    "%s: %s; expected a .npy file of float32 or float64 latent vectors", path,
-                    what);
+    return orr_fail(
+        error, ORR_UNSUPPORTED,
+        "%s: %s; expected a .npy file of latent vectors in little-endian float32 or float64", path,
+        what);
 }
 
 // ---- the header: a Python dictionary of three keys, as NumPy writes it
@@ -54,33 +55,37 @@ static int take_shape(const char **at, array *a) {
     return 1;
 }
 
-static int parse_header(const char *text, array *a) {
+// NULL, or what is wrong.
+static const char *parse_header(const char *text, array *a) {
+    static const char broken[] = "its header is damaged";
     int seen[3] = {0};
-    if (!take(&text, "{")) return 0;
+    if (!take(&text, "{")) return broken;
     while (!take(&text, "}")) {
         if (take(&text, "'descr'") && take(&text, ":")) {
-            if (seen[0]++) return 0;
+            if (seen[0]++) return broken;
             if (take(&text, "'<f4'")) {
                 a->element = 4;
             } else if (take(&text, "'<f8'")) {
                 a->element = 8;
             } else {
-                return 0;
+                return "its numbers are of another type (in NumPy: astype('<f4'))";
             }
         } else if (take(&text, "'fortran_order'") && take(&text, ":")) {
-            if (seen[1]++ || !take(&text, "False")) return 0;
+            if (!seen[1]++ && take(&text, "True"))
+                return "it is in Fortran's order (in NumPy: ascontiguousarray())";
+            if (seen[1] > 1 || !take(&text, "False")) return broken;
         } else if (take(&text, "'shape'") && take(&text, ":")) {
-            if (seen[2]++ || !take_shape(&text, a)) return 0;
+            if (seen[2]++ || !take_shape(&text, a)) return "its shape cannot be used";
         } else {
-            return 0;
+            return broken;
         }
         if (!take(&text, ",")) {
-            if (!take(&text, "}")) return 0;
+            if (!take(&text, "}")) return broken;
             break;
         }
     }
     skip_spaces(&text);
-    return seen[0] && seen[1] && seen[2] && (strcmp(text, "\n") == 0 || *text == 0);
+    return seen[0] && seen[1] && seen[2] && (strcmp(text, "\n") == 0 || *text == 0) ? NULL : broken;
 }
 
 // Opens the file behind its header.
@@ -110,9 +115,9 @@ static orr_status open_array(const char *path, FILE **in, array *a, orr_error *e
     if (length > MAX_HEADER) return refuse(path, "its header is too long", error);
     if (fread(header, 1, length, *in) != length) return refuse(path, "truncated", error);
     header[length] = 0;
-    if (strlen(header) != length || !parse_header(header, a)) {
-        return refuse(path, "its header names another type, order or shape", error);
-    }
+    const char *wrong =
+        strlen(header) != length ? "its header is damaged" : parse_header(header, a);
+    if (wrong) return refuse(path, wrong, error);
     uint64_t bytes = a->element; // no overflow: checked below before it counts
     for (uint32_t i = 0; i < a->rank; i++) {
         if (__builtin_mul_overflow(bytes, a->shape[i], &bytes))

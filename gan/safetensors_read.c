@@ -195,6 +195,10 @@ static orr_status read_header(orr_safetensors *file, uint64_t length, orr_error 
     if (length < 8) return damaged(file, error, "shorter than 8 bytes");
     status = read_at(file, prefix, sizeof prefix, 0, error);
     if (status != ORR_OK) return status;
+    if (!memcmp(prefix, "PK\3\4", 4) || !memcmp(prefix, "\x80\2", 2)) // a zip, an older pickle
+        return damaged(file, error,
+                       "it looks like one of torch.save(); save the state dictionary in PyTorch "
+                       "with safetensors.torch.save_file()");
     for (int i = 7; i >= 0; i--) bytes = bytes << 8 | prefix[i];
     if (bytes < 2 || bytes > ORR_SAFETENSORS_MAX_HEADER)
         return damaged(file, error, "no header of a sensible length");

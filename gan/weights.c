@@ -80,8 +80,10 @@ static orr_status deduce_shape(const orr_safetensors *file, int which, orr_gan_s
     if (!first || has_generator == has_discriminator) {
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: not the weights of a DCGAN's %s: no tensors main.0.weight, "
-                        "main.%d.weight ... of a chain of 4 x 4 convolutions",
-                        file->path, kind(which), which == ORR_GAN_GENERATOR ? 3 : 2);
+                        "main.%d.weight ... of a chain of 4 x 4 convolutions%s%s",
+                        file->path, kind(which), which == ORR_GAN_GENERATOR ? 3 : 2,
+                        file->count ? "; there is " : "",
+                        file->count ? file->tensors[file->count - 1].name : "");
     }
     if (has_generator != (which == ORR_GAN_GENERATOR)) {
         return orr_fail(error, ORR_UNSUPPORTED, "%s: the weights of a %s, not of a %s", file->path,
@@ -117,6 +119,7 @@ static orr_status read_tensor(const orr_safetensors *file, const orr_tensor *exp
     int same = found && found->rank == expected->rank;
     uint64_t elements = 1;
     float *values = (float *)expected->data; // into the arrays of the weights being read
+    if (!found && expected->dtype == ORR_DTYPE_I64) return ORR_OK; // see orr_gan_weights_read
     if (!found)
         return orr_fail(error, ORR_UNSUPPORTED, "%s: tensor %s is missing", file->path,
                         expected->name);
@@ -148,7 +151,7 @@ static orr_status read_all(const orr_safetensors *file, int which, orr_gan_weigh
     char(*names)[ORR_SAFETENSORS_MAX_NAME] = calloc(ORR_GAN_MAX_TENSORS, sizeof *names);
     orr_tensor *tensors = calloc(ORR_GAN_MAX_TENSORS, sizeof *tensors);
     orr_status status = ORR_OK;
-    size_t count;
+    size_t count, known = 0;
     weights->parameters = calloc(weights->network.parameter_count, sizeof(float));
     weights->running = calloc(weights->network.running_count + 1, sizeof(float));
     if (!names || !tensors || !weights->parameters || !weights->running) {
@@ -157,10 +160,12 @@ static orr_status read_all(const orr_safetensors *file, int which, orr_gan_weigh
     }
     count = orr_gan_tensors(&weights->network, "", ORR_DTYPE_F32, weights->parameters,
                             weights->running, &weights->batches, names, tensors);
-    for (size_t i = 0; i < count && status == ORR_OK; i++)
+    for (size_t i = 0; i < count && status == ORR_OK; i++) {
+        known += orr_safetensors_find(file, tensors[i].name) != NULL;
         status = read_tensor(file, &tensors[i], error);
+    }
     if (status == ORR_OK &&
-        file->count != count) { // a bias, say, which would be left out in silence
+        file->count != known) { // a bias, say, which would be left out in silence
         status =
             orr_fail(error, ORR_UNSUPPORTED, "%s: %zu tensors where a %s of this shape has %zu",
                      file->path, file->count, kind(which), count);

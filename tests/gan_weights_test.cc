@@ -339,6 +339,32 @@ TEST_F(GanWeights, WrongNumbersAndTensorsAreRefused) {
     state.s.state[0].parameters[5] = 1;
     state.s.state[0].running[state.s.networks[0].layers[0].variance] = -1;
     attempt("negative variance");
+    state.s.state[0].running[state.s.networks[0].layers[0].variance] = 1;
+    // num_batches_tracked, which older and other frameworks do not write, may be missing, and no
+    // other tensor may be there in its place
+    char names[ORR_GAN_MAX_TENSORS][ORR_SAFETENSORS_MAX_NAME];
+    orr_tensor tensors[ORR_GAN_MAX_TENSORS];
+    uint64_t batches = 3;
+    size_t all =
+               orr_gan_tensors(&state.s.networks[0], "", ORR_DTYPE_F32, state.s.state[0].parameters,
+                               state.s.state[0].running, &batches, names, tensors),
+           kept = 0;
+    for (size_t i = 0; i < all; i++)
+        if (tensors[i].dtype != ORR_DTYPE_I64) tensors[kept++] = tensors[i];
+    ASSERT_EQ(all - kept, 2u);
+    ASSERT_EQ(orr_safetensors_write(name.c_str(), tensors, kept, nullptr, 0, 1, nullptr), ORR_OK);
+    EXPECT_EQ(orr_gan_weights_read(name.c_str(), 0, &read, &error), ORR_OK) << error.text;
+    EXPECT_EQ(read.batches, 0u);
+    EXPECT_EQ(memcmp(read.parameters, state.s.state[0].parameters,
+                     read.network.parameter_count * sizeof(float)),
+              0);
+    orr_gan_weights_free(&read);
+    tensors[kept] = tensors[0];
+    tensors[kept].name = "main.1.num_batches";
+    ASSERT_EQ(orr_safetensors_write(name.c_str(), tensors, kept + 1, nullptr, 0, 1, nullptr),
+              ORR_OK);
+    EXPECT_EQ(orr_gan_weights_read(name.c_str(), 0, &read, &error), ORR_UNSUPPORTED);
+    EXPECT_NE(strstr(error.text, "tensors where"), nullptr) << error.text;
     // a convolution with a bias is another network
     float value[4] = {0};
     orr_tensor bias[2] = {{"main.0.weight", ORR_DTYPE_F32, 1, {4}, value},
@@ -346,6 +372,11 @@ TEST_F(GanWeights, WrongNumbersAndTensorsAreRefused) {
     ASSERT_EQ(orr_safetensors_write(name.c_str(), bias, 2, nullptr, 0, 1, nullptr), ORR_OK);
     EXPECT_EQ(orr_gan_weights_read(name.c_str(), 0, &read, &error), ORR_UNSUPPORTED);
     EXPECT_NE(strstr(error.text, "not the weights of a DCGAN's generator"), nullptr) << error.text;
+    EXPECT_NE(strstr(error.text, "; there is main.0."), nullptr) << error.text;
+    for (const char *saved : {"PK\3\4 of torch.save()", "\x80\2 of an older one"}) {
+        EXPECT_EQ(orr_gan_weights_read(write(saved).c_str(), 0, &read, &error), ORR_UNSUPPORTED);
+        EXPECT_NE(strstr(error.text, "safetensors.torch.save_file()"), nullptr) << error.text;
+    }
 }
 
 TEST(GanHalf, EveryHalfRoundTripsAndTiesGoToEven) {
@@ -429,5 +460,15 @@ TEST_F(GanWeights, NumPyLatents) {
     }
     uint32_t count;
     float *latents;
+    const char *said[][2] = {{"'>f4', 'fortran_order': False", "another type"},
+                             {"'<f2', 'fortran_order': False", "astype('<f4')"},
+                             {"'<f4', 'fortran_order': True", "ascontiguousarray()"}};
+    for (auto &[what, text] : said) {
+        orr_error error{};
+        std::string file = npy(std::string("{'descr': ") + what + ", 'shape': (2, 3), }", floats);
+        EXPECT_EQ(orr_npy_latents(write(file).c_str(), 3, &count, &latents, &error),
+                  ORR_UNSUPPORTED);
+        EXPECT_NE(strstr(error.text, text), nullptr) << error.text;
+    }
     EXPECT_EQ(orr_npy_latents(path("absent").c_str(), 3, &count, &latents, nullptr), ORR_IO);
 }
