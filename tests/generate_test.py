@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -212,6 +213,13 @@ class Generate(Folder):
         self.ask("-o", self.path("g.png"), status=7)
         self.assertFalse(os.path.exists(self.path("g.png")))
 
+    def test_a_file_beyond_the_limit_is_an_error(self):
+        done = run("generate", "--weights", str(self.weights), "-o", self.path("g.png"), restore_signals=True,
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)))
+        self.assertEqual(done[0], 7, done[2])
+        self.assertIn("File too large", done[2])
+        self.assertEqual(sorted(os.listdir(self.dir)), ["w.safetensors"])
+
     def test_bad_latents_and_mistakes(self):
         file = Path(self.path("z.npy"))
         for content in (b"", npy([[1.0] * 4]), npy([[1.0] * LATENT])[:-1], npy([[math.inf] * LATENT])):
@@ -335,7 +343,7 @@ class Stopping(Folder):
                 self.assertIn(b"stopped by a signal", process.stderr.read())
                 self.assertEqual(process.wait(timeout=60), 75)
             self.assertIn("\n  75  stopped by a signal\n", run(*command[:2 if command[0] == "keyring" else 1], "--help")[1])
-        self.assertFalse(Path(self.path("keys")).exists())
+        self.assertFalse(Path(self.path("keys")).exists() or Path(self.path("saved")).exists())
 
 
 class KeyringFromAGenerator(Folder):
@@ -364,6 +372,15 @@ class KeyringFromAGenerator(Folder):
         again = {Path(self.path("again"), name).read_bytes() for name in os.listdir(self.path("again"))}
         self.assertLess(len(images & again), 10)  # fresh latents each time
 
+    def test_no_decoys_without_their_keyring(self):
+        saved = Path(self.path("saved"))
+        for there in (False, True):  # a folder that was there stays
+            if there:
+                saved.mkdir()
+            err = self.new("no/such/k", "--decoys", "70", "--save-decoys", str(saved), status=7)[1]
+            self.assertIn("cannot create", err)
+            self.assertEqual(list(saved.iterdir()) if there else saved.exists(), [] if there else False)
+
     def test_the_keyring_encrypts(self):
         self.new("k", "--decoys", "3")
         source = Path(self.path("scan"))
@@ -380,7 +397,7 @@ class KeyringFromAGenerator(Folder):
         for decoys in ("256", "100", "2", "1"):
             err = self.new("k", "--decoys", decoys, "--save-decoys", self.path("none"), status=8)[1]
             self.assertRegex(err, "hardly differ: by [01][.][0-9]+ grey levels in the mean of 64 images, and less than 2 is refused")
-            self.assertFalse(os.listdir(self.path("none")) or os.path.exists(self.path("k")))
+            self.assertFalse(os.path.exists(self.path("none")) or os.path.exists(self.path("k")))
             self.assertEqual(run("generate", "--weights", str(self.weights), "-n", "64", "-o", self.path("g" + decoys))[0], 0)
         images = {Path(self.path("g256"), name).read_bytes() for name in os.listdir(self.path("g256"))}
         self.assertGreater(len(images), 32)

@@ -40,7 +40,8 @@ static orr_status check_output(generation *g, orr_error *error) {
     const char *output = g->cli->arguments.output;
     uint32_t size = g->generator.weights.shape.image_size;
     g->grid = ends_with(output, ".png");
-    if (!g->grid) return orr_generator_folder(output, !g->cli->arguments.dry_run, error);
+    if (!g->grid)
+        return orr_generator_folder(&g->generator, output, !g->cli->arguments.dry_run, error);
     if (access(output, F_OK) == 0) { // before the work; the writing itself is exclusive
         return orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", output);
     }

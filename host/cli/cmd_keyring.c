@@ -51,7 +51,8 @@ static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *erro
 static orr_status open_generator(orr_cli *cli, orr_generator *generator, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_status status = orr_generator_open(cli, a->weights, generator, error);
-    if (status == ORR_OK && a->save_decoys) status = orr_generator_folder(a->save_decoys, 0, error);
+    if (status == ORR_OK && a->save_decoys)
+        status = orr_generator_folder(generator, a->save_decoys, 0, error);
     return status;
 }
 
@@ -85,10 +86,12 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     }
     if (a->weights) { // after the passphrase, for it starts threads
         status = orr_cli_decoy_pool(cli, &generator, &keyring, error);
-        if (status != ORR_OK) goto done;
     }
-    status = orr_keyring_create(&keyring, a->output, &passphrase, error);
-    if (status != ORR_OK) goto done;
+    if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, &passphrase, error);
+    if (status != ORR_OK) { // decoys of no keyring are of no use, and can show patients
+        if (a->save_decoys) orr_generator_unsave(&generator, a->save_decoys, keyring.decoy_count);
+        goto done;
+    }
     print_key(cli, &keyring.keys[0]);
     orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
                      a->output, keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s",

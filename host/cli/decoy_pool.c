@@ -103,7 +103,7 @@ orr_status orr_cli_decoy_pool(orr_cli *cli, orr_generator *generator, orr_keyrin
     size_t bytes = generator->at_once * (size_t)generator->weights.shape.latent * sizeof(float);
     float *latents = malloc(bytes);
     if (!latents) return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    if (a->save_decoys) status = orr_generator_folder(a->save_decoys, 1, error);
+    if (a->save_decoys) status = orr_generator_folder(generator, a->save_decoys, 1, error);
     while (left && status == ORR_OK) {
         if (orr_stop_requested) {
             status = orr_fail(error, ORR_STOPPED, "stopped by a signal; no keyring was written");

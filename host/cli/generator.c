@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "gan/device.h"
 
@@ -116,18 +117,30 @@ void orr_generator_sums(const orr_generator *generator, const uint8_t *pixels, o
     }
 }
 
+static char *image_path(const char *folder, size_t number) {
+    char *path;
+    return asprintf(&path, "%s/%05zu.png", folder, number) < 0 ? NULL : path;
+}
+
 orr_status orr_generator_save(const orr_generator *generator, const uint8_t *pixels,
                               const char *folder, size_t number, orr_error *error) {
     uint32_t size = generator->weights.shape.image_size;
     // The writer only reads; a raster's pixels are not const because others own theirs.
     orr_raster raster = {size, size, generator->weights.shape.channels, (uint8_t *)pixels};
-    char *path = NULL;
-    if (asprintf(&path, "%s/%05zu.png", folder, number) < 0) {
-        return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    }
+    char *path = image_path(folder, number);
+    if (!path) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     orr_status status = orr_png_write(&raster, path, error);
     free(path);
     return status;
+}
+
+void orr_generator_unsave(const orr_generator *generator, const char *folder, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        char *path = image_path(folder, i);
+        if (path) unlink(path);
+        free(path);
+    }
+    if (generator->made_folder) rmdir(folder);
 }
 
 void orr_generator_close(orr_generator *generator) {
@@ -139,10 +152,13 @@ void orr_generator_close(orr_generator *generator) {
     memset(generator, 0, sizeof *generator);
 }
 
-orr_status orr_generator_folder(const char *folder, int make, orr_error *error) {
+orr_status orr_generator_folder(orr_generator *generator, const char *folder, int make,
+                                orr_error *error) {
     DIR *directory = opendir(folder);
     if (!directory && errno == ENOENT) {
-        if (!make || mkdir(folder, 0700) == 0) return ORR_OK;
+        if (!make) return ORR_OK;
+        generator->made_folder = mkdir(folder, 0700) == 0;
+        if (generator->made_folder) return ORR_OK;
         return orr_fail(error, ORR_IO, "%s: %s", folder, strerror(errno));
     }
     if (!directory && errno == ENOTDIR) {

@@ -22,6 +22,7 @@ typedef struct orr_generator {
     orr_gan_net *net; // NULL until orr_generator_start
     uint32_t at_once; // images that orr_generator_run makes at most; several batches on a GPU
     uint8_t *pixels;  // of so many, interleaved bytes
+    int made_folder;  // orr_generator_folder made it
 } orr_generator;
 
 // Reads and checks the weights, hashes the file, and sees that a device asked for by name is there.
@@ -42,7 +43,10 @@ orr_status orr_generator_save(const orr_generator *generator, const uint8_t *pix
 void orr_generator_close(orr_generator *generator); // wipes the images; a zeroed one is fine
 
 // Is `folder` absent or empty? ORR_EXISTS, ORR_IO. With `make`, makes it (0700) when it is absent.
-orr_status orr_generator_folder(const char *folder, int make, orr_error *error);
+orr_status orr_generator_folder(orr_generator *generator, const char *folder, int make,
+                                orr_error *error);
+// Removes images 0 .. count - 1 that orr_generator_save wrote, and the folder if it was made.
+void orr_generator_unsave(const orr_generator *generator, const char *folder, size_t count);
 
 // The DCGAN's implementation for --device, and options->device. With -v tells what auto passes
 // over. ORR_UNSUPPORTED when a device asked for by name is not there.
