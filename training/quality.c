@@ -32,6 +32,30 @@ static void mirror(const uint8_t *from, uint32_t size, uint32_t channels, uint8_
                    from + ((size_t)y * size + (size - 1 - x)) * channels, channels);
 }
 
+// The same of an image and the mirror image of another: mirroring the one is as good as mirroring
+// all the others.
+static uint64_t mirrored_distance(const orr_dataset *set, const uint8_t *a, const uint8_t *b,
+                                  uint64_t limit) {
+    uint8_t turned[3 * 4096];
+    size_t row = (size_t)set->size * set->channels;
+    uint64_t sum = 0;
+    for (uint32_t y = 0; y < set->size && sum < limit; y++) {
+        for (uint32_t x = 0; x < set->size; x++)
+            memcpy(turned + (size_t)x * set->channels,
+                   b + y * row + (size_t)(set->size - 1 - x) * set->channels, set->channels);
+        sum += row_distance(a + y * row, turned, row);
+    }
+    return sum;
+}
+
+// Does image i of the set not count for an image, being itself or a copy?
+static int is_left_out(const orr_dataset *set, const uint8_t *image, uint32_t self, uint32_t i) {
+    const uint8_t *other = set->images + i * orr_dataset_image_bytes(set);
+    size_t row = (size_t)set->size * set->channels;
+    return self == i || !distance(image, other, set->size, row, 1) ||
+           !mirrored_distance(set, image, other, 1);
+}
+
 void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t count,
                       const uint32_t *leave_out, orr_nearest *nearest) {
     size_t bytes = orr_dataset_image_bytes(set), row = (size_t)set->size * set->channels;
@@ -39,30 +63,16 @@ void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t co
         const uint8_t *image = images + n * bytes;
         uint64_t best = UINT64_MAX;
         nearest[n] = (orr_nearest){0};
-        for (uint32_t i = 0; i < set->count; i++) {
-            if (leave_out && leave_out[n] == i) continue;
-            uint64_t d = distance(image, set->images + i * bytes, set->size, row, best);
-            if (d >= best || (leave_out && !d)) continue;
-            best = d;
-            nearest[n].index = i;
-        }
-        // Mirroring the one is as good as mirroring all the others.
-        uint8_t turned[3 * 4096];
-        for (uint32_t i = 0; i < set->count; i++) {
-            if (leave_out && leave_out[n] == i) continue;
-            uint64_t d = 0;
-            for (uint32_t y = 0; y < set->size && d < best; y++) {
-                const uint8_t *other = set->images + i * bytes + y * row;
-                for (uint32_t x = 0; x < set->size; x++)
-                    memcpy(turned + (size_t)x * set->channels,
-                           other + (size_t)(set->size - 1 - x) * set->channels, set->channels);
-                d += row_distance(image + y * row, turned, row);
+        for (int turned = 0; turned < 2; turned++)
+            for (uint32_t i = 0; i < set->count; i++) {
+                const uint8_t *other = set->images + i * bytes;
+                uint64_t d = turned ? mirrored_distance(set, image, other, best)
+                                    : distance(image, other, set->size, row, best);
+                if (d >= best || (leave_out && is_left_out(set, image, leave_out[n], i))) continue;
+                best = d;
+                nearest[n].index = i;
+                nearest[n].mirrored = turned;
             }
-            if (d >= best || (leave_out && !d)) continue;
-            best = d;
-            nearest[n].index = i;
-            nearest[n].mirrored = 1;
-        }
         nearest[n].rms = best == UINT64_MAX ? 0 : sqrt((double)best / (double)bytes);
     }
 }

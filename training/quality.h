@@ -18,7 +18,7 @@ typedef struct orr_nearest {
 
 // For each of `count` images [size][size][channels] the nearest of the data set, or of its mirror
 // images, in that distance; of equals the first. `leave_out` [count], may be NULL: an image of the
-// set that does not count (itself); nor do then its copies, of distance 0, which a set with every
+// set that does not count (itself); nor do then its copies, mirrored or not, which a set with every
 // picture twice is full of. Exact, with early giving up: about count x set->count x a fraction of
 // an image. rms 0 where no image counts.
 void orr_nearest_find(const orr_dataset *set, const uint8_t *images, uint32_t count,
