@@ -60,6 +60,20 @@ TEST_F(GanCudaNet, LayersOnRandomNumbers) {
                 }
 }
 
+// More channels than one block has threads for, and a number of them that leaves threads over;
+// more rows than blocks.
+TEST_F(GanCudaNet, WideLayersAndManyRows) {
+    for (Shape shape : {Shape{0, 2, 2070, 3, 1, 1, 0, 1, ORR_GAN_LINEAR},
+                        Shape{0, 3, 37, 9, 3, 1, 1, 1, ORR_GAN_LINEAR},
+                        Shape{1, 3, 5, 40, 2, 2, 0, 1, ORR_GAN_LINEAR}}) {
+        SCOPED_TRACE(testing::Message() << shape.out_channels << " channels");
+        compare(cuda, one_layer(shape), ORR_GAN_FLOAT32, ORR_GAN_TRAIN, 4, 4, 1, 1e-4);
+        shape.batch_norm = 0;
+        shape.activation = ORR_GAN_RELU;
+        compare(cuda, one_layer(shape), ORR_GAN_FLOAT32, ORR_GAN_EVAL, 4, 4, 1, 0);
+    }
+}
+
 TEST_F(GanCudaNet, Bfloat16StaysWithinItsPrecision) {
     for (Shape shape : shapes)
         for (int batch_norm : {0, 1}) {
@@ -221,7 +235,7 @@ TEST_F(GanCudaNet, RefusesWhatItCannotDo) {
     EXPECT_EQ(cuda->net_open(cuda, &network, &options, &net, &error), ORR_UNSUPPORTED);
     EXPECT_NE(std::string(error.text).find("7.6; 8.0 or later"), std::string::npos) << error.text;
     shim::runtime.major = 8;
-    shim::runtime.memory = 1 << 20;
+    shim::runtime.memory = 1 << 18;
     EXPECT_EQ(cuda->net_open(cuda, &network, &options, &net, &error), ORR_UNSUPPORTED);
     EXPECT_NE(std::string(error.text).find("MiB of device memory"), std::string::npos);
     shim::runtime.devices = 0;

@@ -168,7 +168,7 @@ static orr_status stage_gradient(cuda_network *self, const float *gradient, void
                                       context->stream));
     *dy = self->staging.output;
     if (cuda_net_last(net)->kind != CUDA_DOT) {
-        *dy = net->spare[net->layer_count % 2];
+        *dy = cuda_net_last(net)->gradient;
         convert.from = self->staging.output;
         convert.to = *dy;
         CUDA_TRY(context, orr_cuda_pad_launch(net->type, &convert, context->stream));

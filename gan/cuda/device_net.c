@@ -75,12 +75,14 @@ static orr_plan_shape shape_of(const cuda_layer *layer, uint32_t images) {
                             is->padding};
 }
 
+// Gradients of filters are made on the side, with scratch of their own.
 static orr_status build(cuda_net *net, orr_plan_op op, const orr_plan_shape *shape, orr_plan **plan,
                         orr_error *error) {
-    orr_status status =
-        orr_plan_build(net->context->kind, op, shape, net->math, WORKSPACE, plan, error);
-    if (status == ORR_OK && orr_plan_workspace(*plan) > net->workspace_bytes)
-        net->workspace_bytes = orr_plan_workspace(*plan);
+    int side = op == ORR_PLAN_BACKWARD_FILTER;
+    const cuda_lane *lane = side ? &net->context->side : &net->context->main;
+    size_t *most = side ? &net->side_workspace_bytes : &net->workspace_bytes;
+    orr_status status = orr_plan_build(lane->kind, op, shape, net->math, WORKSPACE, plan, error);
+    if (status == ORR_OK && orr_plan_workspace(*plan) > *most) *most = orr_plan_workspace(*plan);
     return status;
 }
 
@@ -136,7 +138,7 @@ static uint32_t rows_of(const cuda_net *net, const cuda_layer *layer) {
     return net->batch * layer->is.out_size * layer->is.out_size; // of one group
 }
 
-static void layout_layer(cuda_net *net, cuda_layer *layer, cuda_memory *memory) {
+static void layout_layer(cuda_net *net, cuda_layer *layer, int backward, cuda_memory *memory) {
     size_t elements = (size_t)net->groups * rows_of(net, layer) * layer->out;
     float **const coefficients[] = {&layer->mean,  &layer->inverse,       &layer->scale,
                                     &layer->shift, &layer->mean_gradient, &layer->slope,
@@ -149,12 +151,13 @@ static void layout_layer(cuda_net *net, cuda_layer *layer, cuda_memory *memory) 
     layer->output = layer->is.batch_norm || layer->is.activation != ORR_GAN_LINEAR
                         ? cuda_take(memory, elements * net->element)
                         : layer->convolved;
+    if (backward) layer->gradient = cuda_take(memory, elements * net->element);
     for (size_t n = 0; n < sizeof coefficients / sizeof *coefficients; n++)
         *coefficients[n] = cuda_take(memory, (size_t)net->groups * layer->out * sizeof(float));
 }
 
 void cuda_net_layout(cuda_net *net, const cuda_net_use *use, cuda_memory *memory) {
-    size_t floats = net->parameter_count * sizeof(float), partial = 0, widest = 0;
+    size_t floats = net->parameter_count * sizeof(float), partial = 0;
     const cuda_layer *first = &net->layers[0];
     size_t input = (size_t)net->groups * net->batch * first->is.in_size * first->is.in_size *
                    first->in * net->element;
@@ -166,17 +169,14 @@ void cuda_net_layout(cuda_net *net, const cuda_net_use *use, cuda_memory *memory
     net->input = cuda_take(memory, input);
     for (uint32_t i = 0; i < net->layer_count; i++) {
         cuda_layer *layer = &net->layers[i];
-        layout_layer(net, layer, memory);
+        layout_layer(net, layer, use->backward, memory);
         for (uint32_t groups = 1; groups <= net->groups; groups++) {
             size_t pieces = (size_t)groups *
                             orr_cuda_chunks(groups, rows_of(net, layer), layer->out) * 2 *
                             layer->out;
             if (layer->is.batch_norm && pieces > partial) partial = pieces;
         }
-        size_t elements = (size_t)net->groups * rows_of(net, layer) * layer->out;
-        if (elements * net->element > widest) widest = elements * net->element;
     }
-    if (input > widest) widest = input;
     net->partial = cuda_take(memory, partial * sizeof(float));
     net->workspace = cuda_take(memory, net->workspace_bytes);
     if (use->backward) {
@@ -184,8 +184,8 @@ void cuda_net_layout(cuda_net *net, const cuda_net_use *use, cuda_memory *memory
         net->weight_gradient = net->gradient;
         if (net->type == ORR_CUDA_BF16)
             net->weight_gradient = cuda_take(memory, net->weight_count * net->element);
-        net->spare[0] = cuda_take(memory, widest);
-        net->spare[1] = cuda_take(memory, widest);
+        net->side_workspace = cuda_take(memory, net->side_workspace_bytes);
+        if (use->input_gradient) net->input_gradient = cuda_take(memory, input / net->groups);
     }
     if (use->moments) {
         net->moment1 = cuda_take(memory, floats);
@@ -246,7 +246,7 @@ static orr_status forward_layer(cuda_net *net, cuda_layer *layer, uint32_t group
         CUDA_TRY(context, orr_cuda_dot_forward_launch(net->type, &dot, context->stream));
         return ORR_OK;
     }
-    orr_status status = orr_plan_run(context->engine, plans->forward,
+    orr_status status = orr_plan_run(context->main.engine, plans->forward,
                                      reversed ? layer->convolved : input, weight_of(net, layer),
                                      reversed ? input : layer->convolved, net->workspace, error);
     if (status != ORR_OK || layer->output == layer->convolved) return status;
@@ -277,8 +277,10 @@ static orr_status backward_dot(cuda_net *net, const cuda_layer *layer, uint32_t 
     dot.dy = dy;
     dot.dx = dx;
     dot.dw = net->gradient + layer->weight;
-    if (filters)
-        CUDA_TRY(context, orr_cuda_dot_back_filter_launch(net->type, &dot, context->stream));
+    if (filters) {
+        CUDA_TRY(context, cuda_fork(context));
+        CUDA_TRY(context, orr_cuda_dot_back_filter_launch(net->type, &dot, context->side.stream));
+    }
     if (dx) CUDA_TRY(context, orr_cuda_dot_back_data_launch(net->type, &dot, context->stream));
     return ORR_OK;
 }
@@ -301,12 +303,14 @@ static orr_status backward_layer(cuda_net *net, const cuda_layer *layer, uint32_
             CUDA_TRY(context, orr_cuda_back_statistics_launch(net->type, &norm, context->stream));
         CUDA_TRY(context, orr_cuda_back_apply_launch(net->type, &norm, context->stream));
     }
-    if (filters)
-        status = orr_plan_run(context->engine, plans->filter, reversed ? dy : input,
+    if (filters) {
+        CUDA_TRY(context, cuda_fork(context));
+        status = orr_plan_run(context->side.engine, plans->filter, reversed ? dy : input,
                               (uint8_t *)net->weight_gradient + layer->weight * net->element,
-                              reversed ? input : dy, net->workspace, error);
+                              reversed ? input : dy, net->side_workspace, error);
+    }
     if (status == ORR_OK && dx)
-        status = orr_plan_run(context->engine, plans->data, reversed ? dy : dx,
+        status = orr_plan_run(context->main.engine, plans->data, reversed ? dy : dx,
                               weight_of(net, layer), reversed ? dx : dy, net->workspace, error);
     return status;
 }
@@ -316,7 +320,7 @@ orr_status cuda_net_backward(cuda_net *net, uint32_t groups, orr_gan_mode mode, 
     for (uint32_t i = net->layer_count; i-- > 0;) {
         cuda_layer *layer = &net->layers[i];
         void *x = i > 0 ? net->layers[i - 1].output : (void *)input;
-        void *next = i > 0 || dx ? net->spare[i % 2] : NULL;
+        void *next = i > 0 ? net->layers[i - 1].gradient : dx ? net->input_gradient : NULL;
         orr_status status =
             layer->kind == CUDA_DOT
                 ? backward_dot(net, layer, groups, x, dy, filters, next, error)
@@ -325,5 +329,6 @@ orr_status cuda_net_backward(cuda_net *net, uint32_t groups, orr_gan_mode mode, 
         dy = next;
     }
     if (dx) *dx = dy;
+    if (filters) CUDA_TRY(net->context, cuda_join(net->context));
     return ORR_OK;
 }

@@ -14,19 +14,31 @@
 extern "C" {
 #endif
 
-// A device with its stream; every queued call goes there.
+// A device with its stream, where queued calls go, and one beside it for what nothing waits for
+// until later: gradients of filters while gradients of images go on their way back.
+typedef struct cuda_lane {
+    cudaStream_t stream;
+    orr_plan_engine *engine;
+    orr_plan_device *kind;
+} cuda_lane;
 typedef struct cuda_context {
     int device;
-    char name[160]; // "NVIDIA H200 (cuda:0)"
-    cudaStream_t stream;
-    orr_plan_device *kind;
-    orr_plan_engine *engine;
+    char name[160];       // "NVIDIA H200 (cuda:0)"
+    cuda_lane main, side; // `side` comes after it when both want the device
+    cudaEvent_t forked, joined;
+    cudaStream_t stream; // main.stream
 } cuda_context;
 
 // ORR_UNSUPPORTED when there is no such device, it is older than compute capability 8.0, or cuDNN
 // refuses it. Close in any case; a zeroed context is fine.
 orr_status cuda_context_open(cuda_context *context, int device, orr_error *error);
 void cuda_context_close(cuda_context *context);
+
+// What is queued on the side from now on comes after what is queued in the stream so far. May be
+// captured into a graph, where the side takes part until it is joined. Give a CUDA error number.
+int cuda_fork(const cuda_context *context);
+// What is queued in the stream from now on comes after what is queued on the side so far.
+int cuda_join(const cuda_context *context);
 
 // ORR_OK for 0, else the sentence for a failed CUDA call.
 orr_status cuda_check(const cuda_context *context, int code, const char *call, orr_error *error);
@@ -39,6 +51,7 @@ orr_status cuda_check(const cuda_context *context, int code, const char *call, o
 
 // Waits for the stream before host memory of a copy may be freed or used again, also after an
 // error: a copy that is under way still reads or writes it. Returns `code`, or what the wait said.
+// Copies are queued in the stream alone.
 int cuda_settle(const cuda_context *context, int code);
 
 // Device memory is one block. A first walk over everything that wants a part of it, with base NULL,
@@ -71,6 +84,7 @@ typedef struct cuda_layer {
     size_t weights;              // floats of the padded weight
     size_t mean_at, variance_at; // places in the padded running statistics
     cuda_plans plans[2];         // for one and for two batches side by side
+    void *gradient;              // by the output; shape of `output`, no dot has one
     void *convolved, *output;    // [images][out_size][out_size][out]; dot: floats [images]
     float *mean, *inverse, *scale, *shift, *mean_gradient, *slope, *pivot; // [groups][out]
 } cuda_layer;
@@ -84,15 +98,15 @@ typedef struct cuda_net {
     size_t element;                        // bytes of the type
     size_t parameter_count, running_count; // padded, floats
     size_t weight_count;                   // parameters that are weights of plans; they come first
-    size_t workspace_bytes;
+    size_t workspace_bytes, side_workspace_bytes;
     float *parameters, *moment1, *moment2; // moments only for a net that learns
     float *gradient;                       // of what is not a plan's weight
     void *weights, *weight_gradient;       // [weight_count] of the type; in float `weights` is
                                            // `parameters`
     float *running, *partial;
-    void *input;    // [images][in_size][in_size][in]
-    void *spare[2]; // gradients on their way
-    void *workspace;
+    void *input;          // [images][in_size][in_size][in]
+    void *input_gradient; // of one batch
+    void *workspace, *side_workspace;
 } cuda_net;
 
 // What a net is opened for, on top of evaluation with one batch.
@@ -124,8 +138,8 @@ orr_status cuda_net_gradient(const cuda_net *net, float *gradient, int accumulat
 orr_status cuda_net_forward(cuda_net *net, uint32_t groups, orr_gan_mode mode, const void *input,
                             orr_error *error);
 // `dy` is the gradient by the last layer's output (overwritten; floats for a dot). `filters`: the
-// parameters' gradients are wanted. `dx`: where to put the address of the input's gradient, or
-// NULL.
+// parameters' gradients are wanted; they are made on the side and joined at the end. `dx`: where to
+// put the address of the input's gradient, or NULL.
 orr_status cuda_net_backward(cuda_net *net, uint32_t groups, orr_gan_mode mode, const void *input,
                              void *dy, int filters, void **dx, orr_error *error);
 

@@ -7,6 +7,9 @@ namespace {
 
 constexpr uint32_t MOST_BLOCKS = 4096; // of elementwise kernels, which loop beyond that
 constexpr uint32_t SUM_BLOCKS = 512;   // about, of kernels that sum over rows
+// Most, of kernels whose threads keep to their channels: what an H200 holds at once (of 132
+// multiprocessors, 5 and 3 blocks each).
+constexpr uint32_t APPLY_BLOCKS = 640, BACK_APPLY_BLOCKS = 384;
 constexpr size_t PIECE_SHARED = 2 * TILE_ROWS * TILE * sizeof(float);
 constexpr size_t TOTAL_SHARED = 2 * THREADS * sizeof(double);
 
@@ -23,8 +26,13 @@ uint32_t sum_blocks(const orr_cuda_norm &norm) {
     return tiles_of(norm.padded) * norm.chunks * norm.groups;
 }
 
-uint64_t packs_of(const orr_cuda_norm &norm) {
-    return static_cast<uint64_t>(norm.groups) * norm.rows * (norm.padded / PACK);
+// As strip_of() cuts a tensor.
+uint32_t strip_blocks(const orr_cuda_norm &norm, uint32_t blocks) {
+    uint32_t row_packs = norm.padded / PACK, width = row_packs < THREADS ? row_packs : THREADS;
+    uint32_t across = (row_packs + width - 1) / width * norm.groups, lanes = THREADS / width;
+    uint32_t most = (norm.rows + lanes - 1) / lanes, strips = blocks / across;
+    if (strips < 1) strips = 1;
+    return across * (strips < most ? strips : most);
 }
 
 } // namespace
@@ -66,7 +74,7 @@ int orr_cuda_statistics_launch(orr_cuda_type type, const orr_cuda_norm *norm, vo
 }
 
 int orr_cuda_apply_launch(orr_cuda_type type, const orr_cuda_norm *norm, void *stream) {
-    return LAUNCH(apply_kernel, blocks_for(packs_of(*norm)), 0, *norm);
+    return LAUNCH(apply_kernel, strip_blocks(*norm, APPLY_BLOCKS), 0, *norm);
 }
 
 int orr_cuda_back_statistics_launch(orr_cuda_type type, const orr_cuda_norm *norm, void *stream) {
@@ -77,7 +85,7 @@ int orr_cuda_back_statistics_launch(orr_cuda_type type, const orr_cuda_norm *nor
 }
 
 int orr_cuda_back_apply_launch(orr_cuda_type type, const orr_cuda_norm *norm, void *stream) {
-    return LAUNCH(back_apply_kernel, blocks_for(packs_of(*norm)), 0, *norm);
+    return LAUNCH(back_apply_kernel, strip_blocks(*norm, BACK_APPLY_BLOCKS), 0, *norm);
 }
 
 int orr_cuda_dot_forward_launch(orr_cuda_type type, const orr_cuda_dot *dot, void *stream) {

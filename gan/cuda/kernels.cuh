@@ -8,8 +8,8 @@
 #define ORRERY_GAN_CUDA_KERNELS_CUH
 
 #include <math.h>
-#include <string.h>
 
+#include "gan/cuda/elements.cuh"
 #include "gan/cuda/kernels.h"
 #include "gan/network.h"
 #include "gan/philox.h"
@@ -17,82 +17,13 @@
 
 namespace orr_gan_cuda {
 
-constexpr uint32_t PACK = ORR_CUDA_PACK;
 constexpr uint32_t THREADS = 256;
 constexpr uint32_t TILE_PACKS = 8;                   // of a block that sums over rows
 constexpr uint32_t TILE_ROWS = THREADS / TILE_PACKS; // rows at a time
 constexpr uint32_t TILE = TILE_PACKS * PACK;         // channels
 constexpr uint32_t SUBSETS = THREADS / PACK;         // of the pieces, in the second step
 
-// ---- elements -----------------------------------------------------------------------------------
-
-struct alignas(16) Quad {
-    uint32_t word[4];
-};
-
-struct Bf16 {
-    uint16_t bits;
-};
-
-ORR_DEVICE float bits_to_float(uint32_t bits) {
-#ifdef __CUDA_ARCH__
-    return __uint_as_float(bits);
-#else
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-#endif
-}
-
-ORR_DEVICE uint32_t float_to_bits(float value) {
-#ifdef __CUDA_ARCH__
-    return __float_as_uint(value);
-#else
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-#endif
-}
-
-// To the nearest bfloat16, ties to even; every NaN becomes a quiet one.
-ORR_DEVICE uint32_t to_bf16(float value) {
-    uint32_t bits = float_to_bits(value);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return bits >> 16 | 0x40u;
-    return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-}
-
-// Pack number `n` of an array.
-ORR_DEVICE void load(const float *from, uint64_t n, float value[PACK]) {
-    const Quad *quads = reinterpret_cast<const Quad *>(from) + 2 * n;
-    for (int half = 0; half < 2; half++) {
-        Quad quad = quads[half];
-        for (int k = 0; k < 4; k++) value[4 * half + k] = bits_to_float(quad.word[k]);
-    }
-}
-
-ORR_DEVICE void load(const Bf16 *from, uint64_t n, float value[PACK]) {
-    Quad quad = reinterpret_cast<const Quad *>(from)[n];
-    for (int k = 0; k < 4; k++) {
-        value[2 * k] = bits_to_float(quad.word[k] << 16);
-        value[2 * k + 1] = bits_to_float(quad.word[k] & 0xffff0000u);
-    }
-}
-
-ORR_DEVICE void store(float *to, uint64_t n, const float value[PACK]) {
-    Quad *quads = reinterpret_cast<Quad *>(to) + 2 * n;
-    for (int half = 0; half < 2; half++) {
-        Quad quad;
-        for (int k = 0; k < 4; k++) quad.word[k] = float_to_bits(value[4 * half + k]);
-        quads[half] = quad;
-    }
-}
-
-ORR_DEVICE void store(Bf16 *to, uint64_t n, const float value[PACK]) {
-    Quad quad;
-    for (int k = 0; k < 4; k++)
-        quad.word[k] = to_bf16(value[2 * k]) | to_bf16(value[2 * k + 1]) << 16;
-    reinterpret_cast<Quad *>(to)[n] = quad;
-}
+// ---- launches --------------------------------------------------------------------------------------
 
 ORR_DEVICE uint32_t first_item() {
     return orr_block_id() * THREADS + orr_thread_id();
@@ -224,6 +155,7 @@ template <typename T> ORR_KERNEL(THREADS, 1) sums_kernel(ORR_PARAMETER orr_cuda_
     float sum[2][PACK] = {}, pivot[PACK], value[PACK];
     if (place.inside) {
         load(x, place.first * row_packs + place.pack, pivot);
+#pragma unroll 4 // loads of several rows are under way at once
         for (uint32_t row = place.row; row < place.end; row += TILE_ROWS) {
             load(x, (place.first + row) * row_packs + place.pack, value);
             for (uint32_t k = 0; k < PACK; k++) {
@@ -331,19 +263,63 @@ ORR_DEVICE float activation_slope(uint32_t activation, float x) {
     }
 }
 
-ORR_DEVICE float before_activation(const orr_cuda_norm &norm, float x, uint32_t at) {
-    return norm.normalised ? x * norm.scale[at] + norm.shift[at] : x;
+// Of a thread's 8 channels, read once for all its rows: reading them anew for each pack would take
+// longer than the tensor itself.
+struct Scales {
+    float scale[PACK], shift[PACK];
+};
+
+ORR_DEVICE Scales scales_of(const orr_cuda_norm &norm, uint32_t at) {
+    Scales of = {};
+    if (norm.normalised) {
+        load(norm.scale, at / PACK, of.scale);
+        load(norm.shift, at / PACK, of.shift);
+    }
+    return of;
 }
 
-template <typename T> ORR_KERNEL(THREADS, 1) apply_kernel(ORR_PARAMETER orr_cuda_norm norm) {
-    uint32_t row_packs = norm.padded / PACK, group_packs = norm.rows * row_packs;
-    for (uint32_t n = first_item(); n < norm.groups * group_packs; n += item_stride()) {
-        uint32_t channel = n % row_packs * PACK, at = n / group_packs * norm.padded + channel;
+ORR_DEVICE float before_activation(const orr_cuda_norm &norm, const Scales &of, float x,
+                                   uint32_t k) {
+    return norm.normalised ? x * of.scale[k] + of.shift[k] : x;
+}
+
+// Where a block of an elementwise kernel works: some rows of one batch.
+struct Strip {
+    uint32_t channel, at; // the thread's first channel, and its place among the coefficients
+    uint64_t pack, end;   // the thread's first pack in the tensor, and the strip's end
+    uint32_t step;        // to the next
+    int inside;           // the thread has channels
+};
+
+ORR_DEVICE Strip strip_of(const orr_cuda_norm &norm) {
+    Strip strip;
+    uint32_t row_packs = norm.padded / PACK, width = row_packs < THREADS ? row_packs : THREADS;
+    uint32_t tiles = (row_packs + width - 1) / width, lanes = THREADS / width;
+    uint32_t strips = orr_block_count() / tiles / norm.groups, block = orr_block_id();
+    uint32_t rows = (norm.rows + strips - 1) / strips, group = block / tiles / strips;
+    uint32_t number = block / tiles % strips, lane = orr_thread_id() / width;
+    uint32_t column = block % tiles * width + orr_thread_id() % width;
+    uint32_t first = number * rows, last = first + rows < norm.rows ? first + rows : norm.rows;
+    uint64_t before = static_cast<uint64_t>(group) * norm.rows;
+    strip.channel = column * PACK;
+    strip.at = group * norm.padded + strip.channel;
+    strip.pack = (before + first + lane) * row_packs + column;
+    strip.end = (before + last) * row_packs;
+    strip.step = lanes * row_packs;
+    strip.inside = lane < lanes && column < row_packs;
+    return strip;
+}
+
+template <typename T> ORR_KERNEL(THREADS, 5) apply_kernel(ORR_PARAMETER orr_cuda_norm norm) {
+    Strip strip = strip_of(norm);
+    if (!strip.inside) return;
+    Scales of = scales_of(norm, strip.at);
+    for (uint64_t n = strip.pack; n < strip.end; n += strip.step) {
         float value[PACK];
         load(static_cast<const T *>(norm.x), n, value);
         for (uint32_t k = 0; k < PACK; k++)
-            value[k] = channel + k < norm.channels
-                           ? activate(norm.activation, before_activation(norm, value[k], at + k))
+            value[k] = strip.channel + k < norm.channels
+                           ? activate(norm.activation, before_activation(norm, of, value[k], k))
                            : 0;
         store(static_cast<T *>(norm.y), n, value);
     }
@@ -357,19 +333,23 @@ template <typename T> ORR_KERNEL(THREADS, 1) back_sums_kernel(ORR_PARAMETER orr_
     Place place = place_of(norm);
     uint32_t row_packs = norm.padded / PACK;
     uint32_t at = place.group * norm.padded + place.pack * PACK;
-    float sum[2][PACK] = {}, x[PACK], dy[PACK];
-    if (place.inside)
+    float sum[2][PACK] = {}, x[PACK], dy[PACK], mean[PACK];
+    if (place.inside) {
+        Scales of = scales_of(norm, at);
+        load(norm.mean, at / PACK, mean);
+#pragma unroll 2
         for (uint32_t row = place.row; row < place.end; row += TILE_ROWS) {
             uint64_t n = (place.first + row) * row_packs + place.pack;
             load(static_cast<const T *>(norm.x), n, x);
             load(static_cast<const T *>(norm.dy), n, dy);
             for (uint32_t k = 0; k < PACK; k++) {
-                float g = dy[k] *
-                          activation_slope(norm.activation, before_activation(norm, x[k], at + k));
+                float g =
+                    dy[k] * activation_slope(norm.activation, before_activation(norm, of, x[k], k));
                 sum[0][k] += g;
-                sum[1][k] += g * (x[k] - norm.mean[at + k]);
+                sum[1][k] += g * (x[k] - mean[k]);
             }
         }
+    }
     store_piece(reinterpret_cast<float *>(shared), sum, piece_of(norm, place.group, place.chunk),
                 place.tile, norm.padded);
 }
@@ -395,20 +375,26 @@ ORR_KERNEL(THREADS, 1) back_statistics_kernel(ORR_PARAMETER orr_cuda_norm norm) 
     norm.gamma_gradient[channel] = static_cast<float>(gamma);
 }
 
-template <typename T> ORR_KERNEL(THREADS, 1) back_apply_kernel(ORR_PARAMETER orr_cuda_norm norm) {
-    uint32_t row_packs = norm.padded / PACK, group_packs = norm.rows * row_packs;
-    for (uint32_t n = first_item(); n < norm.groups * group_packs; n += item_stride()) {
-        uint32_t channel = n % row_packs * PACK, at = n / group_packs * norm.padded + channel;
+template <typename T> ORR_KERNEL(THREADS, 3) back_apply_kernel(ORR_PARAMETER orr_cuda_norm norm) {
+    Strip strip = strip_of(norm);
+    if (!strip.inside) return;
+    Scales of = scales_of(norm, strip.at);
+    float mean[PACK] = {}, mean_gradient[PACK] = {}, slope[PACK] = {};
+    if (norm.normalised) {
+        load(norm.mean, strip.at / PACK, mean);
+        load(norm.mean_gradient, strip.at / PACK, mean_gradient);
+        load(norm.slope, strip.at / PACK, slope);
+    }
+    for (uint64_t n = strip.pack; n < strip.end; n += strip.step) {
         float x[PACK], dy[PACK];
         load(static_cast<const T *>(norm.x), n, x);
         load(static_cast<const T *>(norm.dy), n, dy);
         for (uint32_t k = 0; k < PACK; k++) {
-            uint32_t i = at + k;
-            float g = dy[k] * activation_slope(norm.activation, before_activation(norm, x[k], i));
+            float g =
+                dy[k] * activation_slope(norm.activation, before_activation(norm, of, x[k], k));
             if (norm.normalised)
-                g = (g - norm.mean_gradient[i] - (x[k] - norm.mean[i]) * norm.slope[i]) *
-                    norm.scale[i];
-            dy[k] = channel + k < norm.channels ? g : 0;
+                g = (g - mean_gradient[k] - (x[k] - mean[k]) * slope[k]) * of.scale[k];
+            dy[k] = strip.channel + k < norm.channels ? g : 0;
         }
         store(static_cast<T *>(norm.y), n, dy);
     }

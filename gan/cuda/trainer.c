@@ -2,7 +2,8 @@
 // there; the host sends a few words for each step and reads sums when somebody asks for them.
 //
 // The first step after opening is queued call by call, so that cuDNN loads what it needs; the
-// second is captured into a CUDA graph, which every later one replays. Real and generated images
+// second is captured into a CUDA graph, which every later one replays; what lies on the side
+// (device_net.h) becomes branches of it. Real and generated images
 // pass through the discriminator side by side, each batch normalised by itself, and their gradients
 // add up in one filter gradient: the sum that the PyTorch example takes in two passes.
 #include <stdio.h>
@@ -187,8 +188,9 @@ static orr_status queue_images(cuda_trainer *self, orr_error *error) {
                           .channels = shape->channels,
                           .count = self->image_count};
     CUDA_TRY(context, orr_cuda_begin_launch(&begin, context->stream));
+    CUDA_TRY(context, cuda_fork(context)); // joined before the discriminator reads them
+    CUDA_TRY(context, orr_cuda_real_launch(d->type, &real, context->side.stream));
     CUDA_TRY(context, orr_cuda_latents_launch(g->type, &latents, context->stream));
-    CUDA_TRY(context, orr_cuda_real_launch(d->type, &real, context->stream));
     return ORR_OK;
 }
 
@@ -222,6 +224,7 @@ static orr_status queue_discriminator(cuda_trainer *self, orr_error *error) {
                         .label = {1, 0},
                         .loss = {&to->loss_real, &to->loss_fake},
                         .probability = {&to->real, &to->fake_before}};
+    CUDA_TRY(&self->context, cuda_join(&self->context)); // the real images
     orr_status status = cuda_net_forward(d, 2, ORR_GAN_TRAIN, d->input, error);
     if (status != ORR_OK) return status;
     CUDA_TRY(&self->context, orr_cuda_bce_launch(&bce, self->context.stream));
@@ -268,8 +271,10 @@ static orr_status capture(cuda_trainer *self, orr_error *error) {
     int code = (int)cudaStreamEndCapture(context->stream, &graph); // also after a failure
     if (status == ORR_OK) status = cuda_check(context, code, "cudaStreamEndCapture", error);
     if (status == ORR_OK)
-        status = cuda_check(context, (int)cudaGraphInstantiate(&self->graph, graph, 0),
-                            "cudaGraphInstantiate", error);
+        status = cuda_check(
+            context,
+            (int)cudaGraphInstantiate(&self->graph, graph, cudaGraphInstantiateFlagUseNodePriority),
+            "cudaGraphInstantiate", error);
     if (graph) (void)cudaGraphDestroy(graph);
     return status;
 }

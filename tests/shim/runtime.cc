@@ -15,8 +15,11 @@
 
 using Work = std::deque<std::function<cudaError_t()>>;
 
+struct CUstream_st;
 struct CUgraph_st {
     Work work;
+    // Other streams that have been drawn into the capture: must one still be joined?
+    std::map<CUstream_st *, bool> branches;
 };
 struct CUgraphExec_st {
     Work work;
@@ -25,8 +28,10 @@ struct CUstream_st {
     Work work;
     cudaError_t error = cudaSuccess;
     CUgraph_st *captured = nullptr; // takes the work instead
+    Work branch;                    // of a stream that another's capture has drawn in
     void push(std::function<cudaError_t()> item) {
-        (captured ? captured->work : work).push_back(std::move(item));
+        Work &to = !captured ? work : captured->branches.count(this) ? branch : captured->work;
+        to.push_back(std::move(item));
     }
 };
 struct Moment {
@@ -35,7 +40,8 @@ struct Moment {
 };
 
 struct CUevent_st {
-    CUstream_st *stream = nullptr; // that it was recorded in
+    CUstream_st *stream = nullptr;  // that it was recorded in
+    CUgraph_st *captured = nullptr; // while that one was being captured into a graph
     // When the stream came to it; the stream may outlive the event.
     std::shared_ptr<Moment> moment = std::make_shared<Moment>();
 };
@@ -117,6 +123,24 @@ cudaError_t release(std::map<void *, size_t> &owner, void *memory, const char *n
 }
 
 } // namespace
+
+// A stream that waits for another that is being captured is drawn into that capture. The work of a
+// stream so drawn in is done when it is joined, not before: as late as a device might.
+cudaError_t wait_in_capture(CUstream_st *stream, const CUevent_st *event) {
+    CUstream_st *from = event->stream;
+    if (stream->captured && stream->captured != event->captured)
+        return cudaErrorStreamCaptureUnsupported;
+    stream->captured = event->captured;
+    std::map<CUstream_st *, bool> &branches = event->captured->branches;
+    if (!branches.count(from)) {
+        branches[stream] = true;
+        return cudaSuccess;
+    }
+    branches[from] = false;
+    for (auto &item : from->branch) stream->push(std::move(item));
+    from->branch.clear();
+    return cudaSuccess;
+}
 
 int enqueue_launch(void *stream, std::function<int()> run) {
     std::lock_guard<std::recursive_mutex> lock(mutex);
@@ -265,6 +289,10 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
     return cudaSuccess;
 }
 
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int) {
+    return cudaStreamCreateWithFlags(stream, flags);
+}
+
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     ENTER("cudaStreamSynchronize");
     return shim::drain(stream);
@@ -279,6 +307,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
     ENTER("cudaStreamWaitEvent");
+    if (event->captured) return shim::wait_in_capture(stream, event);
     std::shared_ptr<Moment> moment = event->moment;
     CUstream_st *recorded = event->stream;
     if (recorded) // else it has happened, as on a device
@@ -302,6 +331,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     ENTER("cudaEventRecord");
     std::shared_ptr<Moment> moment = event->moment = std::make_shared<Moment>();
     event->stream = stream;
+    event->captured = stream->captured;
     stream->push([moment] {
         moment->when = std::chrono::steady_clock::now();
         moment->come = true;
@@ -340,8 +370,14 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMo
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
     std::lock_guard<std::recursive_mutex> lock(shim::mutex);
     cudaError_t code = shim::call("cudaStreamEndCapture");
-    *graph = stream->captured; // capture ends even when it failed
+    CUgraph_st *made = stream->captured;
+    for (auto [branch, loose] : made->branches) {
+        if (loose && code == cudaSuccess) code = cudaErrorStreamCaptureUnjoined;
+        branch->branch.clear();
+        branch->captured = nullptr;
+    }
     stream->captured = nullptr;
+    *graph = made; // capture ends even when it failed
     return code;
 }
 

@@ -18,7 +18,8 @@ typedef enum cudaError {
     cudaErrorInvalidDevice = 101,
     cudaErrorIllegalAddress = 700,
     cudaErrorLaunchFailure = 719,
-    cudaErrorStreamCaptureUnsupported = 900
+    cudaErrorStreamCaptureUnsupported = 900,
+    cudaErrorStreamCaptureUnjoined = 904
 } cudaError_t;
 
 typedef struct CUstream_st *cudaStream_t;
@@ -41,6 +42,7 @@ enum cudaDeviceAttr {
 };
 
 #define cudaStreamNonBlocking 1
+#define cudaGraphInstantiateFlagUseNodePriority 8
 #define cudaHostAllocDefault 0
 #define cudaHostAllocPortable 1
 #define cudaDeviceScheduleBlockingSync 4
@@ -70,6 +72,7 @@ cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                             cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
