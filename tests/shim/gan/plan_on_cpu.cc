@@ -1,5 +1,7 @@
 // gan/cuda/plan.h without cuDNN: the same convolutions in plain loops over host memory, each sum in
-// double and rounded once, so that the host's side of training can be tested without a GPU.
+// double and rounded once, so that the host's side of training can be tested without a GPU. TF32
+// cuts factors to 10 bits of fraction: no tensor core is less exact, so that what tests allow it
+// is tried here.
 #include "gan/cuda/plan.h"
 
 #include <cstring>
@@ -16,7 +18,7 @@ struct orr_plan_engine {
 struct orr_plan {
     orr_plan_op op;
     orr_plan_shape shape;
-    bool bf16;
+    bool bf16, tf32;
     std::string text;
 };
 
@@ -24,11 +26,15 @@ namespace {
 
 struct Tensor {
     void *memory;
-    bool bf16;
+    bool bf16, tf32;
     float get(size_t n) const {
-        if (!bf16) return static_cast<float *>(memory)[n];
-        uint32_t bits = static_cast<uint32_t>(static_cast<uint16_t *>(memory)[n]) << 16;
+        uint32_t bits;
         float value;
+        if (bf16)
+            bits = static_cast<uint32_t>(static_cast<uint16_t *>(memory)[n]) << 16;
+        else
+            std::memcpy(&bits, static_cast<float *>(memory) + n, sizeof bits);
+        if (tf32) bits &= ~0x1fffu;
         std::memcpy(&value, &bits, sizeof value);
         return value;
     }
@@ -68,7 +74,8 @@ void run(const orr_plan &plan, void *x_memory, void *w_memory, void *y_memory) {
     const orr_plan_shape &s = plan.shape;
     int64_t rows = (s.height + 2 * s.padding - s.kernel) / s.stride + 1;
     int64_t columns = (s.width + 2 * s.padding - s.kernel) / s.stride + 1;
-    Tensor x{x_memory, plan.bf16}, w{w_memory, plan.bf16}, y{y_memory, plan.bf16};
+    Tensor x{x_memory, plan.bf16, plan.tf32}, w{w_memory, plan.bf16, plan.tf32};
+    Tensor y{y_memory, plan.bf16, plan.tf32};
     Tensor target = plan.op == ORR_PLAN_FORWARD ? y : plan.op == ORR_PLAN_BACKWARD_DATA ? x : w;
     int64_t count = plan.op == ORR_PLAN_FORWARD ? s.batch * rows * columns * s.filters
                     : plan.op == ORR_PLAN_BACKWARD_DATA
@@ -106,7 +113,8 @@ void orr_plan_device_free(orr_plan_device *device) {
 
 orr_status orr_plan_build(const orr_plan_device *, orr_plan_op op, const orr_plan_shape *shape,
                           orr_plan_math math, size_t, orr_plan **plan, orr_error *) {
-    *plan = new orr_plan{op, *shape, math == ORR_PLAN_BF16, "convolution on the CPU"};
+    *plan = new orr_plan{op, *shape, math == ORR_PLAN_BF16, math == ORR_PLAN_TF32,
+                         "convolution on the CPU"};
     return ORR_OK;
 }
 
