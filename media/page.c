@@ -30,7 +30,8 @@ static const char style[] =
     "th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:left;"
     "vertical-align:top}\n"
     "thead th{background:var(--soft)}td:first-child{min-width:7rem}\n"
-    ".r{text-align:right;white-space:nowrap}.c{text-align:center}\n"
+    ".r{text-align:right}.c{text-align:center}td.r,.pass,.fail,.mark{white-space:nowrap}"
+    "td.long{white-space:normal;min-width:9rem}\n"
     ".pass{color:var(--pass)}.fail{color:var(--fail);font-weight:600}.mark{color:var(--note)}\n"
     ".row{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}\n"
     "figure{margin:.8rem 0;max-width:100%;overflow-x:auto}\n"
@@ -40,6 +41,8 @@ static const char style[] =
     "@media(max-width:34rem){body{padding:.7rem}figure svg{min-width:30rem}"
     "th,td{padding:.2rem .45rem}}\n"
     "</style></head><body>\n";
+
+#define LONG_CELL 20 // a right-aligned cell of more bytes may take several lines
 
 // An element whose content is escaped text.
 static void element(orr_sink *sink, const char *open, const char *text, const char *close) {
@@ -113,7 +116,10 @@ void orr_page_data_table(orr_sink *sink, const orr_page_table *table) {
         orr_sink_text(sink, "<tr>");
         for (size_t n = 0; n < table->column_count; n++) {
             const orr_page_cell *cell = &table->cells[row * table->column_count + n];
-            orr_sink_format(sink, "<td%s>", class_of(table->columns[n].align));
+            int breaks = table->columns[n].align == ORR_ALIGN_RIGHT && cell->text &&
+                         strlen(cell->text) > LONG_CELL;
+            orr_sink_format(sink, "<td%s>",
+                            breaks ? " class=\"r long\"" : class_of(table->columns[n].align));
             orr_sink_escaped(sink, cell->text);
             put_mark(sink, cell->mark, !cell->text || !*cell->text);
             orr_sink_text(sink, "</td>");

@@ -28,13 +28,15 @@ typedef struct drawing {
 static const char style[] =
     "<style>"
     ".orr-plot{--p0:#0067b1;--p1:#c4500b;--p2:#00795b;--p3:#9c3f86;--p4:#7a6200;--p5:#3c6e91;"
-    "--p6:#b3263b;--p7:#5c5c5c;--line:#767676;--grid:#d9d9d9;color:#1b1b1b;background:none;"
+    "--p6:#b3263b;--p7:#5c5c5c;--line:#767676;--grid:#d9d9d9;--back:#fff;color:#1b1b1b;background:"
+    "none;"
     "font:13px system-ui,sans-serif;max-width:100%;height:auto}"
     "@media(prefers-color-scheme:dark){.orr-plot{--p0:#6cb8ff;--p1:#ff9d5c;--p2:#4fd0a6;"
     "--p3:#e79bd3;--p4:#dcc04a;--p5:#9cc7e4;--p6:#ff8694;--p7:#b8b8b8;--line:#9a9a9a;"
-    "--grid:#3c3c3c;color:#e8e8e8}}"
+    "--grid:#3c3c3c;--back:#16181b;color:#e8e8e8}}"
     ".orr-plot text{fill:currentColor}.orr-plot .t{font-size:15px;font-weight:600}"
     ".orr-plot .g{stroke:var(--grid)}.orr-plot .a{stroke:var(--line);fill:none}"
+    ".orr-plot .h{stroke:var(--back);stroke-width:4;stroke-linejoin:round;paint-order:stroke}"
     ".orr-plot .m{stroke:currentColor;stroke-dasharray:5 4}"
     ".orr-plot .l{fill:none;stroke-width:2;stroke-linejoin:round}"
     "</style>";
@@ -234,12 +236,12 @@ static void draw_marks(const drawing *d) {
         if (mark->vertical) {
             orr_sink_format(d->sink, "<path class=\"m\" d=\"M%.1f %.1fV%.1f\"/>", at, d->top,
                             d->bottom);
-            text_at(d, at + 4, d->top + 13, "", mark->label);
+            text_at(d, at + 4, d->top + 13, " class=\"h\"", mark->label);
         } else {
             orr_sink_format(d->sink, "<path class=\"m\" d=\"M%.1f %.1fH%.1f\"/>", d->left, at,
                             d->right);
             double above = at - d->top < 18 ? at + 15 : at - 5;
-            text_at(d, d->right - 4, above, " text-anchor=\"end\"", mark->label);
+            text_at(d, d->right - 4, above, " class=\"h\" text-anchor=\"end\"", mark->label);
         }
     }
 }

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import tempfile
@@ -79,8 +80,13 @@ class Analyze(unittest.TestCase):
         self.assertFalse((self.dir / "a").exists())
 
     def test_attacks(self):
-        report, _, _ = self.report("attacks", "--only", "attacks,files,adversarial")
+        report, page, _ = self.report("attacks", "--only", "attacks,files,adversarial")
         attacks, files = report["attacks"], report["files"]
+        for one in attacks["rules"]["linearity"]:
+            shares = [f"{100 * one[k]:.3f}" for k in ("breaking_share", "breaking_share_without_last_step")]
+            affine = "yes" if one["affine"] else "no"
+            row = f'<tr><td class="r">{one["rule"]}</td><td>{affine}</td>' + "".join(f'<td class="r">{s}</td>' for s in shares)
+            self.assertTrue(row in page, row)
         self.assertEqual([(a["recovered"], a["unseen_text_decrypted"]) for a in attacks["reused_key"]], [(True, True)] * 2)
         self.assertTrue(attacks["state"]["initial_state_found"])
         self.assertFalse(files["chosen_texts"]["recovered"])
@@ -110,7 +116,12 @@ class Analyze(unittest.TestCase):
         out = self.dir / name
         status, stdout, err = run(self.image, "-o", out, "--quick", *more)
         self.assertEqual(status, 0, err)
-        return json.loads((out / "report.json").read_text()), (out / "report.html").read_text(), stdout
+        page = (out / "report.html").read_text()
+        for table in re.findall(r"<table>.*?</table>", page, re.S):
+            columns = table.count("<th ")
+            for row in re.findall(r"<tr>(.*?)</tr>", table.split("<tbody>")[1], re.S):
+                self.assertEqual(row.count("<td"), columns, table[:300])
+        return json.loads((out / "report.json").read_text()), page, stdout
 
     def test_report(self):
         quick = "images,statistics,differential,keys,robustness,timing"
@@ -137,6 +148,16 @@ class Analyze(unittest.TestCase):
         # the control that never changes its key stream is noticed, the one without a secret is not
         self.assertFalse(by["NPCR, mean", "control-fixed"]["passed"])
         self.assertTrue(by["entropy", "control-hash"]["passed"])
+        # what failed is counted, the controls apart, and named at the top of the page
+        failed = [f for f in first["findings"] if f["passed"] is False]
+        controls = [f for f in failed if f.get("subject", "").startswith("control-")]
+        self.assertEqual((first["run"]["failed"], first["run"]["failed_controls"]), (len(failed), len(controls)))
+        self.assertEqual((last["failed"], last["failed_controls"]), (len(failed), len(controls)))
+        top = page[:page.index("<table>")]
+        self.assertIn(f"there to be caught: {len(controls)}<", top)
+        for measure in {f["measure"] for f in failed if f not in controls}:
+            self.assertIn(f"<li>{measure}: {sum(f['measure'] == measure for f in failed if f not in controls)}</li>", top)
+        self.assertTrue("K3 and K7 order the channels" in page, "the image is gray")
 
     def test_real_scans(self):
         scans = DATA / "scans"

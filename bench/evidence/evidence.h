@@ -32,6 +32,7 @@ typedef struct orr_evidence_options {
 
 typedef struct orr_evidence_summary {
     size_t findings, passed, failed; // the rest of the findings has no pass or fail
+    size_t failed_controls;          // of the failed: negative controls, which are there for it
     double seconds;
 } orr_evidence_summary;
 

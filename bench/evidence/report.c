@@ -72,13 +72,37 @@ static const char *or_empty(const char *text) {
     return text ? text : "";
 }
 
+// Six digits, small values without an exponent.
+static void format_value(double value, char text[32]) {
+    int small = fabs(value) < 1e-4 && fabs(value) >= 1e-7;
+    snprintf(text, 32, small ? "%.7f" : "%.6g", value);
+}
+
+static void count_failure(orr_evidence *e, const orr_finding *f) {
+    e->summary.failed++;
+    if (f->subject && strncmp(f->subject, "control", 7) == 0) {
+        e->summary.failed_controls++;
+        return;
+    }
+    size_t n = 0,
+           kept = e->failure_kinds < ORR_FAILURE_KINDS ? e->failure_kinds : ORR_FAILURE_KINDS;
+    while (n < kept && strcmp(e->failures[n].measure, f->measure) != 0) n++;
+    if (n < kept) {
+        e->failures[n].count++;
+    } else if (e->failure_kinds++ < ORR_FAILURE_KINDS) {
+        snprintf(e->failures[n].measure, sizeof e->failures[n].measure, "%s", f->measure);
+        e->failures[n].count = 1;
+    }
+}
+
 // One row of the table at the top, as cells of text apart from each other by tabs.
 static void add_headline(orr_evidence *e, const orr_finding *f, orr_verdict verdict) {
-    char bounds[64], ideal[32] = "none";
+    char bounds[64], value[32], ideal[32] = "none";
     format_bounds(f, bounds);
+    format_value(f->value, value);
     if (!isnan(f->ideal)) snprintf(ideal, sizeof ideal, "%.6g", f->ideal);
-    orr_sink_format(&e->headline, "%s\t%s\t%s\t%.6g%s%s\t%s\t%s\t%s\t%d\n", f->measure,
-                    or_empty(f->subject), or_empty(f->image), f->value, f->unit ? " " : "",
+    orr_sink_format(&e->headline, "%s\t%s\t%s\t%s%s%s\t%s\t%s\t%s\t%d\n", f->measure,
+                    or_empty(f->subject), or_empty(f->image), value, f->unit ? " " : "",
                     or_empty(f->unit), f->published ? f->published : "not available", ideal, bounds,
                     (int)verdict);
 }
@@ -104,7 +128,7 @@ orr_mark orr_evidence_finding(orr_evidence *e, const orr_finding *f) {
     cJSON_AddItemToArray(e->findings, object);
     e->summary.findings++;
     e->summary.passed += verdict == ORR_VERDICT_PASS;
-    e->summary.failed += verdict == ORR_VERDICT_FAIL;
+    if (verdict == ORR_VERDICT_FAIL) count_failure(e, f);
     if (f->headline) add_headline(e, f, verdict);
     return verdict == ORR_VERDICT_PASS   ? ORR_MARK_PASS
            : verdict == ORR_VERDICT_FAIL ? ORR_MARK_FAIL
@@ -141,11 +165,13 @@ orr_status orr_table_put(orr_sink *sink, orr_table *table, const char *caption, 
                            .column_count = table->column_count,
                            .cells = table->cells,
                            .row_count = table->count / table->column_count};
-    int lost = table->lost;
-    if (!lost) orr_page_data_table(sink, &page);
+    int lost = table->lost, uneven = table->count % table->column_count != 0;
+    if (!lost && !uneven) orr_page_data_table(sink, &page);
     for (size_t n = 0; n < table->count; n++) free((char *)table->cells[n].text);
     free(table->cells);
     table->cells = NULL;
     table->count = table->capacity = 0;
-    return lost ? orr_fail(error, ORR_INTERNAL, "memory ran out") : ORR_OK;
+    if (lost) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    return uneven ? orr_fail(error, ORR_INTERNAL, "a row of the table \"%s\" is not full", caption)
+                  : ORR_OK;
 }

@@ -30,6 +30,13 @@ typedef struct orr_finding {
 } orr_finding;
 #define ORR_NO_BOUNDS .ideal = NAN, .low = NAN, .high = NAN
 
+// What failed, said at the top of the page: a count for each measure, the controls together.
+#define ORR_FAILURE_KINDS 24
+typedef struct orr_failure_kind {
+    char measure[96];
+    size_t count;
+} orr_failure_kind;
+
 typedef struct orr_evidence {
     const orr_evidence_options *options;
     orr_pictures pictures;
@@ -39,6 +46,8 @@ typedef struct orr_evidence {
     const char *section; // key of the section being written
     double share;        // of the work that is behind
     orr_evidence_summary summary;
+    orr_failure_kind failures[ORR_FAILURE_KINDS];
+    size_t failure_kinds; // may exceed what is kept
     char directory[4200]; // the report's
 } orr_evidence;
 
@@ -70,7 +79,7 @@ typedef struct orr_table {
 } orr_table;
 void orr_table_cell(orr_table *table, orr_mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-// Writes the table and frees its cells; cells that do not fill a row are left out.
+// Writes the table and frees its cells. ORR_INTERNAL when the cells do not fill its rows.
 orr_status orr_table_put(orr_sink *sink, orr_table *table, const char *caption, orr_error *error);
 
 // ---- the sections, in the report's order

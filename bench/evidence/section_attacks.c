@@ -168,6 +168,7 @@ static orr_status rules(orr_evidence *e, cJSON *section, orr_error *error) {
         orr_table_cell(&table, ORR_MARK_NONE, "%u", tried[n]);
         orr_table_cell(&table, ORR_MARK_NONE, "%s", affine ? "yes" : "no");
         orr_table_cell(&table, ORR_MARK_NONE, "%.3f", 100 * share);
+        orr_table_cell(&table, ORR_MARK_NONE, "%.3f", 100 * rounds);
     }
     orr_status put =
         orr_table_put(&e->body, &table, "E(a) + E(b) + E(c) + E(a + b + c) under one key", error);

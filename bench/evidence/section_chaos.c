@@ -130,7 +130,7 @@ static orr_status plot_map(orr_evidence *e, const curves *c, orr_chaos_map map, 
                      .y = {.label = "state", .low = info->x_low, .high = info->x_high},
                      .series = &points,
                      .count = 1};
-    snprintf(caption, sizeof caption, "x' = %s.", info->formula);
+    snprintf(caption, sizeof caption, "%s' = %s.", dec ? "y" : "x", info->formula);
     orr_page_row_begin(&e->body);
     orr_status status = orr_page_plot(&e->body, &plot, caption, error);
     snprintf(title, sizeof title, "%s: Lyapunov exponent", info->name);
@@ -220,7 +220,7 @@ static orr_status write_curves(orr_evidence *e, cJSON *json, const plan *p, orr_
     if (status == ORR_OK) exponent_findings(e, json, &c);
     char text[200];
     snprintf(text, sizeof text,
-             "Of each map first %zu states after %zu steps, at each of %zu parameters, then the "
+             "Of each map %zu states after %zu steps, at each of %zu parameters, then the "
              "exponent: above zero neighbours part, below they come together.",
              p->keep, p->drop, p->parameters);
     if (status == ORR_OK) orr_page_paragraph(&e->body, text);

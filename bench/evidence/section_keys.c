@@ -119,6 +119,10 @@ static orr_status each_value(orr_evidence *e, cJSON *section, trial_text *t, orr
     if (status == ORR_OK) orr_json_add_reals(section, "each_value_wrong_share", share, 8);
     orr_status put =
         orr_table_put(&e->body, &table, "Each of the eight initial values by itself", error);
+    if (t->picture->shape.channels == 1)
+        orr_page_note(&e->body,
+                      "K3 and K7 order the channels. This image has one, so a wrong order "
+                      "cannot show: 0 %.");
     return status == ORR_OK ? put : status;
 }
 

@@ -53,12 +53,17 @@ static void say_result(orr_cli *cli, const orr_evidence_summary *summary) {
         cJSON_AddNumberToObject(cli->summary, "findings", (double)summary->findings);
         cJSON_AddNumberToObject(cli->summary, "passed", (double)summary->passed);
         cJSON_AddNumberToObject(cli->summary, "failed", (double)summary->failed);
+        cJSON_AddNumberToObject(cli->summary, "failed_controls", (double)summary->failed_controls);
         return;
     }
     orr_human_time(summary->seconds, elapsed);
     orr_console_note(&cli->console,
-                     "%zu findings in %s: %zu passed, %zu failed; the report is %s/report.html",
-                     summary->findings, elapsed, summary->passed, summary->failed, a->output);
+                     "%zu findings in %s: %zu passed, %zu failed (%zu of them of controls that are "
+                     "there to fail)",
+                     summary->findings, elapsed, summary->passed, summary->failed,
+                     summary->failed_controls);
+    orr_console_note(&cli->console, "the report is %s/report.html; it says what the fails mean",
+                     a->output);
     orr_console_note(&cli->console,
                      "passing these measures is a check for bugs, not evidence of security");
 }
