@@ -88,7 +88,7 @@ orr_status orr_bench_run(orr_bench *bench, const char *suite, const orr_bench_op
                          orr_error *error);
 void orr_bench_free(orr_bench *bench);
 
-// The report: tables of plain text at most 100 columns wide, the JSON record, a page.
+// The report: tables of plain text at most 80 columns wide, the JSON record, a page.
 void orr_bench_text(const orr_bench *bench, orr_sink *sink);
 orr_status orr_bench_json(const orr_bench *bench, orr_sink *sink, orr_error *error);
 orr_status orr_bench_html(const orr_bench *bench, orr_sink *sink, orr_error *error);
@@ -116,6 +116,8 @@ const orr_bench_cuda *orr_bench_device(const orr_bench *bench, unsigned *device,
 
 void orr_bench_look(orr_bench *bench);                 // fills the conditions
 double orr_bench_rate(const orr_bench_result *result); // GB/s (10^9) of the median
+// Other programs ran before anything was measured: rates are too low.
+int orr_bench_was_busy(const orr_bench *bench);
 // Beginning and end (exclusive) of the group of results that starts at `first`.
 size_t orr_bench_group_end(const orr_bench *bench, size_t first);
 

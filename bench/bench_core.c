@@ -120,6 +120,10 @@ double orr_bench_rate(const orr_bench_result *result) {
     return result->seconds.median > 0 ? (double)result->bytes / result->seconds.median / 1e9 : 0;
 }
 
+int orr_bench_was_busy(const orr_bench *bench) {
+    return strtod(bench->conditions.load, NULL) > 0.25 * bench->conditions.cores;
+}
+
 size_t orr_bench_group_end(const orr_bench *bench, size_t first) {
     const orr_bench_result *results = bench->results;
     size_t end = first;

@@ -14,8 +14,9 @@
 static void conditions_table(const orr_bench *bench, orr_sink *sink) {
     const orr_bench_conditions *c = &bench->conditions;
     static const orr_page_column columns[] = {{"condition", ORR_ALIGN_LEFT}, {"", ORR_ALIGN_LEFT}};
-    char cores[16];
+    char cores[16], compiler[72];
     snprintf(cores, sizeof cores, "%u", c->cores);
+    snprintf(compiler, sizeof compiler, "gcc %s", c->compiler);
     const char *rows[][2] = {{"date", c->date},
                              {"commit", c->commit},
                              {"processor", c->processor},
@@ -24,7 +25,7 @@ static void conditions_table(const orr_bench *bench, orr_sink *sink) {
                              {"kernel", c->kernel},
                              {"load at the start", c->load},
                              {"OpenSSL", c->openssl},
-                             {"compiler", c->compiler},
+                             {"compiler", compiler},
                              {"files", c->files},
                              {"device", c->device},
                              {"driver", c->driver},
@@ -75,8 +76,9 @@ static void fill_row(const orr_bench_result *r, orr_page_cell *cells, cell_text 
                             : (orr_page_cell){r->note, ORR_MARK_NOTE};
 }
 
+// Columns that no row of the group fills are left out.
 static void group_table(const orr_bench_result *results, size_t count, orr_sink *sink) {
-    int images = results[0].images > 0;
+    int images = results[0].images > 0, stages = results[0].share > 0;
     const orr_page_column columns[] = {{"", ORR_ALIGN_LEFT},
                                        {"device", ORR_ALIGN_LEFT},
                                        {"threads", ORR_ALIGN_RIGHT},
@@ -84,15 +86,28 @@ static void group_table(const orr_bench_result *results, size_t count, orr_sink 
                                        {images ? "images/s" : "GB/s", ORR_ALIGN_RIGHT},
                                        {"p10 – p90", ORR_ALIGN_RIGHT},
                                        {"seconds", ORR_ALIGN_RIGHT},
-                                       {"of first", ORR_ALIGN_RIGHT},
+                                       {stages ? "share" : "ratio to the first", ORR_ALIGN_RIGHT},
                                        {"runs", ORR_ALIGN_RIGHT},
                                        {"bytes equal to", ORR_ALIGN_LEFT}};
     enum { COLUMNS = sizeof columns / sizeof columns[0] };
     static orr_page_cell cells[MOST_ROWS * COLUMNS];
     static cell_text texts[MOST_ROWS][7];
+    orr_page_column kept[COLUMNS];
+    size_t column_count = 0, filled[COLUMNS];
     if (count > MOST_ROWS) count = MOST_ROWS;
     for (size_t n = 0; n < count; n++) fill_row(&results[n], cells + n * COLUMNS, texts[n]);
-    orr_page_table table = {NULL, columns, COLUMNS, cells, count};
+    for (size_t c = 0; c < COLUMNS; c++) {
+        int used = 0;
+        for (size_t n = 0; n < count; n++)
+            used = used || (cells[n * COLUMNS + c].text && cells[n * COLUMNS + c].text[0]);
+        if (!used) continue;
+        kept[column_count] = columns[c];
+        filled[column_count++] = c;
+    }
+    for (size_t n = 0; n < count; n++) // moves to the front, never over what is still to move
+        for (size_t c = 0; c < column_count; c++)
+            cells[n * column_count + c] = cells[n * COLUMNS + filled[c]];
+    orr_page_table table = {NULL, kept, column_count, cells, count};
     orr_page_data_table(sink, &table);
 }
 
@@ -199,11 +214,16 @@ static orr_status group_chart(const orr_bench *bench, const orr_bench_result *re
 orr_status orr_bench_html(const orr_bench *bench, orr_sink *sink, orr_error *error) {
     orr_status status = ORR_OK;
     const char *suite = "";
-    orr_page_begin(sink, "Orrery benchmarks",
-                   "GB are 10^9 bytes, MiB 2^20. Figures of different machines are not to be "
-                   "compared; of one machine, only those of one run.");
+    orr_page_begin(
+        sink, "Orrery benchmarks",
+        "GB are 10^9 bytes, MiB 2^20. Rates are medians of rounds; a ratio is a speed as a "
+        "share of the first row's, within the same rounds. Figures of different machines "
+        "are not to be compared; of one machine, only those of one run.");
     if (bench->conditions.quick)
         orr_page_note(sink, "A quick run: few rounds and small sizes. Not for publication.");
+    if (orr_bench_was_busy(bench))
+        orr_page_note(sink, "Other programs ran when this began (see the load): rates are too low. "
+                            "Repeat it on a quiet machine.");
     conditions_table(bench, sink);
     if (bench->finding_count) {
         const char **items = calloc(bench->finding_count, sizeof *items);

@@ -8,43 +8,85 @@
 
 // ---- text ---------------------------------------------------------------------------------------
 
-static void group_head(const orr_bench_result *first, orr_sink *sink) {
-    orr_sink_format(sink, "\n%s: %s\n", first->suite, first->group);
+// A group's heading: what its rows share stands there once, the number of threads too.
+static void group_head(const orr_bench_result *first, size_t count, orr_sink *sink) {
+    int same = 1;
+    for (size_t n = 1; n < count; n++) same = same && first[n].threads == first->threads;
+    orr_sink_format(sink, "\n%s: %s", first->suite, first->group);
+    if (same && first->threads)
+        orr_sink_format(sink, ", %u thread%s", first->threads, first->threads == 1 ? "" : "s");
+    orr_sink_text(sink, "\n");
+    const char *threads = same ? "" : " threads";
     if (first->share > 0)
         orr_sink_format(sink, "  %-28s %10s %8s\n", "", "seconds", "share");
     else if (first->images)
-        orr_sink_format(sink, "  %-28s %7s %8s %10s %22s\n", "", "threads", "images", "images/s",
-                        "p10 .. p90");
+        orr_sink_format(sink, "  %-28s%s %9s %19s\n", "", threads, "images/s", "p10 .. p90");
     else
-        orr_sink_format(sink, "  %-28s %7s %8s %10s %22s %9s%s\n", "", "threads", "MiB", "GB/s",
-                        "p10 .. p90", "ns/byte", first->ratio > 0 ? " of first" : "");
+        orr_sink_format(sink, "  %-28s%s %9s %19s %8s%s\n", "", threads, "GB/s", "p10 .. p90",
+                        "ns/byte", first->ratio > 0 ? "  ratio" : "");
 }
 
-static void result_line(const orr_bench_result *r, orr_sink *sink) {
-    double bytes = (double)r->bytes, gigabytes = bytes / 1e9;
-    char threads[16] = "-", ratio[16] = "";
+static void result_line(const orr_bench_result *r, int with_threads, char sign, orr_sink *sink) {
+    char threads[16] = "";
+    double work = r->images ? (double)r->images : (double)r->bytes / 1e9;
+    int digits = r->images ? 1 : 3;
+    orr_sink_format(sink, "  %-28s", r->name);
     if (r->share > 0) {
-        orr_sink_format(sink, "  %-28s %10.4f %7.1f%%\n", r->name, r->seconds.median,
-                        100 * r->share);
+        orr_sink_format(sink, " %10.4f %7.1f%%\n", r->seconds.median, 100 * r->share);
         return;
     }
-    if (r->threads) snprintf(threads, sizeof threads, "%u", r->threads);
-    if (r->images) {
-        double images = (double)r->images;
-        orr_sink_format(sink, "  %-28s %7s %8.0f %10.1f %10.1f .. %8.1f\n", r->name, threads,
-                        images, images / r->seconds.median, images / r->seconds.p90,
-                        images / r->seconds.p10);
+    if (!(work > 0)) {
+        orr_sink_format(sink, "%s %.6f seconds\n", with_threads ? "        " : "",
+                        r->seconds.median);
         return;
     }
-    if (!r->bytes) {
-        orr_sink_format(sink, "  %-28s %18.6f seconds\n", r->name, r->seconds.median);
-        return;
+    if (with_threads && !r->threads) snprintf(threads, sizeof threads, " %7s", "-");
+    if (with_threads && r->threads) snprintf(threads, sizeof threads, " %7u", r->threads);
+    orr_sink_format(sink, "%s %9.*f %8.*f .. %7.*f", threads, digits, work / r->seconds.median,
+                    digits, work / r->seconds.p90, digits, work / r->seconds.p10);
+    if (!r->images) orr_sink_format(sink, " %8.4f", r->seconds.median / work);
+    if (r->ratio > 0) orr_sink_format(sink, " %6.3f", r->ratio);
+    if (sign) orr_sink_format(sink, "  %c", sign);
+    orr_sink_text(sink, "\n");
+}
+
+// A group's rows, then its notes, each once. A letter behind a row says which is meant, unless one
+// note is for all.
+static void group_text(const orr_bench_result *first, size_t count, orr_sink *sink) {
+    const char *notes[26];
+    size_t note_count = 0;
+    int with_threads = 0, for_all = first->note[0] != 0;
+    for (size_t n = 1; n < count; n++) {
+        with_threads = with_threads || first[n].threads != first->threads;
+        for_all = for_all && strcmp(first[n].note, first->note) == 0;
     }
-    if (r->ratio > 0) snprintf(ratio, sizeof ratio, "%.3f", r->ratio);
-    orr_sink_format(sink, "  %-28s %7s %8.2f %10.3f %10.3f .. %8.3f %9.4f%s%s%s%s\n", r->name,
-                    threads, bytes / (1 << 20), orr_bench_rate(r), gigabytes / r->seconds.p90,
-                    gigabytes / r->seconds.p10, r->seconds.median * 1e9 / bytes,
-                    ratio[0] ? "    " : "", ratio, r->note[0] ? "  " : "", r->note);
+    group_head(first, count, sink);
+    for (size_t n = 0; n < count; n++) {
+        size_t at = 0;
+        while (at < note_count && strcmp(notes[at], first[n].note) != 0) at++;
+        if (at == note_count && first[n].note[0] && note_count < 26)
+            notes[note_count++] = first[n].note;
+        char sign = at < note_count && !for_all ? (char)('a' + at) : 0;
+        result_line(&first[n], with_threads, sign, sink);
+    }
+    for (size_t n = 0; n < note_count; n++) {
+        if (!for_all) orr_sink_format(sink, "  %c:", (char)('a' + n));
+        orr_sink_format(sink, "%s %s\n", for_all ? " " : "", notes[n]);
+    }
+}
+
+// A sentence as a point of a list, broken between words into lines of at most 80 columns.
+static void sentence(const char *text, orr_sink *sink) {
+    const char *lead = "- ";
+    while (strlen(text) > 78) {
+        size_t end = 78;
+        while (end && text[end] != ' ') end--;
+        if (!end) break; // one long word
+        orr_sink_format(sink, "%s%.*s\n", lead, (int)end, text);
+        text += end + 1;
+        lead = "  ";
+    }
+    orr_sink_format(sink, "%s%s\n", lead, text);
 }
 
 void orr_bench_text(const orr_bench *bench, orr_sink *sink) {
@@ -52,23 +94,26 @@ void orr_bench_text(const orr_bench *bench, orr_sink *sink) {
     orr_sink_format(sink, "%s, commit %s%s\n", c->date, c->commit,
                     c->quick ? ", quick: few rounds, small sizes" : "");
     orr_sink_format(sink, "%s, %u cores, %s\n", c->processor, c->cores, c->memory);
-    orr_sink_format(sink, "%s; load %s at the start\n", c->kernel, c->load);
+    orr_sink_format(sink, "%s\n", c->kernel);
+    orr_sink_format(sink, "load at the start: %s%s\n", c->load,
+                    orr_bench_was_busy(bench) ? "; other programs ran, so rates are too low" : "");
     orr_sink_format(sink, "%s; gcc %s\n", c->openssl, c->compiler);
     orr_sink_format(sink, "device: %s%s%s%s%s\n", c->device, c->driver[0] ? "; " : "", c->driver,
                     c->clocks[0] ? "; " : "", c->clocks);
     if (c->files[0]) orr_sink_format(sink, "files: %s\n", c->files);
+    orr_sink_text(sink,
+                  "rates are medians of rounds; ratio: speed as a share of the first row's\n");
     for (size_t first = 0; first < bench->count;) {
         size_t end = orr_bench_group_end(bench, first);
-        group_head(&bench->results[first], sink);
-        for (; first < end; first++) result_line(&bench->results[first], sink);
+        group_text(&bench->results[first], end - first, sink);
+        first = end;
     }
     if (bench->fit_count) orr_sink_text(sink, "\ncost against size (seconds ~ bytes^exponent)\n");
     for (size_t n = 0; n < bench->fit_count; n++)
         orr_sink_format(sink, "  %-40s exponent %.3f over %u sizes\n", bench->fits[n].name,
                         bench->fits[n].exponent, bench->fits[n].points);
     if (bench->finding_count) orr_sink_text(sink, "\n");
-    for (size_t n = 0; n < bench->finding_count; n++)
-        orr_sink_format(sink, "- %s\n", bench->findings[n]);
+    for (size_t n = 0; n < bench->finding_count; n++) sentence(bench->findings[n], sink);
 }
 
 // ---- JSON ---------------------------------------------------------------------------------------

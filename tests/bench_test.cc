@@ -208,6 +208,8 @@ std::unique_ptr<orr_bench> sample() {
         result.seconds = orr_spread_of(seconds, 3);
         result.like = n == 0 ? "portable path" : nullptr;
         result.share = n == 2 ? 0.25 : 0;
+        result.ratio = n < 2 ? 1 : 0;
+        if (n != 1) std::snprintf(result.note, sizeof result.note, "note %d", n);
         EXPECT_EQ(ORR_OK, orr_bench_add_result(bench.get(), &result, &error));
     }
     orr_bench_find(bench.get(), "found: %s", "<i>");
@@ -251,6 +253,11 @@ TEST(Report, PageIsWellFormedAndEscaped) {
     EXPECT_EQ(std::string::npos, text.find("<b>"));
     EXPECT_NE(std::string::npos, text.find("&lt;GPU&gt; &amp; &quot;more&quot;"));
     EXPECT_NE(std::string::npos, text.find("<svg"));
+    // Stages have a share and no rate; what is not there has no column.
+    std::string stages = text.substr(text.find("stages of x</h3>"));
+    EXPECT_NE(std::string::npos, stages.find(">share</th>")) << stages;
+    EXPECT_EQ(std::string::npos, stages.find("GB/s</th>")) << stages;
+    EXPECT_NE(std::string::npos, stages.find(">25.0 %</td>")) << stages;
     orr_bench_free(bench.get());
 }
 
@@ -262,13 +269,23 @@ TEST(Report, TextFitsATerminal) {
     std::snprintf(c->kernel, sizeof c->kernel, "%070d", 0);
     std::snprintf(c->memory, sizeof c->memory, "12345.6 GiB");
     c->cores = 1024;
+    std::snprintf(c->load, sizeof c->load, "300.5"); // of 1,024 cores more than a quarter
     orr_sink sink;
     orr_sink_memory(&sink);
+    std::string words;
+    for (int n = 0; n < 30; n++) words += " word" + std::to_string(n);
+    orr_bench_find(bench.get(), "sentence:%s", words.c_str());
     orr_bench_text(bench.get(), &sink);
     std::string text = text_of(&sink);
     for (size_t at = 0, end; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
-        EXPECT_LE(end - at, 140u) << text.substr(at, end - at);
+        EXPECT_LE(end - at, 80u) << text.substr(at, end - at);
     EXPECT_NE(std::string::npos, text.find("2.000")) << text;
+    EXPECT_NE(std::string::npos, text.find("  a: note 0\n")) << text;
+    EXPECT_NE(std::string::npos, text.find("\n  note 2\n")) << "one note for all rows";
+    EXPECT_NE(std::string::npos, text.find("\n- sentence: word0 word1 ")) << text;
+    EXPECT_NE(std::string::npos, text.find("\n  word")) << text;
+    EXPECT_NE(std::string::npos, text.find(" word29\n")) << text;
+    EXPECT_NE(std::string::npos, text.find("300.5; other programs ran")) << text;
     orr_bench_free(bench.get());
 }
 
