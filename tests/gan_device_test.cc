@@ -123,7 +123,7 @@ TEST_F(GanGpu, BytesAreThoseOfTheFloatsHoweverManyBatches) {
 }
 
 TEST_F(GanGpu, TwentyStepsEqualTheReference) {
-    compare_training(cuda, orr_gan_shape{32, 3, 100, 8}, ORR_GAN_FLOAT32, 5e-3);
+    compare_training(cuda, orr_gan_shape{32, 3, 100, 8}, ORR_GAN_FLOAT32, 5e-3, 0.3);
 }
 
 // For scripts/device-check: few kernels, small enough for compute-sanitizer.

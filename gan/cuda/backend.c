@@ -202,7 +202,8 @@ static orr_status net_backward(orr_gan_net *net, const float *output_gradient,
     orr_status status = stage_gradient(self, output_gradient, &dy, error);
     if (status == ORR_OK)
         status = cuda_net_backward(&self->net, 1, self->mode, self->net.input, dy,
-                                   parameter_gradient != NULL, input_gradient ? &dx : NULL, error);
+                                   parameter_gradient ? CUDA_FILTERS : CUDA_NO_FILTERS,
+                                   input_gradient ? &dx : NULL, error);
     if (status == ORR_OK && input_gradient)
         status = fetch_input_gradient(self, dx, input_gradient, error);
     if (status == ORR_OK && parameter_gradient)

@@ -270,14 +270,14 @@ orr_status cuda_net_forward(cuda_net *net, uint32_t groups, orr_gan_mode mode, c
 }
 
 static orr_status backward_dot(cuda_net *net, const cuda_layer *layer, uint32_t groups,
-                               const void *input, const void *dy, int filters, void *dx,
+                               const void *input, const void *dy, cuda_wanted wanted, void *dx,
                                orr_error *error) {
     const cuda_context *context = net->context;
     orr_cuda_dot dot = dot_of(net, layer, groups, input);
     dot.dy = dy;
     dot.dx = dx;
     dot.dw = net->gradient + layer->weight;
-    if (filters) {
+    if (wanted) {
         CUDA_TRY(context, cuda_fork(context));
         CUDA_TRY(context, orr_cuda_dot_back_filter_launch(net->type, &dot, context->side.stream));
     }
@@ -285,10 +285,29 @@ static orr_status backward_dot(cuda_net *net, const cuda_layer *layer, uint32_t 
     return ORR_OK;
 }
 
+// Adam for parameters [first, first + count) of the net: weights of plans, or none of them.
+static orr_status update(cuda_net *net, size_t first, size_t count, orr_error *error) {
+    orr_cuda_adam adam = net->adam;
+    if (count == 0) return ORR_OK;
+    adam.parameters = net->parameters + first;
+    adam.moment1 = net->moment1 + first;
+    adam.moment2 = net->moment2 + first;
+    adam.gradient = net->gradient + first;
+    adam.count = (uint32_t)count;
+    adam.weights = 0;
+    if (first < net->weight_count) {
+        adam.weights = adam.count;
+        adam.weight_gradient = (uint8_t *)net->weight_gradient + first * net->element;
+        adam.copies = (uint8_t *)net->weights + first * net->element;
+    }
+    CUDA_TRY(net->context, orr_cuda_adam_launch(net->type, &adam, net->context->side.stream));
+    return ORR_OK;
+}
+
 // From the gradient by the layer's output, which is overwritten, to that by its input.
 static orr_status backward_layer(cuda_net *net, const cuda_layer *layer, uint32_t groups,
-                                 orr_gan_mode mode, void *input, void *dy, int filters, void *dx,
-                                 orr_error *error) {
+                                 orr_gan_mode mode, void *input, void *dy, cuda_wanted wanted,
+                                 void *dx, orr_error *error) {
     const cuda_context *context = net->context;
     const cuda_plans *plans = &layer->plans[groups - 1];
     int reversed = layer->kind == CUDA_CONVOLUTION && layer->is.transposed;
@@ -297,14 +316,19 @@ static orr_status backward_layer(cuda_net *net, const cuda_layer *layer, uint32_
         orr_cuda_norm norm = norm_of(net, layer, groups, mode);
         norm.dy = dy;
         norm.y = dy;
-        norm.gamma_gradient = filters ? net->gradient + layer->gamma : NULL;
-        norm.beta_gradient = filters ? net->gradient + layer->beta : NULL;
+        norm.gamma_gradient = wanted ? net->gradient + layer->gamma : NULL;
+        norm.beta_gradient = wanted ? net->gradient + layer->beta : NULL;
         if (layer->is.batch_norm)
             CUDA_TRY(context, orr_cuda_back_statistics_launch(net->type, &norm, context->stream));
         CUDA_TRY(context, orr_cuda_back_apply_launch(net->type, &norm, context->stream));
     }
-    if (filters) {
+    if (wanted) {
         CUDA_TRY(context, cuda_fork(context));
+        // The layer behind has given its gradient by now: its weights are free.
+        if (wanted == CUDA_UPDATE && layer + 1 < net->layers + net->layer_count &&
+            layer[1].kind != CUDA_DOT)
+            status = update(net, layer[1].weight, layer[1].weights, error);
+        if (status != ORR_OK) return status;
         status = orr_plan_run(context->side.engine, plans->filter, reversed ? dy : input,
                               (uint8_t *)net->weight_gradient + layer->weight * net->element,
                               reversed ? input : dy, net->side_workspace, error);
@@ -316,19 +340,29 @@ static orr_status backward_layer(cuda_net *net, const cuda_layer *layer, uint32_
 }
 
 orr_status cuda_net_backward(cuda_net *net, uint32_t groups, orr_gan_mode mode, const void *input,
-                             void *dy, int filters, void **dx, orr_error *error) {
+                             void *dy, cuda_wanted wanted, void **dx, orr_error *error) {
     for (uint32_t i = net->layer_count; i-- > 0;) {
         cuda_layer *layer = &net->layers[i];
         void *x = i > 0 ? net->layers[i - 1].output : (void *)input;
         void *next = i > 0 ? net->layers[i - 1].gradient : dx ? net->input_gradient : NULL;
         orr_status status =
             layer->kind == CUDA_DOT
-                ? backward_dot(net, layer, groups, x, dy, filters, next, error)
-                : backward_layer(net, layer, groups, mode, x, dy, filters, next, error);
+                ? backward_dot(net, layer, groups, x, dy, wanted, next, error)
+                : backward_layer(net, layer, groups, mode, x, dy, wanted, next, error);
         if (status != ORR_OK) return status;
         dy = next;
     }
     if (dx) *dx = dy;
-    if (filters) CUDA_TRY(net->context, cuda_join(net->context));
+    if (!wanted) return ORR_OK;
+    if (wanted == CUDA_UPDATE) {
+        size_t first = net->layers[0].kind == CUDA_DOT ? 0 : net->layers[0].weights;
+        CUDA_TRY(net->context, cuda_fork(net->context));
+        orr_status status = update(net, 0, first, error);
+        if (status == ORR_OK)
+            status =
+                update(net, net->weight_count, net->parameter_count - net->weight_count, error);
+        if (status != ORR_OK) return status;
+    }
+    CUDA_TRY(net->context, cuda_join(net->context));
     return ORR_OK;
 }

@@ -104,6 +104,7 @@ typedef struct cuda_net {
     void *weights, *weight_gradient;       // [weight_count] of the type; in float `weights` is
                                            // `parameters`
     float *running, *partial;
+    orr_cuda_adam adam;   // numbers for updates; the trainer's
     void *input;          // [images][in_size][in_size][in]
     void *input_gradient; // of one batch
     void *workspace, *side_workspace;
@@ -137,11 +138,13 @@ orr_status cuda_net_gradient(const cuda_net *net, float *gradient, int accumulat
 // are in the layers' `output`.
 orr_status cuda_net_forward(cuda_net *net, uint32_t groups, orr_gan_mode mode, const void *input,
                             orr_error *error);
-// `dy` is the gradient by the last layer's output (overwritten; floats for a dot). `filters`: the
-// parameters' gradients are wanted; they are made on the side and joined at the end. `dx`: where to
-// put the address of the input's gradient, or NULL.
+// `dy` is the gradient by the last layer's output (overwritten; floats for a dot). `dx`: where to
+// put the address of the input's gradient, or NULL. `wanted`: whether the parameters' gradients
+// are; they are made on the side and joined at the end. An update by net->adam follows each there,
+// as soon as nothing reads the layer's old weights.
+typedef enum cuda_wanted { CUDA_NO_FILTERS, CUDA_FILTERS, CUDA_UPDATE } cuda_wanted;
 orr_status cuda_net_backward(cuda_net *net, uint32_t groups, orr_gan_mode mode, const void *input,
-                             void *dy, int filters, void **dx, orr_error *error);
+                             void *dy, cuda_wanted wanted, void **dx, orr_error *error);
 
 cuda_layer *cuda_net_last(cuda_net *net);
 

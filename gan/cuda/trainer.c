@@ -91,6 +91,11 @@ static orr_status take_memory(cuda_trainer *self, orr_error *error) {
     orr_status status = cuda_memory_open(&self->context, &self->memory, what, error);
     if (status != ORR_OK) return status;
     layout(self);
+    for (int n = 0; n < 2; n++)
+        self->nets[n].adam = (orr_cuda_adam){.progress = self->progress,
+                                             .beta1 = self->base.options.beta1,
+                                             .beta2 = self->base.options.beta2,
+                                             .epsilon = self->base.options.epsilon};
     CUDA_TRY(&self->context, cudaHostAlloc((void **)&self->staged, AHEAD * self->staged_bytes,
                                            cudaHostAllocDefault));
     for (int n = 0; n < AHEAD; n++)
@@ -194,25 +199,6 @@ static orr_status queue_images(cuda_trainer *self, orr_error *error) {
     return ORR_OK;
 }
 
-static orr_status queue_adam(cuda_trainer *self, int n, orr_error *error) {
-    const orr_gan_options *options = &self->base.options;
-    const cuda_net *net = &self->nets[n];
-    orr_cuda_adam adam = {.progress = self->progress,
-                          .parameters = net->parameters,
-                          .moment1 = net->moment1,
-                          .moment2 = net->moment2,
-                          .weight_gradient = net->weight_gradient,
-                          .gradient = net->gradient,
-                          .copies = net->weights,
-                          .count = (uint32_t)net->parameter_count,
-                          .weights = (uint32_t)net->weight_count,
-                          .beta1 = options->beta1,
-                          .beta2 = options->beta2,
-                          .epsilon = options->epsilon};
-    CUDA_TRY(&self->context, orr_cuda_adam_launch(net->type, &adam, self->context.stream));
-    return ORR_OK;
-}
-
 // Real images with label 1 and generated ones with label 0 through the discriminator; its update.
 static orr_status queue_discriminator(cuda_trainer *self, orr_error *error) {
     cuda_net *d = &self->nets[ORR_GAN_DISCRIMINATOR];
@@ -228,8 +214,8 @@ static orr_status queue_discriminator(cuda_trainer *self, orr_error *error) {
     orr_status status = cuda_net_forward(d, 2, ORR_GAN_TRAIN, d->input, error);
     if (status != ORR_OK) return status;
     CUDA_TRY(&self->context, orr_cuda_bce_launch(&bce, self->context.stream));
-    status = cuda_net_backward(d, 2, ORR_GAN_TRAIN, d->input, self->logit_gradient, 1, NULL, error);
-    return status == ORR_OK ? queue_adam(self, ORR_GAN_DISCRIMINATOR, error) : status;
+    return cuda_net_backward(d, 2, ORR_GAN_TRAIN, d->input, self->logit_gradient, CUDA_UPDATE, NULL,
+                             error);
 }
 
 // The same generated images with label 1 through the updated discriminator; the generator's update.
@@ -247,11 +233,11 @@ static orr_status queue_generator(cuda_trainer *self, orr_error *error) {
     orr_status status = cuda_net_forward(d, 1, ORR_GAN_TRAIN, fake, error);
     if (status != ORR_OK) return status;
     CUDA_TRY(&self->context, orr_cuda_bce_launch(&bce, self->context.stream));
-    status = cuda_net_backward(d, 1, ORR_GAN_TRAIN, fake, self->logit_gradient, 0, &image_gradient,
-                               error);
-    if (status == ORR_OK)
-        status = cuda_net_backward(g, 1, ORR_GAN_TRAIN, g->input, image_gradient, 1, NULL, error);
-    return status == ORR_OK ? queue_adam(self, ORR_GAN_GENERATOR, error) : status;
+    status = cuda_net_backward(d, 1, ORR_GAN_TRAIN, fake, self->logit_gradient, CUDA_NO_FILTERS,
+                               &image_gradient, error);
+    return status == ORR_OK ? cuda_net_backward(g, 1, ORR_GAN_TRAIN, g->input, image_gradient,
+                                                CUDA_UPDATE, NULL, error)
+                            : status;
 }
 
 static orr_status queue_step(cuda_trainer *self, orr_error *error) {

@@ -29,10 +29,7 @@ struct CUstream_st {
     cudaError_t error = cudaSuccess;
     CUgraph_st *captured = nullptr; // takes the work instead
     Work branch;                    // of a stream that another's capture has drawn in
-    void push(std::function<cudaError_t()> item) {
-        Work &to = !captured ? work : captured->branches.count(this) ? branch : captured->work;
-        to.push_back(std::move(item));
-    }
+    void push(std::function<cudaError_t()> item);
 };
 struct Moment {
     std::chrono::steady_clock::time_point when;
@@ -53,6 +50,17 @@ Runtime runtime;
 namespace {
 
 std::recursive_mutex mutex; // alloc and free come from other threads than the rest
+
+cudaError_t drain(CUstream_st *stream) {
+    if (stream->captured) return cudaErrorStreamCaptureUnsupported;
+    while (!stream->work.empty()) {
+        std::function<cudaError_t()> next = std::move(stream->work.front());
+        stream->work.pop_front();
+        cudaError_t code = next();
+        if (stream->error == cudaSuccess) stream->error = code;
+    }
+    return stream->error;
+}
 
 // Every call comes through here: counts it and fails it when a test asked for that.
 cudaError_t call(const char *name) {
@@ -95,17 +103,6 @@ void check_range(const std::map<void *, size_t> &owner, const void *memory, size
                  const char *call_name) {
     if (!owns(owner, memory, bytes))
         complain(std::string(call_name) + ": outside of device memory");
-}
-
-cudaError_t drain(CUstream_st *stream) {
-    if (stream->captured) return cudaErrorStreamCaptureUnsupported;
-    while (!stream->work.empty()) {
-        std::function<cudaError_t()> next = std::move(stream->work.front());
-        stream->work.pop_front();
-        cudaError_t code = next();
-        if (stream->error == cudaSuccess) stream->error = code;
-    }
-    return stream->error;
 }
 
 cudaError_t release(std::map<void *, size_t> &owner, void *memory, const char *name, bool wiped) {
@@ -152,6 +149,13 @@ int enqueue_launch(void *stream, std::function<int()> run) {
 }
 
 } // namespace shim
+
+void CUstream_st::push(std::function<cudaError_t()> item) {
+    bool late = captured && captured->branches.count(this) && !shim::runtime.early;
+    Work &to = !captured ? work : late ? branch : captured->work;
+    to.push_back(std::move(item));
+    if (shim::runtime.early && !captured) (void)shim::drain(this);
+}
 
 using shim::runtime;
 

@@ -22,6 +22,9 @@ struct Runtime {
     unsigned long kill_call = 0; // the process dies in this call, as by kill -9
     bool fail_sticky = false;
     std::string failed; // name of the call that was made to fail
+    // Work of a second stream is done as late as the rules allow, or with `early` as soon as they do:
+    // what is queued happens in the order of the calls.
+    bool early = false;
     // What the program has: bytes of each kind by address.
     std::map<void *, size_t> device_memory, pinned_memory;
     size_t device_bytes = 0, device_peak = 0, streams = 0, events = 0, graphs = 0;
