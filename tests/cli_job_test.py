@@ -166,6 +166,21 @@ class Jobs(Case):
         self.assertEqual(status, 7)
         self.assertIn("missing", err)
 
+    def test_nothing_found(self):
+        Path("empty/sub").mkdir(parents=True)
+        Path("plain").mkdir()
+        Path("plain/a.tif").write_text("not encrypted")
+        for verb, place in (("encrypt", "empty"), ("decrypt", "plain"), ("verify", "empty"), ("rewrap", "plain")):
+            output = ["-o", "none"] if verb in ("encrypt", "decrypt") else []
+            status, _, err = run(verb, "-k", "keys", place, *output)
+            self.assertEqual(status, 0, err)
+            self.assertIn(f"there was nothing to {verb}: no ", err)
+        for part in ("--subset", "--shard"):  # a part of a small archive may well be empty
+            self.assertNotIn("nothing to", run("verify", "-k", "keys", part, "1/9", "empty")[2])
+        self.assertIn("there was nothing", self.messages(run("verify", "-k", "keys", "--json", "empty")[1], 0)[0]["text"])
+        self.encrypt("-q")
+        self.assertNotIn("nothing to", self.encrypt()[2])
+
     def test_existing_output(self):
         Path("one.tif").write_text("mine")
         status, _, err = run("encrypt", "-k", "keys", "in/a.bin", "-o", "one.tif")
@@ -338,6 +353,18 @@ class Terminal(Case):
         _, wait = os.waitpid(pid, 0)
         self.assertEqual(os.waitstatus_to_exitcode(wait), status, seen)
         return seen.decode("utf-8", "replace")
+
+    def test_failures_are_said_once(self):
+        self.keyring()
+        Path("in").mkdir()
+        for name in "ab":
+            Path(f"in/{name}.orr.tif").write_text("hello")
+        err = self.in_terminal(["verify", "-k", "keys", "in"], status=3)
+        self.assertEqual(err.count("in/a.orr.tif: not an Orrery file"), 1, err)
+        for n in range(20):  # so many that they may have left the screen
+            Path(f"in/{n}.orr.tif").write_text("hello")
+        err = self.in_terminal(["verify", "-k", "keys", "in"], status=3)
+        self.assertEqual(err.count("in/a.orr.tif: not an Orrery file"), 2, err)
 
     def big_file(self, mebibytes):
         Path("in").mkdir()

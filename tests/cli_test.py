@@ -5,6 +5,7 @@ Help is compared with tests/cli-tests/*.txt; `tests/cli_test.py --update` writes
 import hashlib
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -80,6 +81,13 @@ MISTAKES = [
     (["--frob"], 'unknown option "--frob" before the command', ""),
     (["encrypt", "--frob"], 'unknown option "--frob"', "encrypt "),
     (["encrypt", "-Z"], 'unknown option "-Z"', "encrypt "),
+    (["encrypt", "--profle", "paper"], 'unknown option "--profle"; did you mean --profile?', "encrypt "),
+    (["encrypt", "--sha265"], 'unknown option "--sha265"; did you mean --sha256?', "encrypt "),
+    (["verify", "--salvge"], 'unknown option "--salvge"', "verify "),
+    (["encyrpt"], 'unknown command "encyrpt"; did you mean encrypt?', ""),
+    (["keyring", "ad"], 'unknown command "keyring ad"; did you mean keyring add?', ""),
+    (["e"], 'unknown command "e"', ""),
+    (["x" * 300], f'unknown command "{"x" * 300}"', ""),
     (["encrypt", "--frob=3"], 'unknown option "--frob"', "encrypt "),
     (["encrypt", "--keyr", "x"], 'unknown option "--keyr"; it is spelled --keyring', "encrypt "),
     (["encrypt", "--keyr=x"], "it is spelled --keyring", "encrypt "),
@@ -233,7 +241,9 @@ class Keyring(Case):
         status, out, err = run("keyring", "add", "-k", "keys", "--label", "2027")
         self.assertEqual(status, 0, err)
         second = out.strip()
-        self.assertIn(f"set-state -k KEYRING {second[:8]} active", err)
+        self.assertIn(f"set-state -k keys {second[:8]} active", err)
+        shutil.copy("keys", "two words")  # no word for a shell as it stands
+        self.assertIn("set-state -k KEYRING ", run("keyring", "add", "-k", "two words")[2])
         self.assertEqual(run("keyring", "set-state", "-k", "keys", second[:8], "active")[0], 0)
         messages = self.messages(run("keyring", "list", "-k", "keys", "--json")[1], 0)
         self.assertEqual([(m["key_id"], m["state"], m["label"]) for m in messages[:-1]],

@@ -99,8 +99,8 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     orr_console_note(&cli->console,
                      "losing it%s loses everything encrypted with it: copy it now to another place",
                      a->no_passphrase ? "" : " or the passphrase");
-    orr_console_note(&cli->console,
-                     "away from the archive, for example: cp -p KEYRING /media/safe/");
+    orr_console_note(&cli->console, "away from the archive, for example: cp -p %s /media/safe/",
+                     orr_shown_name(a->output, "KEYRING"));
     if (a->no_passphrase) {
         orr_console_note(&cli->console,
                          "it has no passphrase: whoever can read the file has the keys");
@@ -171,8 +171,9 @@ orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
     orr_console_note(&cli->console,
                      "added; copies of the keyring made earlier lack this key: copy it anew");
     orr_console_note(&cli->console,
-                     "to use it: orrery keyring set-state -k KEYRING %.2x%.2x%.2x%.2x active",
-                     c.key.id[0], c.key.id[1], c.key.id[2], c.key.id[3]);
+                     "to use it: orrery keyring set-state -k %s %.2x%.2x%.2x%.2x active",
+                     orr_shown_name(cli->arguments.keyring, "KEYRING"), c.key.id[0], c.key.id[1],
+                     c.key.id[2], c.key.id[3]);
     return ORR_OK;
 }
 

@@ -115,9 +115,9 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
     {ORR_COMMAND_ANALYZE, "analyze", "[OPTION]... [IMAGE...] -o REPORTDIR",
      "measure and attack the cipher; write a report",
      "Measures the cipher of both profiles on the images (without any: on drawn\n"
-     "phantoms), attacks it, and writes REPORTDIR/report.html and report.json: every\n"
-     "table and figure of the published scheme beside our value, the ideal and the\n"
-     "critical value. Images are PNG, JPEG or TIFF. A full run takes some minutes.\n"
+     "phantoms), attacks it, and writes REPORTDIR/report.html and report.json: our\n"
+     "values beside the published ones, the ideal and the critical values. Images\n"
+     "are PNG, JPEG or TIFF. A full run takes some minutes.\n"
      "Passing is a check for bugs, not evidence of security; a measure that fails is\n"
      "a finding of the report, not an error of the command.",
      "orrery analyze scan.tif -o report/", ORR_NEED_OUTPUT, 0, ANY, "images",
@@ -129,8 +129,8 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "  pipeline  whole files through memory: stages, what binds, cost against size\n"
      "  gan       the DCGAN: training and generation, on the CPU and on a CUDA device\n"
      "  all       all of them [the default]\n"
-     "Needs 8 GiB in /dev/shm for its largest files, and takes smaller ones when\n"
-     "there is less.",
+     "Files of up to 1 GiB lie in memory when 8 GiB of it are free, else smaller ones.\n"
+     "Nothing else should run meanwhile: the report says when something did.",
      "orrery bench --quick --html report.html", 0, 0, 1, "one suite",
      EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(SELF_TEST), 1, orr_cmd_bench},
     {ORR_COMMAND_TRAIN, "train", "--data DIR... -o RUNDIR [OPTION]...",

@@ -131,6 +131,15 @@ orr_status orr_value_real(const char *text, const char *what, double *value, orr
 orr_status orr_value_hex(const char *text, const char *what, uint8_t *out, size_t most,
                          orr_error *error);
 
+// Looks for the candidate nearest to a mistyped word: at most two letters away (one when it is
+// short). Begin with {.word = ...}; `nearest` is NULL while there is none, else one of the
+// candidates.
+typedef struct orr_spelling {
+    const char *word, *nearest;
+    size_t away;
+} orr_spelling;
+void orr_spelling_try(orr_spelling *spelling, const char *candidate);
+
 #ifdef __cplusplus
 }
 #endif

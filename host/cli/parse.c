@@ -32,6 +32,16 @@ static const orr_command *find_command(const char *name) {
     return NULL;
 }
 
+static orr_status unknown_command(const char *name, orr_error *error) {
+    orr_spelling spelling = {.word = name};
+    for (size_t i = 0; i < ORR_COMMAND_COUNT; i++)
+        orr_spelling_try(&spelling, orr_commands[i].name);
+    if (spelling.nearest)
+        return orr_fail(error, ORR_USAGE, "unknown command \"%s\"; did you mean %s?", name,
+                        spelling.nearest);
+    return orr_fail(error, ORR_USAGE, "unknown command \"%s\"", name);
+}
+
 // Finds the command and how many words it takes. *skip == 0: help or version of the program itself.
 static orr_status parse_command(orr_arguments *a, int argc, char **argv, int *skip,
                                 orr_error *error) {
@@ -57,16 +67,15 @@ static orr_status parse_command(orr_arguments *a, int argc, char **argv, int *sk
             a->help = 2;
             return ORR_OK;
         }
-        char name[32];
+        char name[128];
         snprintf(name, sizeof name, "keyring %s", second);
         a->command = find_command(name);
-        if (!a->command)
-            return orr_fail(error, ORR_USAGE, "unknown command \"keyring %s\"", second);
+        if (!a->command) return unknown_command(name, error);
         *skip = 2;
         return ORR_OK;
     }
     a->command = strchr(first, ' ') ? NULL : find_command(first);
-    if (!a->command) return orr_fail(error, ORR_USAGE, "unknown command \"%s\"", first);
+    if (!a->command) return unknown_command(first, error);
     *skip = 1;
     return ORR_OK;
 }
@@ -92,12 +101,18 @@ static orr_status unknown_option(const orr_command *command, const char *word, i
     } else {
         snprintf(shown, sizeof shown, "%.*s", (int)strcspn(word, "="), word);
     }
+    orr_spelling spelling = {.word = letter ? "" : shown + 2};
     for (size_t i = 0; i < orr_option_count; i++) {
         const orr_option *option = &orr_options[i];
+        if (!letter && (option->commands >> command->id & 1))
+            orr_spelling_try(&spelling, option->name);
         int same = letter ? option->letter == letter : strcmp(shown + 2, option->name) == 0;
         if (!same || (option->commands >> command->id & 1)) continue;
         return orr_fail(error, ORR_USAGE, "%s does not take %s", command->name, shown);
     }
+    if (spelling.nearest)
+        return orr_fail(error, ORR_USAGE, "unknown option \"%s\"; did you mean --%s?", shown,
+                        spelling.nearest);
     return orr_fail(error, ORR_USAGE, "unknown option \"%s\"", shown);
 }
 

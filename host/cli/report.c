@@ -210,13 +210,27 @@ static void print_next_step(orr_report *report, orr_status status) {
     }
 }
 
+// Success with nothing done is what a mistaken directory looks like.
+static void warn_of_nothing(orr_report *report, const orr_summary *s) {
+    const orr_arguments *a = &report->cli->arguments;
+    if (s->status != ORR_OK || s->done || s->present || s->planned || s->failed) return;
+    if (a->subset_of || a->subset_share > 0 || a->shard_n) return; // a part may well be empty
+    orr_console_warn(&report->cli->console, 0,
+                     report->verb == ORR_VERB_ENCRYPT
+                         ? "there was nothing to %s: no regular file was found"
+                         : "there was nothing to %s: no file named *.orr.tif was found",
+                     plain_word[report->verb]);
+}
+
 void orr_report_end(orr_report *report, const orr_summary *summary, double seconds) {
     orr_console *console = &report->cli->console;
+    warn_of_nothing(report, summary);
     if (console->json) {
         end_json(report, summary, seconds);
         return;
     }
-    if (report->failures && summary->files > 1 && !console->quiet) {
+    int on_screen = console->terminal && !console->verbose && summary->files <= ORR_REPORT_SCREEN;
+    if (report->failures && summary->files > 1 && !console->quiet && !on_screen) {
         orr_console_hint(console, "%zu of %" PRIu64 " files failed:", report->failures,
                          summary->files);
         for (size_t i = 0; i < report->failures && i < ORR_REPORT_KEPT; i++) {

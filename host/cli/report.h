@@ -5,6 +5,7 @@
 #include "host/cli/cli.h"
 
 #define ORR_REPORT_KEPT 1000 // failures repeated at the end; all are said when they happen
+#define ORR_REPORT_SCREEN 20 // of so few files on a terminal, failures still stand there
 
 typedef struct orr_report {
     orr_cli *cli;
