@@ -50,9 +50,9 @@ void orr_json_add_hex(cJSON *object, const char *key, const uint8_t *bytes, size
 void orr_console_bar(orr_console *console, const char *text);
 
 // Text for a person's eyes, NUL-terminated, cut to the buffer at a character's border.
-// `name` where a shell takes it as one word as it stands, else `placeholder`: for commands that
+// `name` where a shell takes it as one word as it stands, else `otherwise`: for commands that
 // messages suggest.
-const char *orr_shown_name(const char *name, const char *placeholder);
+const char *orr_shown_name(const char *name, const char *otherwise);
 void orr_text_escape(const char *text, char *out, size_t out_bytes);
 // "1.4 GiB", "512 B"; "1:02:03", "4:05".
 void orr_human_size(uint64_t bytes, char out[24]);

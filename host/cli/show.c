@@ -52,10 +52,10 @@ void orr_text_escape(const char *text, char *out, size_t out_bytes) {
     out[used] = 0;
 }
 
-const char *orr_shown_name(const char *name, const char *placeholder) {
+const char *orr_shown_name(const char *name, const char *otherwise) {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+-";
-    return *name && *name != '-' && strspn(name, plain) == strlen(name) ? name : placeholder;
+    return *name && *name != '-' && strspn(name, plain) == strlen(name) ? name : otherwise;
 }
 
 void orr_human_size(uint64_t bytes, char out[24]) {
