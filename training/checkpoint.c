@@ -205,7 +205,9 @@ static orr_status io_error(const orr_run_directory *run, const char *doing, orr_
 }
 
 static int open_folder(const orr_run_directory *run) {
-    if (mkdirat(run->fd, FOLDER, 0700) && errno != EEXIST) return -1;
+    int made = !mkdirat(run->fd, FOLDER, 0700);
+    if (!made && errno != EEXIST) return -1;
+    if (made && fsync(run->fd) && errno != EINVAL) return -1; // some file systems cannot
     return openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -277,7 +279,8 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     // A checkpoint of the same step may be there (it may be damaged): it changes places with this
     // one and is removed.
     if (renameat(folder, PARTIAL, folder, name) &&
-        renameat2(folder, PARTIAL, folder, name, RENAME_EXCHANGE)) {
+        ((errno != EEXIST && errno != ENOTEMPTY) ||
+         renameat2(folder, PARTIAL, folder, name, RENAME_EXCHANGE))) {
         status = io_error(run, "name a checkpoint", error);
         goto out;
     }
@@ -304,6 +307,13 @@ out:
     if (folder >= 0) close(folder);
     free(steps);
     return status;
+}
+
+void orr_checkpoint_sweep(const orr_run_directory *run) {
+    int folder = openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return;
+    remove_checkpoint(folder, PARTIAL);
+    close(folder);
 }
 
 static orr_status read_one(const orr_run_directory *run, int folder, uint64_t step,

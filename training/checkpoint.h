@@ -38,6 +38,9 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
                                orr_gan_state *state, char data_hash[65], int *found,
                                orr_error *error);
 
+// Removes what a killed run had begun to write or to remove.
+void orr_checkpoint_sweep(const orr_run_directory *run);
+
 // Writes generator.safetensors and discriminator.safetensors (float32) to a folder, replacing older
 // ones, with "steps" and "data_sha256" in their metadata.
 orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,24 @@ static orr_status io_error(orr_error *error, const char *directory, const char *
                     doing, strerror(number), next);
 }
 
+static int flush(int fd) {
+    return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: nothing there that could be flushed
+}
+
+// Makes a directory and flushes the one that it is in, if that may be opened.
+static int make_directory(const char *path, mode_t mode) {
+    if (mkdir(path, mode)) return -1;
+    char *copy = strdup(path);
+    int above = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int failed = above < 0 || flush(above) ? errno : 0;
+    if (above < 0 && failed == EACCES) failed = 0;
+    if (above >= 0) close(above);
+    free(copy);
+    if (failed) rmdir(path);
+    errno = failed;
+    return failed ? -1 : 0;
+}
+
 // mkdir -p of what lies above the run directory.
 static int make_parents(const char *path) {
     char *copy = strdup(path);
@@ -31,18 +50,20 @@ static int make_parents(const char *path) {
     for (char *p = copy ? copy + 1 : NULL; p && *p && result == 0; p++) {
         if (*p != '/') continue;
         *p = 0;
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST) result = -1;
+        if (make_directory(copy, 0777) && errno != EEXIST) result = -1;
         *p = '/';
     }
     free(copy);
     return result;
 }
 
-// 1: nothing in it, 0: something, -1: errno.
+// 1: nothing in it, 0: something, -1: errno. The beginning of the first file that a run writes, and
+// was killed at, is nothing.
 static int is_empty(int fd) {
     orr_listing listing;
     if (orr_listing_read(fd, &listing)) return -1;
-    int empty = !listing.count;
+    int empty = !listing.count ||
+                (listing.count == 1 && !strcmp(listing.names[0], "." ORR_RUN_OPTIONS ".partial"));
     orr_listing_free(&listing);
     return empty;
 }
@@ -52,7 +73,7 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
     orr_status status;
     *run = (orr_run_directory){.fd = -1, .path = strdup(path)};
     if (!run->path) return orr_fail(error, ORR_INTERNAL, "out of memory");
-    run->made = create && !make_parents(path) && !mkdir(path, 0700);
+    run->made = create && !make_parents(path) && !make_directory(path, 0700);
     if (create && !run->made && errno != EEXIST) {
         status = io_error(error, path, "", "make this directory");
         goto failed;
@@ -118,10 +139,6 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
         count -= (size_t)n;
     }
     return 0;
-}
-
-static int flush(int fd) {
-    return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: nothing there that could be flushed
 }
 
 orr_status orr_run_write_at(int directory, const char *shown, const char *name, const void *bytes,

@@ -306,6 +306,7 @@ static orr_status run_session(orr_session *s, orr_error *error) {
     if (status) return status;
     tell_start(s);
     if (o->dry_run) return ORR_OK;
+    orr_checkpoint_sweep(&s->run);
     status = open_trainer(s, error); // first: what a device refuses leaves no run behind
     if (!status) status = write_records(s, error);
     if (!status) status = orr_snapshot_prepare(s, error);

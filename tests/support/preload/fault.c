@@ -2,7 +2,7 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// rename, unlink, fallocate, fchmod, futimens, or any
+// rename, unlink, mkdir, fallocate, fchmod, futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
@@ -176,6 +176,22 @@ int futimens(int fd, const struct timespec times[2]) {
 
 int rename(const char *from, const char *to) {
     ON_RESULT(decide("rename", from), REAL(rename)(from, to));
+}
+
+int renameat(int old, const char *from, int new, const char *to) {
+    ON_RESULT(decide("rename", from), REAL(renameat)(old, from, new, to));
+}
+
+int renameat2(int old, const char *from, int new, const char *to, unsigned flags) {
+    ON_RESULT(decide("rename", from), REAL(renameat2)(old, from, new, to, flags));
+}
+
+int mkdir(const char *path, mode_t mode) {
+    ON_RESULT(decide("mkdir", path), REAL(mkdir)(path, mode));
+}
+
+int mkdirat(int directory, const char *path, mode_t mode) {
+    ON_RESULT(decide("mkdir", path), REAL(mkdirat)(directory, path, mode));
 }
 
 int unlink(const char *path) {
