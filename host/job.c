@@ -1,3 +1,7 @@
+// One run over many files. From orr_job_run, at the end, upwards: the planner (next_piece) takes files
+// from the walk, has the verb look at each (open), and cuts them into segments; the stream calls
+// front and back, which are the verb's; who gives up the last reference to a file (file_release) has
+// the verb finish it.
 #include "host/job_internal.h"
 #include "host/text.h"
 

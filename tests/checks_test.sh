@@ -33,6 +33,14 @@ git grep -nE '#[[:space:]]*include[[:space:]]+"' -- kernels | grep -v '"kernels/
     rule "kernels/ includes nothing from above it"
 git grep -nE '#[[:space:]]*include[[:space:]]+"' -- media | grep -vE '"(media/|kernels/status\.h")' |
     rule "media/ includes kernels/status.h and itself only"
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- gan | grep -vE '"(gan/|kernels/(status|library|cuda/count)\.h"|kernels/cuda/device\.cuh")' |
+    rule "gan/ includes itself and a few headers of kernels/ only"
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- training | grep -vE '"(training|gan|media|kernels)/' |
+    rule "training/ includes gan/, media/ and kernels/ only"
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- host ':!host/cli' | grep -vE '"(host|media|kernels)/' |
+    rule "host/ includes kernels/ and media/ only, but for host/cli/"
+git grep -nE '#[[:space:]]*include[[:space:]]+"training/' -- bench ':!bench/swd_tool.c' |
+    rule "of bench/ only swd_tool.c includes training/"
 git grep -nE '#[[:space:]]*include[[:space:]]+"host/cli/' -- host bench ':!host/cli' |
     rule "only host/cli/ and tests see the command line"
 
