@@ -100,6 +100,12 @@ static orr_status read_slots(orr_container *container, const char *name, orr_err
     return ORR_OK;
 }
 
+int orr_has_magic(int fd) {
+    uint8_t magic[ORR_MAGIC_BYTES];
+    orr_status status = orr_pread_all(fd, magic, sizeof magic, ORR_MAGIC_OFFSET, "", NULL);
+    return status == ORR_IO || (status == ORR_OK && !memcmp(magic, ORR_MAGIC, sizeof magic));
+}
+
 orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_length,
                               const char *name, orr_error *error) {
     memset(container, 0, sizeof *container);

@@ -187,6 +187,9 @@ typedef struct orr_container {
     orr_geometry geometry; // archive profile only
 } orr_container;
 
+// Does the file open as `fd` have the magic of an encrypted file? Also 1 when that cannot be read.
+int orr_has_magic(int fd);
+
 // Reads pages 0..2 from fd (pread) and checks what needs no key. actual_length is fstat's.
 // ORR_NOT_ORRERY when the magic is missing; ORR_AUTH for truncation or growth against the header's
 // file length, and when both slots are damaged; ORR_UNSUPPORTED and ORR_AUTH as orr_header_decode;

@@ -80,7 +80,7 @@ static void count_event(orr_job *job, const orr_file_event *event) {
     }
 }
 
-static void report(orr_job *job, const orr_file_event *event) {
+void orr_job_report(orr_job *job, const orr_file_event *event) {
     pthread_mutex_lock(&job->lock);
     count_event(job, event);
     if (event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_FAILED)
@@ -184,7 +184,7 @@ static void report_file(orr_job_file *file) {
         orr_hex(file->metadata->sha256, 32, sha256);
         event.sha256 = sha256;
     }
-    report(file->job, &event);
+    orr_job_report(file->job, &event);
 }
 
 // Gives up one reference; the last one completes or cleans up the file.
@@ -209,96 +209,13 @@ static void file_release(orr_job_file *file) {
 
 // ---- planning
 
-// Stable over runs and machines: which part of a divided job this path belongs to.
-static int selected(const orr_job_options *o, const char *relative) {
-    size_t n = strlen(relative);
-    if (o->shard_n && XXH3_64bits(relative, n) % o->shard_n != o->shard_i - 1) return 0;
-    XXH64_hash_t h = XXH3_64bits_withSeed(relative, n, 1);
-    if (o->subset_of && h % o->subset_of != o->subset_n - 1) return 0;
-    return !(o->subset_share > 0) || (double)(h >> 11) * 0x1p-53 * 100.0 < o->subset_share;
-}
-
-static int has_suffix(const char *name) {
-    size_t n = strlen(name), m = strlen(ORR_SUFFIX);
-    return n > m && !strcmp(name + n - m, ORR_SUFFIX);
-}
-
-// Keep the tree's shape: directories appear even when empty. Opaque names hide it. One that cannot
-// be made, or whose entry cannot be flushed, is a failure as a file's would be.
-static orr_status make_directory(orr_job *job, const orr_walk_item *item, orr_error *error) {
-    char below[ORR_MAX_PATH + 16];
-    int fd;
-    const char *name;
-    if (job->options->verb != ORR_VERB_ENCRYPT || job->options->opaque_names ||
-        job->options->dry_run)
-        return ORR_OK;
-    if (!item->relative[0] || job->root.only ||
-        snprintf(below, sizeof below, "%s/.", item->relative) >= (int)sizeof below)
-        return ORR_OK;
-    orr_status status = orr_output_directory(&job->root, below, 1, &fd, &name, error);
-    if (status == ORR_OK) close(fd);
-    return status;
-}
-
-// A journal or a shard's lock among encrypted files is nothing to tell of.
-static int is_of_a_job(const orr_walk_item *item) {
-    const char *slash = strrchr(item->relative, '/'), *name = slash ? slash + 1 : item->relative;
-    unsigned shard, shards;
-    return !item->named &&
-           (orr_journal_is_name(name) || orr_output_is_shard_lock(name, &shard, &shards));
-}
-
-// Reports an item that is not work. Returns 1 when it was one.
-static int not_work(orr_job *job, const orr_walk_item *item) {
-    orr_file_event event = {.outcome = ORR_OUT_SKIPPED, .source = item->source, .pixels_sealed = 1};
-    orr_error error;
-    switch (item->kind) {
-    case ORR_WALK_DIRECTORY:
-        event.status = make_directory(job, item, &error);
-        if (event.status == ORR_OK) return 1;
-        event.outcome = ORR_OUT_FAILED;
-        event.reason = error.text;
-        break;
-    case ORR_WALK_OUTPUT:
-        event.reason = "this is the output directory of the job";
-        break;
-    case ORR_WALK_SYMLINK:
-        event.reason = "a symlink is not followed";
-        break;
-    case ORR_WALK_SPECIAL:
-        event.reason = "not a regular file";
-        break;
-    case ORR_WALK_ERROR:
-        event.outcome = ORR_OUT_FAILED;
-        event.status = item->error.status;
-        event.reason = item->error.text;
-        break;
-    case ORR_WALK_FILE:
-        if (!selected(job->options, item->relative)) return 1;
-        if (job->options->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative))
-            return 0;
-        if (is_of_a_job(item)) return 1;
-        event.reason = "its name does not end in " ORR_SUFFIX;
-        break;
-    }
-    // A special file or symlink that the user named is a failure; one met on the way is only
-    // reported.
-    if (item->named && event.reason && event.outcome == ORR_OUT_SKIPPED &&
-        item->kind != ORR_WALK_FILE) {
-        event.outcome = ORR_OUT_FAILED;
-        event.status = ORR_UNSUPPORTED;
-    }
-    report(job, &event);
-    return 1;
-}
-
 // A file that could not even be held is a failure like any other: passing over it would lose it.
 static void report_no_memory(orr_job *job, const orr_walk_item *item) {
     orr_file_event event = {.outcome = ORR_OUT_FAILED,
                             .source = item->source,
                             .status = ORR_INTERNAL,
                             .reason = "out of memory"};
-    report(job, &event);
+    orr_job_report(job, &event);
 }
 
 // After a signal: did it leave anything to do? What is no work is reported as ever; the first file,
@@ -309,7 +226,7 @@ static void look_for_rest(orr_job *job) {
     for (int n = 0; n < 1000 && !atomic_load(&job->fatal); n++) {
         if (!orr_walk_next(job->walk, &item)) return;
         int passed =
-            !(item.kind == ORR_WALK_DIRECTORY && makes_directories) && not_work(job, &item);
+            !(item.kind == ORR_WALK_DIRECTORY && makes_directories) && orr_job_not_work(job, &item);
         orr_walk_item_free(&item);
         if (!passed) break;
     }
@@ -321,7 +238,7 @@ static void look_for_rest(orr_job *job) {
 static orr_job_file *next_file(orr_job *job) {
     orr_walk_item item;
     while (!orr_job_stopping(job) && orr_walk_next(job->walk, &item)) {
-        if (not_work(job, &item)) {
+        if (orr_job_not_work(job, &item)) {
             orr_walk_item_free(&item);
             continue;
         }
@@ -409,9 +326,8 @@ static void *count_inputs(void *context) {
     orr_walk *walk = orr_walk_open(&job->options->inputs, job->root.dev, job->root.ino, 0);
     orr_walk_item item;
     while (walk && !orr_job_stopping(job) && orr_walk_next(walk, &item)) {
-        int encrypt = job->options->verb == ORR_VERB_ENCRYPT;
-        if (item.kind == ORR_WALK_FILE && selected(job->options, item.relative) &&
-            (encrypt || item.named || has_suffix(item.relative))) {
+        if (item.kind == ORR_WALK_FILE && orr_job_selected(job->options, item.relative) &&
+            orr_job_is_named_input(job->options, &item)) {
             atomic_fetch_add(&job->progress->total_files, 1);
             atomic_fetch_add(&job->progress->total_bytes, (uint64_t)item.st.st_size);
         }
@@ -429,6 +345,9 @@ static orr_status exit_status(const orr_job *job) {
     if (job->seen & 1u << ORR_IO) return ORR_IO;
     if (stopped) return ORR_STOPPED;
     if (job->seen & 1u << ORR_AUTH) return ORR_AUTH;
+    // An archive without a file is more likely a wrong place, or a disk that is not mounted.
+    if (job->options->verb != ORR_VERB_ENCRYPT && !job->found && !job->summary.failed)
+        return ORR_NOT_ORRERY;
     return job->summary.failed ? ORR_SOME_FAILED : ORR_OK;
 }
 
@@ -561,6 +480,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         pthread_join(counter, NULL);
     }
     job.summary.status = exit_status(&job);
+    job.summary.unfinished = job.journals;
 out:
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status);
     orr_resume_free(job.resume);

@@ -106,6 +106,7 @@ typedef struct orr_progress {
 
 typedef struct orr_summary {
     uint64_t files, done, present, planned, skipped, failed, bytes;
+    uint64_t unfinished; // journals among the inputs: jobs that have not written all they were to
     orr_status status; // the exit status by the rules of the README
 } orr_summary;
 

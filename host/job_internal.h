@@ -87,6 +87,8 @@ struct orr_job {
     orr_status last_status; // of the last failed file
     unsigned seen;          // bit n: a file failed with status n
     atomic_int undone;      // something is left to do after a signal
+    uint64_t found;         // files that may be encrypted ones; the planner's
+    uint64_t journals;      // of unfinished jobs, among the inputs; the planner's
     int single;             // one input, a regular file: its own exit status counts
     atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
     uint64_t paper_memory;  // of one worker, for images of the paper profile in flight
@@ -98,6 +100,17 @@ void orr_file_fail_status(orr_job_file *file, orr_status status, const char *for
     __attribute__((format(printf, 3, 4)));
 void orr_job_warn(orr_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int orr_job_stopping(const orr_job *job);
+// Counts the end of a file, notes it in the journal and tells the hooks. Any worker.
+void orr_job_report(orr_job *job, const orr_file_event *event);
+
+// ---- job_inputs.c: which of what the walk finds is work
+// Stable over runs and machines: does this path belong to the part of a divided job that this one
+// does?
+int orr_job_selected(const orr_job_options *options, const char *relative);
+// Is this regular file an input by its name, or because the user named it?
+int orr_job_is_named_input(const orr_job_options *options, const orr_walk_item *item);
+// Reports an item that is not work. Returns 1 when it was one.
+int orr_job_not_work(orr_job *job, const orr_walk_item *item);
 
 // ---- job_common.c: pieces that several verbs are made of
 // The master key new files are wrapped under: --to, or the active one.

@@ -121,8 +121,8 @@ void orr_walk_item_free(orr_walk_item *item) {
 
 static void fail_item(orr_walk_item *item, int error_number, const char *doing) {
     item->kind = ORR_WALK_ERROR;
-    orr_fail(&item->error, ORR_IO, "%s: cannot %s: %s", item->source ? item->source : "input",
-             doing, strerror(error_number));
+    orr_fail_errno(&item->error, error_number, "%s: cannot %s: %s",
+                   item->source ? item->source : "input", doing, strerror(error_number));
 }
 
 // Makes item->fd the top frame. On failure the item becomes an error item.

@@ -138,6 +138,7 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
     cJSON_AddNumberToObject(object, "seconds", (double)(uint64_t)(seconds * 1000) / 1000);
     if (report->verb == ORR_VERB_VERIFY) {
         cJSON_AddNumberToObject(object, "pixels_not_authenticated", (double)report->unsealed);
+        cJSON_AddNumberToObject(object, "unfinished_jobs", (double)s->unfinished);
     }
 }
 
@@ -210,21 +211,30 @@ static void print_next_step(orr_report *report, orr_status status) {
     }
 }
 
-// Success with nothing done is what a mistaken directory looks like.
-static void warn_of_nothing(orr_report *report, const orr_summary *s) {
-    const orr_arguments *a = &report->cli->arguments;
-    if (s->status != ORR_OK || s->done || s->present || s->planned || s->failed) return;
-    if (a->subset_of || a->subset_share > 0 || a->shard_n) return; // a part may well be empty
-    orr_console_warn(&report->cli->console, 0,
-                     report->verb == ORR_VERB_ENCRYPT
-                         ? "there was nothing to %s: no regular file was found"
-                         : "there was nothing to %s: no file named *.orr.tif was found",
-                     plain_word[report->verb]);
+// Nothing done is what a mistaken directory looks like, or a disk that is not mounted. An archive
+// without a file is a failure: somebody may delete originals, or a key, after it.
+static void tell_of_nothing(orr_report *report, const orr_summary *s) {
+    const orr_error none = {.status = ORR_NOT_ORRERY,
+                            .text = "there is no encrypted file in what was named: is it the "
+                                    "archive, and is its disk mounted?"};
+    if (s->done || s->present || s->planned || s->failed) return;
+    if (s->status == ORR_NOT_ORRERY)
+        orr_console_error(&report->cli->console, &none, NULL);
+    // A part may well be empty.
+    else if (s->status == ORR_OK && report->verb == ORR_VERB_ENCRYPT &&
+             !report->cli->arguments.shard_n)
+        orr_console_warn(&report->cli->console, 0,
+                         "there was nothing to encrypt: no regular file was found");
 }
 
 void orr_report_end(orr_report *report, const orr_summary *summary, double seconds) {
     orr_console *console = &report->cli->console;
-    warn_of_nothing(report, summary);
+    tell_of_nothing(report, summary);
+    // Whoever deletes originals after this must know: said whatever the options.
+    if (report->verb == ORR_VERB_VERIFY && summary->unfinished)
+        orr_console_warn(console, 1,
+                         "a job has not finished what it was to write here (.orrery-journal): run "
+                         "it again before any original is deleted");
     if (console->json) {
         end_json(report, summary, seconds);
         return;

@@ -1,0 +1,142 @@
+// Which of what the walk finds is work for a job, and what is said of the rest.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "host/job_internal.h"
+
+int orr_job_selected(const orr_job_options *o, const char *relative) {
+    size_t n = strlen(relative);
+    if (o->shard_n && XXH3_64bits(relative, n) % o->shard_n != o->shard_i - 1) return 0;
+    XXH64_hash_t h = XXH3_64bits_withSeed(relative, n, 1);
+    if (o->subset_of && h % o->subset_of != o->subset_n - 1) return 0;
+    return !(o->subset_share > 0) || (double)(h >> 11) * 0x1p-53 * 100.0 < o->subset_share;
+}
+
+static int has_suffix(const char *name) {
+    size_t n = strlen(name), m = strlen(ORR_SUFFIX);
+    return n > m && !strcmp(name + n - m, ORR_SUFFIX);
+}
+
+int orr_job_is_named_input(const orr_job_options *o, const orr_walk_item *item) {
+    return o->verb == ORR_VERB_ENCRYPT || item->named || has_suffix(item->relative);
+}
+
+// Keep the tree's shape: directories appear even when empty. Opaque names hide it. One that cannot
+// be made, or whose entry cannot be flushed, is a failure as a file's would be.
+static orr_status make_directory(orr_job *job, const orr_walk_item *item, orr_error *error) {
+    char below[ORR_MAX_PATH + 16];
+    int fd;
+    const char *name;
+    if (job->options->verb != ORR_VERB_ENCRYPT || job->options->opaque_names ||
+        job->options->dry_run)
+        return ORR_OK;
+    if (!item->relative[0] || job->root.only ||
+        snprintf(below, sizeof below, "%s/.", item->relative) >= (int)sizeof below)
+        return ORR_OK;
+    orr_status status = orr_output_directory(&job->root, below, 1, &fd, &name, error);
+    if (status == ORR_OK) close(fd);
+    return status;
+}
+
+static const char *last_part(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// Has it a name that jobs give to what is theirs: a journal, a shard's lock, a partial file?
+static int is_of_a_job(const orr_walk_item *item) {
+    const char *name = last_part(item->relative);
+    unsigned shard, shards;
+    return orr_journal_is_name(name) || orr_output_is_shard_lock(name, &shard, &shards) ||
+           orr_partial_is_name(name);
+}
+
+// Where outputs land beside their sources (`encrypt scans -o .`), the next run finds them among
+// the sources, and what a killed run left: is this one of them?
+static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
+    int sealed = has_suffix(item->relative), directory;
+    const char *name;
+    struct stat st;
+    if (!sealed && !is_of_a_job(item)) return 0;
+    if (job->options->opaque_names || job->root.only ||
+        orr_output_directory(&job->root, item->relative, 0, &directory, &name, NULL) != ORR_OK ||
+        directory < 0)
+        return 0;
+    int same = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               st.st_dev == item->st.st_dev && st.st_ino == item->st.st_ino;
+    close(directory);
+    return same && (sealed ? orr_has_magic(item->fd)
+                           : !orr_partial_is_name(name) || st.st_mode & ORR_PARTIAL_MARK);
+}
+
+// Why a regular file is no input of this job; NULL when it is one, "" when that is not worth a
+// word.
+static const char *why_no_input(orr_job *job, const orr_walk_item *item) {
+    int encrypt = job->options->verb == ORR_VERB_ENCRYPT;
+    int named = orr_job_is_named_input(job->options, item);
+    if (named) job->found++;
+    if (!orr_job_selected(job->options, item->relative)) return "";
+    if (encrypt && is_of_this_job(job, item))
+        return "it lies where this job writes: taken for a result of it, not for a source";
+    if (named) return NULL;
+    if (is_of_a_job(item)) {
+        if (!orr_journal_is_name(last_part(item->relative)))
+            return orr_partial_is_name(last_part(item->relative)) ? "a job has not finished it"
+                                                                  : "";
+        job->journals++;
+        return "";
+    }
+    // The name decides nothing (docs/FORMAT.md): a renamed file that were passed over would not be
+    // verified, and would not follow its archive to another key.
+    if (!orr_has_magic(item->fd)) return "its name does not end in " ORR_SUFFIX;
+    job->found++;
+    return NULL;
+}
+
+int orr_job_not_work(orr_job *job, const orr_walk_item *item) {
+    orr_file_event event = {.outcome = ORR_OUT_SKIPPED, .source = item->source, .pixels_sealed = 1};
+    orr_error error;
+    switch (item->kind) {
+    case ORR_WALK_DIRECTORY:
+        event.status = make_directory(job, item, &error);
+        if (event.status == ORR_OK) return 1;
+        event.outcome = ORR_OUT_FAILED;
+        event.reason = error.text;
+        break;
+    case ORR_WALK_OUTPUT:
+        event.reason = "this is the output directory of the job";
+        break;
+    case ORR_WALK_SYMLINK:
+        event.reason = "a symlink is not followed";
+        break;
+    case ORR_WALK_SPECIAL:
+        event.reason = "not a regular file";
+        break;
+    case ORR_WALK_ERROR:
+        // Listed a moment ago, and finished or removed by its job since.
+        if (item->error.number == ENOENT && !item->named && is_of_a_job(item)) return 1;
+        event.outcome = ORR_OUT_FAILED;
+        event.status = item->error.status;
+        event.reason = item->error.text;
+        break;
+    case ORR_WALK_FILE:
+        event.reason = why_no_input(job, item);
+        if (!event.reason) return 0;
+        if (!*event.reason) return 1;
+        break;
+    }
+    // A special file or symlink that the user named is a failure; one met on the way is only
+    // reported.
+    if (item->named && event.reason && event.outcome == ORR_OUT_SKIPPED &&
+        item->kind != ORR_WALK_FILE) {
+        event.outcome = ORR_OUT_FAILED;
+        event.status = ORR_UNSUPPORTED;
+    }
+    orr_job_report(job, &event);
+    return 1;
+}
