@@ -50,10 +50,26 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
         file->job->root.path, file->target, file->source);
 }
 
+// What is to be verified is what the disk holds, not what memory still holds of it since it was
+// written. Bytes on their way to the disk are waited for, with the error that they may meet there;
+// then the system is asked to drop them. It need not: a file system in memory has them nowhere
+// else.
+static orr_status forget_memory(orr_job_file *file, orr_error *error) {
+    const unsigned flush =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(file->fd, 0, 0, flush) != 0 &&
+        (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+        return orr_fail(error, ORR_IO, "%s: what was written here did not reach its storage: %s",
+                        file->source, strerror(errno));
+    (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+    return ORR_OK;
+}
+
 static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     int verify = o->verb == ORR_VERB_VERIFY;
-    orr_status status = orr_file_open_container(file, verify, error);
+    orr_status status = verify ? forget_memory(file, error) : ORR_OK;
+    if (status == ORR_OK) status = orr_file_open_container(file, verify, error);
     if (status != ORR_OK) return status;
     if (!verify) {
         file->target = strdup(file->job->root.only ? file->job->root.only

@@ -1,7 +1,9 @@
 """What a job runs into: limits of the process, files whose size says little, sources whose times are set back."""
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 import unittest
 from pathlib import Path
@@ -98,6 +100,46 @@ class Sources(Case):
             status, err = self.changed(change)
             self.assertEqual(status, 0, f"{n}: {err}")
             os.unlink("out/big.orr.tif")
+
+
+class Storage(Case):
+    def setUp(self):
+        super().setUp()
+        self.keyring()
+
+    def blocks_read(self, *command):
+        """Blocks that a command read from a disk."""
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        return usage.ru_inblock
+
+    def test_verify_reads_the_disk(self):
+        """Just after it was written or copied a file is in memory: reading that would say nothing of the disk."""
+        Path("big").write_bytes(os.urandom(8 * MIB))
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "big", "-o", "sealed")[0], 0)
+        drop = "import os; f = os.open('big', os.O_RDONLY); os.fsync(f); os.posix_fadvise(f, 0, 0, os.POSIX_FADV_DONTNEED); os.read(f, 1 << 20)"
+        if self.blocks_read(sys.executable, "-c", drop) * 512 < MIB:
+            self.skipTest("this file system is in memory")
+        for _ in range(2):
+            self.assertGreaterEqual(self.blocks_read(ORRERY, "verify", "-q", "-k", "keys", "sealed") * 512, 8 * MIB)
+        shutil.copytree("sealed", "copy")
+        self.assertGreaterEqual(self.blocks_read(ORRERY, "verify", "-q", "-k", "keys", "copy") * 512, 8 * MIB)
+
+    def test_what_did_not_reach_the_disk(self):
+        if not os.environ.get("FAULT"):
+            self.skipTest("no FAULT library: run by ctest")
+        for name in ("a", "b"):
+            Path(name).write_bytes(b"data")
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "a", "b", "-o", "sealed")[0], 0)
+        environment = dict(os.environ, LD_PRELOAD=os.environ["FAULT"], ORRERY_FAULT="sync:1:EIO:.orr.tif")
+        status, _, err = run("verify", "-v", "-k", "keys", "sealed", env=environment)
+        self.assertEqual(status, 7, err)
+        self.assertIn("sealed/a.orr.tif: what was written here did not reach its storage: Input/output error", err)
+        self.assertIn("verified sealed/b.orr.tif", err)
+        status, _, err = run("verify", "-q", "-k", "keys", "sealed", env=dict(environment, ORRERY_FAULT="sync:0:EINVAL:.orr.tif"))
+        self.assertEqual(status, 0, err)  # a file system that knows no such thing
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// rename, unlink, mkdir, fallocate, fchmod, futimens, or any
+// sync (of a range), rename, unlink, mkdir, fallocate, fchmod, futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
@@ -40,7 +40,7 @@ enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
 static atomic_long seen;
 
 static int is_change(const char *call) {
-    static const char *const others[] = {"read", "pread", "look", "readdir"};
+    static const char *const others[] = {"read", "pread", "look", "readdir", "sync"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strcmp(call, others[i])) return 0;
     return 1;
@@ -160,6 +160,10 @@ ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
 
 int fsync(int fd) {
     ON_RESULT(decide_fd("fsync", fd), REAL(fsync)(fd));
+}
+
+int sync_file_range(int fd, off_t at, off_t bytes, unsigned flags) {
+    ON_RESULT(decide_fd("sync", fd), REAL(sync_file_range)(fd, at, bytes, flags));
 }
 
 int fallocate(int fd, int mode, off_t at, off_t bytes) {
