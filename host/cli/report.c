@@ -218,8 +218,7 @@ static void tell_of_nothing(orr_report *report, const orr_summary *s) {
                             .text = "there is no encrypted file in what was named: is it the "
                                     "archive, and is its disk mounted?"};
     if (s->done || s->present || s->planned || s->failed) return;
-    if (s->status == ORR_NOT_ORRERY)
-        orr_console_error(&report->cli->console, &none, NULL);
+    if (s->status == ORR_NOT_ORRERY) orr_console_error(&report->cli->console, &none, NULL);
     // A part may well be empty.
     else if (s->status == ORR_OK && report->verb == ORR_VERB_ENCRYPT &&
              !report->cli->arguments.shard_n)
