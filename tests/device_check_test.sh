@@ -46,6 +46,7 @@ fi
 mkdir "$work/fake"
 cat >"$work/fake/orrery" <<'END'
 #!/bin/sh
+case "$LD_LIBRARY_PATH" in "${0%/*}/lib" | "${0%/*}/lib:"*) ;; *) echo "no libraries"; exit 127 ;; esac
 case "$1 $2" in
 "devices --json") echo '{"message_type":"device","device":"cuda:0","name":"none"}' ;;
 "bench pipeline") echo "orrery: no room"; exit 7 ;;
@@ -54,7 +55,11 @@ esac
 END
 printf '#!/bin/sh\necho "[  FAILED  ] Gpu.Fake"; exit 1\n' >"$work/fake/gpu_test"
 printf '#!/bin/sh\nsleep 60\n' >"$work/fake/gan_device_test"
-chmod +x "$work"/fake/*
+# Libraries that the machine lacks are taken from the pack, however much the loader has to say.
+mkdir "$work/fake/lib" "$work/bin"
+printf '#!/bin/sh\n[ -n "$LD_LIBRARY_PATH" ] || echo "libmpfr.so.6 => not found"\nseq 100000\n' >"$work/bin/ldd"
+chmod +x "$work"/fake/* "$work/bin/ldd"
+PATH=$work/bin:$PATH
 touch "$work/fake/liborrery_gan_cuda.so"
 scripts/device-check --build "$work/fake" --out "$work/d" --only tests,pipeline,cipher >"$work/said" 2>&1
 [ $? = 1 ] || fail "a failed step is not exit status 1"
