@@ -295,7 +295,8 @@ static orr_status paper_profile(orr_bench *bench, orr_error *error) {
 }
 
 orr_status orr_bench_cipher(orr_bench *bench, orr_error *error) {
-    orr_status status = one_core(bench, error);
+    orr_status status = orr_bench_device_wanted(bench, error); // before minutes on the CPU
+    if (status == ORR_OK) status = one_core(bench, error);
     if (status == ORR_OK) status = all_cores(bench, error);
     if (status == ORR_OK) status = paper_profile(bench, error);
     if (status == ORR_OK) status = orr_bench_on_device(bench, error);

@@ -205,6 +205,16 @@ static size_t tiles_for(const orr_bench *bench, const orr_bench_cuda_info *info)
     return fit < most ? fit : most;
 }
 
+orr_status orr_bench_device_wanted(const orr_bench *bench, orr_error *error) {
+    orr_error reason = {.status = ORR_OK};
+    unsigned device = 0;
+    const char *wanted = bench->options.device;
+    if (!wanted || strncmp(wanted, "cuda", 4) != 0 || orr_bench_device(bench, &device, &reason))
+        return ORR_OK;
+    return orr_fail(error, ORR_UNSUPPORTED, "--device %s: %s; --device auto measures what is there",
+                    wanted, reason.text);
+}
+
 orr_status orr_bench_on_device(orr_bench *bench, orr_error *error) {
     orr_error reason = {.status = ORR_OK};
     orr_bench_cuda_info info = {0};
@@ -213,10 +223,7 @@ orr_status orr_bench_on_device(orr_bench *bench, orr_error *error) {
     const orr_bench_cuda *cuda = orr_bench_device(bench, &device, &reason);
     if (!cuda) {
         orr_bench_find(bench, "no device was measured: %.220s", reason.text);
-        const char *wanted = bench->options.device;
-        if (wanted && strncmp(wanted, "cuda", 4) == 0)
-            return orr_fail(error, ORR_UNSUPPORTED, "--device %s: %s", wanted, reason.text);
-        return ORR_OK;
+        return orr_bench_device_wanted(bench, error);
     }
     orr_status status = cuda->describe(device, &info, error);
     if (status != ORR_OK) return status;

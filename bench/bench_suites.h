@@ -14,6 +14,8 @@ orr_status orr_bench_gan(orr_bench *bench, orr_error *error);
 
 // Parts of the cipher suite on a CUDA device; without one they add a finding that says why.
 orr_status orr_bench_on_device(orr_bench *bench, orr_error *error);
+// ORR_UNSUPPORTED when the options name a CUDA device that is not there.
+orr_status orr_bench_device_wanted(const orr_bench *bench, orr_error *error);
 
 // Seconds that a device takes for each byte of a batch: copy in, kernel (as production runs it),
 // copy out, each alone; medians of five. ORR_UNSUPPORTED when no device can be measured.

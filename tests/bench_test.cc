@@ -216,6 +216,18 @@ std::unique_ptr<orr_bench> sample() {
     return bench;
 }
 
+TEST(Run, ADeviceThatIsNotThereEndsTheRunBeforeItBegins) {
+    auto bench = std::make_unique<orr_bench>();
+    orr_bench_options options = {};
+    orr_error error = {};
+    options.device = "cuda:9999";
+    options.quick = 1;
+    EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "all", &options, &error));
+    EXPECT_NE(nullptr, std::strstr(error.text, "--device cuda:9999: ")) << error.text;
+    EXPECT_EQ(0u, bench->count) << "nothing was measured first";
+    orr_bench_free(bench.get());
+}
+
 TEST(Report, JsonHoldsConditionsAndResults) {
     auto bench = sample();
     orr_sink sink;

@@ -64,8 +64,9 @@ static void on_start(void *context, const orr_training_setting *setting) {
                          (unsigned long long)setting->first_step,
                          (unsigned long long)setting->steps);
     else
-        orr_console_note(console, "%u images; %llu steps for %g epochs", setting->images,
-                         (unsigned long long)setting->steps, setting->epochs);
+        orr_console_note(console, "%u images; %llu step%s for %g epoch%s", setting->images,
+                         (unsigned long long)setting->steps, setting->steps == 1 ? "" : "s",
+                         setting->epochs, setting->epochs == 1 ? "" : "s");
     if (console->json) {
         cJSON *object = orr_json_message("start");
         cJSON_AddNumberToObject(object, "images", setting->images);
