@@ -485,6 +485,7 @@ out:
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status);
     orr_resume_free(job.resume);
     orr_claims_free(&job.claims);
+    orr_claims_free(&job.restored);
     orr_walk_close(job.walk);
     if (options->output) orr_output_root_close(&job.root);
     pthread_mutex_destroy(&job.lock);

@@ -18,6 +18,38 @@ static int has_pages(const orr_job_file *file, int directory, const char *name) 
     return same;
 }
 
+// Notes which restored file the path of this one leads to. ORR_CLAIM_TAKEN: that of another path of
+// this job.
+static orr_claim_result claim_inode(const orr_job_file *file, const struct stat *st) {
+    orr_job *job = file->job;
+    const uint64_t inode[2] = {st->st_dev, st->st_ino};
+    pthread_mutex_lock(&job->lock);
+    orr_claim_result result = orr_claim(&job->restored, inode, sizeof inode, file->metadata->path,
+                                        file->metadata->path_length);
+    pthread_mutex_unlock(&job->lock);
+    return result;
+}
+
+// Two paths may be one file where capitals and small letters, or two forms of an accent, are the
+// same to a file system: then the second one is not restored, however alike they are.
+static orr_status check_name(const orr_job_file *file, int directory, const char *name,
+                             const struct stat *st, orr_error *error) {
+    switch (claim_inode(file, st)) {
+    case ORR_CLAIM_MEMORY:
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    case ORR_CLAIM_TAKEN:
+        if (!orr_directory_lists(directory, name)) // else a hard link, or a number used again
+            return orr_fail(error, ORR_EXISTS,
+                            "%s/%s: this file system gives the name to another file of this job: "
+                            "choose an output that tells such names apart",
+                            file->job->root.path, file->target);
+        break;
+    default:
+        break;
+    }
+    return ORR_OK;
+}
+
 // Is the file at the target the restored one already? Size (or pages) and mtime decide: the mtime
 // is set before the rename.
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
@@ -35,7 +67,9 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
         same = file->container->header.profile == ORR_PROFILE_PAPER
                    ? has_pages(file, directory, name)
                    : (uint64_t)st.st_size == m->size;
+    status = same ? check_name(file, directory, name, &st, error) : ORR_OK;
     close(directory);
+    if (status != ORR_OK) return status;
     if (number == ENOENT || number == ENAMETOOLONG) return ORR_OK;
     if (number)
         return orr_fail(error, ORR_IO, "%s/%s: cannot look at this: %s", file->job->root.path,
@@ -149,11 +183,14 @@ static void decrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worke
 
 orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error) {
     const orr_metadata *m = file->metadata;
+    struct stat st;
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
                                 {m->mtime_seconds, (long)m->mtime_nanoseconds}};
     if (futimens(file->output.fd, times) != 0)
         return orr_fail(error, ORR_IO, "%s: cannot restore its time: %s", file->output.shown,
                         strerror(errno));
+    if (fstat(file->output.fd, &st) == 0 && claim_inode(file, &st) == ORR_CLAIM_MEMORY)
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
     return orr_output_commit(&file->output, m->mode & 0777, error);
 }

@@ -81,6 +81,7 @@ struct orr_job {
     orr_journal *journal;
     orr_resume_map *resume; // opaque names: which sources are finished; else NULL
     orr_claims claims;      // paths below the output that files of this job have; the planner's
+    orr_claims restored;    // device and inode of restored files, and of which path; under `lock`
     orr_job_file *current;  // being cut into segments
     pthread_mutex_t lock;   // guards summary, hooks, journal, seen statuses
     orr_summary summary;

@@ -28,6 +28,15 @@ DIR *orr_directory_list(int directory) {
     return listing;
 }
 
+int orr_directory_lists(int directory, const char *name) {
+    DIR *listing = orr_directory_list(directory);
+    struct dirent *d;
+    int found = 0;
+    while (listing && !found && (d = readdir(listing))) found = !strcmp(d->d_name, name);
+    if (listing) closedir(listing);
+    return found;
+}
+
 const char *orr_partial_suffix(const char *name) {
     if (strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
         strspn(name + strlen(PREFIX), "0123456789abcdef") != DIGITS)

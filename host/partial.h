@@ -38,6 +38,9 @@ void orr_partial_sweep(int directory, const char *except);
 // The entries of an open directory, whose own position stays; the caller closes the listing
 // (closedir). NULL with errno.
 DIR *orr_directory_list(int directory);
+// Does a directory list this very name? Looking it up may find another one: a file system may take
+// capitals for small letters, say.
+int orr_directory_lists(int directory, const char *name);
 // Is `name` in that directory still the file that is open as `fd`?
 int orr_is_same_file(int directory, const char *name, int fd);
 

@@ -141,6 +141,33 @@ class Storage(Case):
         status, _, err = run("verify", "-q", "-k", "keys", "sealed", env=dict(environment, ORRERY_FAULT="sync:0:EINVAL:.orr.tif"))
         self.assertEqual(status, 0, err)  # a file system that knows no such thing
 
+    def test_names_that_a_file_system_does_not_tell_apart(self):
+        """One of two files of one size and time is not the other because its name leads there."""
+        if not os.environ.get("FAULT"):
+            self.skipTest("no FAULT library: run by ctest")
+        Path("in").mkdir()
+        for name in ("Scan.tif", "scan.tif", "other"):
+            Path("in", name).write_bytes(name.encode())
+            os.utime(Path("in", name), ns=(0, 1_400_000_000_000_000_000))
+        os.truncate("in/other", 8)
+        os.utime("in/other", ns=(0, 1_400_000_000_000_000_000))
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")[0], 0)
+        folding = dict(os.environ, LD_PRELOAD=os.environ["FAULT"], ORRERY_FOLD="1")
+        self.assertEqual(run("decrypt", "-q", "-k", "keys", "sealed/in/Scan.tif.orr.tif", "-o", "back")[0], 0)
+        for _ in range(2):
+            status, _, err = run("decrypt", "-k", "keys", "sealed", "-o", "back", env=folding)
+            self.assertEqual(status, 3, err)
+            self.assertIn("back/in/scan.tif: this file system gives the name to another file of this job", err)
+            self.assertEqual(Path("back/in/Scan.tif").read_bytes(), b"Scan.tif")
+        self.assertEqual(run("decrypt", "-q", "-k", "keys", "sealed", "-o", "back")[0], 0)
+        self.assertEqual(Path("back/in/scan.tif").read_bytes(), b"scan.tif")
+        # Two names of one file are no such thing.
+        os.unlink("back/in/scan.tif")
+        os.link("back/in/Scan.tif", "back/in/scan.tif")
+        status, _, err = run("decrypt", "-k", "keys", "sealed", "-o", "back", env=folding)
+        self.assertEqual(status, 0, err)
+        self.assertIn("3 already finished", err)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -15,6 +15,8 @@
 // ORRERY_FAULT_BYTES=FROM-TO: only a pread that touches these bytes of its file (TO not included):
 // with N = 0 and EIO, a bad sector.
 //
+// ORRERY_FOLD=1: a file system that takes capitals for small letters.
+//
 // ORRERY_FAULT_LOG names a file that gets a line for every call that counts, so that a test knows
 // how many there are.
 #include <dirent.h>
@@ -28,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -236,6 +239,21 @@ int openat(int directory, const char *path, int flags, ...) {
     va_end(args);
     ON_RESULT(decide(flags & O_CREAT ? "open" : "look", path),
               REAL(openat)(directory, path, flags, mode));
+}
+
+// ORRERY_FOLD: looking a name up finds one that differs in capitals, as some file systems do.
+int fstatat(int directory, const char *path, struct stat *st, int flags) {
+    int result = REAL(fstatat)(directory, path, st, flags);
+    int copy = result && errno == ENOENT && getenv("ORRERY_FOLD")
+                   ? REAL(openat)(directory, ".", O_RDONLY | O_DIRECTORY)
+                   : -1;
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *d = NULL;
+    while (listing && (d = REAL(readdir)(listing)) && strcasecmp(d->d_name, path)) continue;
+    if (d) result = REAL(fstatat)(directory, d->d_name, st, flags);
+    if (listing) closedir(listing);
+    if (result && copy >= 0) errno = ENOENT;
+    return result;
 }
 
 struct dirent *readdir(DIR *listing) {
