@@ -197,8 +197,10 @@ orr_status orr_container_unlock(const orr_container *container, orr_master_looku
         if (!container->slot_good[i]) continue;
         status = orr_slot_verify(container->slot_page[i], keys->header_mac);
         if (status != ORR_OK) {
-            orr_fail(error, status, "%s: wrap slot %c was altered (its MAC is wrong)", name,
-                     'A' + i);
+            orr_fail(error, status,
+                     status == ORR_AUTH ? "%s: wrap slot %c was altered (its MAC is wrong)"
+                                        : "%s: out of memory for wrap slot %c",
+                     name, 'A' + i);
         }
     }
     if (status != ORR_OK) {

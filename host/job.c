@@ -1,7 +1,7 @@
-// One run over many files. From orr_job_run, at the end, upwards: the planner (next_piece) takes files
-// from the walk, has the verb look at each (open), and cuts them into segments; the stream calls
-// front and back, which are the verb's; who gives up the last reference to a file (file_release) has
-// the verb finish it.
+// One run over many files. From orr_job_run, at the end, upwards: the planner (next_piece) takes
+// files from the walk, has the verb look at each (open), and cuts them into segments; the stream
+// calls front and back, which are the verb's; who gives up the last reference to a file
+// (file_release) has the verb finish it.
 #include "host/job_internal.h"
 #include "host/text.h"
 
@@ -95,6 +95,9 @@ void orr_job_report(orr_job *job, const orr_file_event *event) {
 void orr_file_fail(orr_job_file *file, const orr_error *error) {
     pthread_mutex_lock(&file->lock);
     if (file->error.status == ORR_OK) file->error = *error;
+    // A failure must not pass for success because nobody gave its reason.
+    if (file->error.status == ORR_OK)
+        orr_fail(&file->error, ORR_INTERNAL, "%s: failed, for no known reason", file->source);
     atomic_store(&file->failed, 1);
     pthread_cond_broadcast(&file->turn);
     pthread_mutex_unlock(&file->lock);

@@ -80,15 +80,17 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
         status = orr_pread_all(file->fd, piece->in, piece->bytes, at + head, file->source, error);
     orr_stage_lap(stages, ORR_STAGE_READ, &since);
     if (status == ORR_IO) atomic_store(&file->unreadable, 1);
-    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, from->keys.tile_key);
+    if (status != ORR_OK) return status;
+    status = orr_gcm_rekey(worker->gcm, from->keys.tile_key);
     uint8_t *tile = piece->in;
     for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
         uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
         size_t bytes = (size_t)piece->tasks[i].rows * ORR_TILE_ROW_BYTES;
         uint8_t nonce[ORR_GCM_NONCE];
         orr_tile_nonce(&from->keys, n, nonce);
-        if (orr_gcm_open(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
-                         piece->head + i * ORR_GCM_TAG) != ORR_OK)
+        status = orr_gcm_open(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
+                              piece->head + i * ORR_GCM_TAG);
+        if (status == ORR_AUTH)
             return orr_fail(error, ORR_AUTH,
                             "%s: tile %llu does not authenticate (bytes %llu.. of the original): "
                             "altered or damaged; restore "
@@ -98,14 +100,18 @@ orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worke
         tile += bytes;
     }
     if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, from->keys.digest_key);
-    if (status != ORR_OK) return status;
-    if (orr_digest_open(worker->gcm, piece->segment, piece->head + piece->tiles * ORR_GCM_TAG,
-                        file->digests[piece->segment]) != ORR_OK)
+    if (status == ORR_OK)
+        status =
+            orr_digest_open(worker->gcm, piece->segment, piece->head + piece->tiles * ORR_GCM_TAG,
+                            file->digests[piece->segment]);
+    if (status == ORR_AUTH)
         return orr_fail(error, ORR_AUTH,
                         "%s: the digest of segment %llu does not authenticate: altered or damaged",
                         file->source, (unsigned long long)piece->segment);
     orr_stage_lap(stages, ORR_STAGE_OPEN, &since);
-    return ORR_OK;
+    return status == ORR_OK
+               ? ORR_OK
+               : orr_fail(error, status, "%s: AES-256-GCM failed (OpenSSL)", file->source);
 }
 
 // ---- writing side

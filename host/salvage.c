@@ -18,21 +18,21 @@
 // Runs of good and bad tiles as byte ranges [start, end) of the original.
 typedef struct ranges {
     cJSON *good, *bad;
-    int last; // 1 good, 0 bad, -1 none
+    int last;   // 1 good, 0 bad, -1 none
+    int broken; // memory ran out: a range is missing
     uint64_t start, good_bytes;
 } ranges;
 
-static void add_range(cJSON *list, uint64_t start, uint64_t end) {
-    cJSON *pair = cJSON_CreateArray();
-    cJSON_AddItemToArray(pair, cJSON_CreateNumber((double)start));
-    cJSON_AddItemToArray(pair, cJSON_CreateNumber((double)end));
-    cJSON_AddItemToArray(list, pair);
+static int add_range(cJSON *list, uint64_t start, uint64_t end) {
+    const double ends[2] = {(double)start, (double)end};
+    return cJSON_AddItemToArray(list, cJSON_CreateDoubleArray(ends, 2));
 }
 
 static void note_range(ranges *r, int good, uint64_t at, uint64_t bytes) {
     if (good) r->good_bytes += bytes;
     if (good == r->last) return;
-    if (r->last >= 0 && at > r->start) add_range(r->last ? r->good : r->bad, r->start, at);
+    if (r->last >= 0 && at > r->start)
+        r->broken |= !add_range(r->last ? r->good : r->bad, r->start, at);
     r->last = good;
     r->start = at;
 }
@@ -91,7 +91,12 @@ static orr_status salvage_tiles(const orr_tile_reader *r, uint64_t length, const
             break;
         }
         size_t bytes = orr_tile_source_bytes(length, n);
-        int good = orr_tile_read(r, n, tile, output->shown, NULL) == ORR_OK;
+        orr_status read = orr_tile_read(r, n, tile, output->shown, error);
+        int good = read == ORR_OK;
+        if (read == ORR_INTERNAL) { // that says nothing about the tile
+            status = read;
+            break;
+        }
         note_range(found, good, n * ORR_TILE_BYTES, bytes);
         if (good)
             status =
@@ -129,11 +134,13 @@ static char *report_text(const orr_job_file *file, const char *salvaged, uint64_
     orr_json_add_bytes(report, "salvaged", salvaged);
     cJSON_AddNumberToObject(report, "length", (double)length);
     cJSON_AddNumberToObject(report, "recovered_bytes", (double)found->good_bytes);
-    cJSON_AddItemToObject(report, "recovered", found->good);
-    cJSON_AddItemToObject(report, "lost", found->bad);
+    int whole = !found->broken && cJSON_AddItemToObject(report, "recovered", found->good);
+    if (whole) found->good = NULL;
+    whole = whole && cJSON_AddItemToObject(report, "lost", found->bad);
+    if (whole) found->bad = NULL;
     cJSON_AddStringToObject(report, "reason", file->error.text);
-    found->good = found->bad = NULL;
-    char *text = cJSON_Print(report);
+    // Without its list of gaps it would do harm.
+    char *text = whole ? cJSON_Print(report) : NULL;
     cJSON_Delete(report);
     return text;
 }
@@ -181,7 +188,7 @@ static orr_status commit_with_report(const orr_job_file *file, orr_output *data,
 void orr_salvage(orr_job_file *file) {
     orr_error error = {0};
     orr_output output = {.fd = -1};
-    ranges found = {cJSON_CreateArray(), cJSON_CreateArray(), -1, 0, 0};
+    ranges found = {cJSON_CreateArray(), cJSON_CreateArray(), -1, 0, 0, 0};
     char *name = NULL, *report_name = NULL;
     orr_status status = salvage_open(file, &error);
     if (status != ORR_OK) {

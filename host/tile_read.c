@@ -37,13 +37,15 @@ orr_status orr_tile_read(const orr_tile_reader *r, uint64_t n, uint8_t *tile, co
     if (status == ORR_OK) status = orr_pread_all(r->fd, tile, bytes, at, shown, error);
     if (status != ORR_OK) return status;
     orr_tile_nonce(r->keys, n, nonce);
-    if (orr_gcm_open(r->gcm, nonce, NULL, 0, tile, bytes, tile, tag) != ORR_OK)
+    status = orr_gcm_open(r->gcm, nonce, NULL, 0, tile, bytes, tile, tag);
+    if (status == ORR_AUTH)
         return orr_fail(error, ORR_AUTH, "%s: tile %llu does not authenticate", shown,
                         (unsigned long long)n);
-    status = orr_tile_key_derive(r->secret, n, &key);
-    if (status == ORR_OK) r->decrypt(r->cipher, &key, rows, tile, tile);
+    if (status == ORR_OK) status = orr_tile_key_derive(r->secret, n, &key);
+    if (status != ORR_OK) return orr_fail(error, status, "%s: out of memory", shown);
+    r->decrypt(r->cipher, &key, rows, tile, tile);
     orr_wipe(&key, sizeof key);
-    return status;
+    return ORR_OK;
 }
 
 size_t orr_tile_source_bytes(uint64_t length, uint64_t tile) {

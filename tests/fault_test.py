@@ -212,6 +212,21 @@ class Faults(Case):
         self.assertEqual(status, 7, err)
         self.assertFalse(Path("out/in/zz.orr.tif").exists(), "no later file can be written")
 
+    def test_ciphers_that_cannot_be_set_up(self):
+        """A failure of OpenSSL, for want of memory, is neither success nor damage."""
+        command = ("verify", "-v", "-j", "1", "-k", "keys", "sealed")
+        Path("log").unlink(missing_ok=True)
+        self.assertEqual(broken("rekey:0:count", *command, log="log")[0], 0)
+        for n in range(1, len(Path("log").read_text().splitlines()) + 1):
+            with self.subTest(n=n):
+                status, _, err = broken(f"rekey:{n}:EIO", *command)
+                self.assertIn(status, (1, 3), err)
+                self.assertNotRegex(err, "damage|altered|verified 2 files")
+                self.fresh("decrypt")
+                status, _, err = broken(f"rekey:{n}:EIO", *self.command("decrypt"), "--salvage")
+                self.assertIn(status, (1, 3), err)
+                self.assertEqual([p for p in Path("out").rglob("*salvaged*")], [])
+
     def test_one_bad_file_does_not_hold_up_the_others(self):
         self.fresh("encrypt")
         status, _, err = broken("pread:0:EIO:in/small", *self.command("encrypt"))

@@ -2,7 +2,7 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// sync (of a range), rename, unlink, mkdir, fallocate, fchmod, futimens, or any
+// sync (of a range), rekey (OpenSSL), rename, unlink, mkdir, fallocate, fchmod, futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
@@ -43,7 +43,7 @@ enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
 static atomic_long seen;
 
 static int is_change(const char *call) {
-    static const char *const others[] = {"read", "pread", "look", "readdir", "sync"};
+    static const char *const others[] = {"read", "pread", "look", "readdir", "sync", "rekey"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strcmp(call, others[i])) return 0;
     return 1;
@@ -207,6 +207,15 @@ int unlink(const char *path) {
 
 int unlinkat(int directory, const char *path, int flags) {
     ON_RESULT(decide("unlink", path), REAL(unlinkat)(directory, path, flags));
+}
+
+// OpenSSL's: a key is set. Not its header, lest the library need OpenSSL where nothing else does.
+int EVP_DecryptInit_ex2(void *context, const void *cipher, const unsigned char *key,
+                        const unsigned char *iv, const void *parameters);
+int EVP_DecryptInit_ex2(void *context, const void *cipher, const unsigned char *key,
+                        const unsigned char *iv, const void *parameters) {
+    if (key && !cipher && decide("rekey", "") == FAIL) return 0;
+    return REAL(EVP_DecryptInit_ex2)(context, cipher, key, iv, parameters);
 }
 
 // renameat2 has no wrapper in older C libraries, so the program calls it by number.
