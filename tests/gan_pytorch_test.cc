@@ -76,7 +76,7 @@ void compare(const orr_gan_backend *backend) {
         const double found[5] = {s.loss_d, s.loss_g, s.d_real, s.d_fake_before, s.d_fake_after};
         for (size_t i = 0; i < 5; i++) {
             worst_loss = std::max(worst_loss, std::fabs(found[i] - losses[step * 5 + i]));
-            EXPECT_NEAR(found[i], losses[step * 5 + i], 1e-5) << "step " << step << " figure " << i;
+            EXPECT_NEAR(found[i], losses[step * 5 + i], 2e-6) << "step " << step << " figure " << i;
         }
     }
     ASSERT_EQ(backend->trainer_state(trainer, &end, &error), ORR_OK);
@@ -106,7 +106,7 @@ void compare(const orr_gan_backend *backend) {
                                static_cast<const float *>(before[i].data));
             double &worst = running ? worst_running : worst_parameter;
             worst = std::max(worst, d);
-            EXPECT_LT(d, running ? 1e-5 : 1e-3) << tensors[i].name;
+            EXPECT_LT(d, running ? 3e-6 : 1e-4) << tensors[i].name;
         }
     }
     std::vector<float> latents(kBatch * kShape.latent), images(kBatch * 16 * 16 * 3);
@@ -114,7 +114,7 @@ void compare(const orr_gan_backend *backend) {
     ASSERT_EQ(backend->trainer_sample(trainer, latents.data(), kBatch, images.data(), &error),
               ORR_OK);
     double apart = strayed(images.data(), golden.floats("images"), nullptr);
-    EXPECT_LT(apart, 1e-4);
+    EXPECT_LT(apart, 1e-5);
     std::printf("%s: losses within %.1e, parameters strayed by %.1e of their way, running "
                 "statistics %.1e, images %.1e of "
                 "their size\n",
