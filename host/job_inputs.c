@@ -67,11 +67,13 @@ static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
         orr_output_directory(&job->root, item->relative, 0, &directory, &name, NULL) != ORR_OK ||
         directory < 0)
         return 0;
-    int same = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-               st.st_dev == item->st.st_dev && st.st_ino == item->st.st_ino;
+    int same = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0
+                   ? st.st_dev == item->st.st_dev && st.st_ino == item->st.st_ino
+                   // Removed since it was opened, by a sweep of this job?
+                   : !sealed && fstat(item->fd, &st) == 0 && st.st_nlink == 0;
     close(directory);
     return same && (sealed ? orr_has_magic(item->fd)
-                           : !orr_partial_is_name(name) || st.st_mode & ORR_PARTIAL_MARK);
+                           : !orr_partial_is_name(name) || item->st.st_mode & ORR_PARTIAL_MARK);
 }
 
 // Why a regular file is no input of this job; NULL when it is one, "" when that is not worth a
