@@ -31,7 +31,7 @@ static const char style[] =
     "vertical-align:top}\n"
     "thead th{background:var(--soft)}td:first-child{min-width:7rem}\n"
     ".r{text-align:right}.c{text-align:center}td.r,.pass,.fail,.mark{white-space:nowrap}"
-    "td.long{white-space:normal;min-width:9rem}\n"
+    "td.long{white-space:normal;min-width:7rem}\n"
     ".pass{color:var(--pass)}.fail{color:var(--fail);font-weight:600}.mark{color:var(--note)}\n"
     ".row{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}\n"
     "figure{margin:.8rem 0;max-width:100%;overflow-x:auto}\n"
@@ -42,7 +42,10 @@ static const char style[] =
     "th,td{padding:.2rem .45rem}}\n"
     "</style></head><body>\n";
 
-#define LONG_CELL 20 // a right-aligned cell of more bytes may take several lines
+// A right-aligned cell of more bytes may take several lines; in a table of many columns, of fewer.
+#define LONG_CELL 20
+#define LONG_CELL_OF_MANY 12
+#define MANY_COLUMNS 8
 
 // An element whose content is escaped text.
 static void element(orr_sink *sink, const char *open, const char *text, const char *close) {
@@ -112,12 +115,13 @@ void orr_page_data_table(orr_sink *sink, const orr_page_table *table) {
         element(sink, "", table->columns[n].heading, "</th>");
     }
     orr_sink_text(sink, "</tr></thead>\n<tbody>");
+    size_t longest = table->column_count > MANY_COLUMNS ? LONG_CELL_OF_MANY : LONG_CELL;
     for (size_t row = 0; row < table->row_count; row++) {
         orr_sink_text(sink, "<tr>");
         for (size_t n = 0; n < table->column_count; n++) {
             const orr_page_cell *cell = &table->cells[row * table->column_count + n];
             int breaks = table->columns[n].align == ORR_ALIGN_RIGHT && cell->text &&
-                         strlen(cell->text) > LONG_CELL;
+                         strlen(cell->text) > longest;
             orr_sink_format(sink, "<td%s>",
                             breaks ? " class=\"r long\"" : class_of(table->columns[n].align));
             orr_sink_escaped(sink, cell->text);

@@ -174,9 +174,9 @@ static orr_status rules(orr_evidence *e, cJSON *section, orr_error *error) {
         orr_table_put(&e->body, &table, "E(a) + E(b) + E(c) + E(a + b + c) under one key", error);
     orr_page_note(
         &e->body,
-        "0 % means that the whole cipher is a system of linear equations: known texts and "
-        "Gaussian elimination solve it. The published rule is not affine, which stops that "
-        "attack and, as the next one shows, little else.");
+        "0 % means a system of linear equations, which known texts and Gaussian elimination solve. "
+        "Under an affine rule the cipher is one but for its last step. The published rule is not "
+        "affine, which stops that attack and, as the next one shows, little else.");
     return status == ORR_OK ? put : status;
 }
 
