@@ -84,7 +84,7 @@ TEST(GanPlan, EveryConvolutionOfThePublishedNetworkHasADeterministicEngine) {
     for (const char *name : devices) {
         Device device(name);
         if (std::getenv("ORRERY_PLANS")) std::printf("device: %s\n", name);
-        for (int64_t batch : {32, 64, 128, 256}) // the discriminator's are twice a step's
+        for (int64_t batch : {1, 2, 32, 64, 128, 256, 1024, 2048}) // a step has twice as many too
             for (orr_plan_math math : {ORR_PLAN_FLOAT32, ORR_PLAN_TF32, ORR_PLAN_BF16}) {
                 size_t workspace = build_all(device, orr_gan_default_shape(), batch, math);
                 EXPECT_LE(workspace, size_t{64} << 20);
