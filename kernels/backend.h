@@ -136,8 +136,9 @@ const char *orr_simd_name(orr_simd level);
 orr_status orr_cpu_keystream(orr_simd level, const orr_tile_key *keys, size_t count, uint32_t k2,
                              uint8_t *out, orr_error *error);
 
-// Opens the CPU backend with `threads` worker threads (0: one for each core the process may use).
-// *backend is closed with api->close. ORR_INTERNAL when threads or memory run out.
+// Opens the CPU backend with `threads` worker threads (0: one for each core the process may use),
+// or as many of them as can be started. *backend is closed with api->close. ORR_INTERNAL when none
+// can, or memory runs out.
 orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **backend,
                                 orr_error *error);
 

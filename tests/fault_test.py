@@ -227,6 +227,26 @@ class Faults(Case):
                 self.assertIn(status, (1, 3), err)
                 self.assertEqual([p for p in Path("out").rglob("*salvaged*")], [])
 
+    def test_threads_that_cannot_be_started(self):
+        """With fewer threads a job is only slower; without the first of a kind it says so."""
+        for verb in ("verify", "rewrap", "encrypt"):
+            command = (verb, "-q", "-j", "4", "-k", "keys", "in" if verb == "encrypt" else "sealed",
+                       *(["-o", "out"] if verb == "encrypt" else []))
+            Path("log").unlink(missing_ok=True)
+            self.fresh("encrypt")
+            self.assertEqual(broken("thread:0:count", *command, log="log")[0], 0)
+            statuses = []
+            for n in range(1, len(Path("log").read_text().splitlines()) + 1):
+                self.fresh("encrypt")
+                status, _, err = broken(f"thread:{n}:EIO", *command)
+                statuses.append(status)
+                self.assertEqual(err == "", status == 0, err)
+            self.assertGreaterEqual(len(statuses), 9)
+            self.assertEqual(sorted(statuses), [0] * (len(statuses) - 3) + [1] * 3)  # tiles, backend, files
+            status, _, err = broken("thread:0:EIO", *command)
+            self.assertEqual(status, 1)
+            self.assertIn("no CPU thread could be started", err)
+
     def test_one_bad_file_does_not_hold_up_the_others(self):
         self.fresh("encrypt")
         status, _, err = broken("pread:0:EIO:in/small", *self.command("encrypt"))

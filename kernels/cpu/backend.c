@@ -266,12 +266,12 @@ orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **
         }
         cpu->threads++;
     }
-    if (cpu->threads < threads) {
-        unsigned started = cpu->threads;
+    // With fewer a job is only slower.
+    if (cpu->threads == 0) {
         cpu_close(&cpu->base);
         return orr_fail(error, ORR_INTERNAL,
-                        "only %u of %u CPU threads could be started: ask for fewer with --jobs",
-                        started, threads);
+                        "no CPU thread could be started: memory, or a limit of processes or of "
+                        "address space (ulimit), does not allow it");
     }
     *backend = &cpu->base;
     return ORR_OK;

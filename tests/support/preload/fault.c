@@ -2,7 +2,8 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// sync (of a range), rekey (OpenSSL), rename, unlink, mkdir, fallocate, fchmod, futimens, or any
+// sync (of a range), rekey (OpenSSL), thread, rename, unlink, mkdir, fallocate, fchmod, futimens,
+// or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
@@ -23,6 +24,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -43,7 +45,8 @@ enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
 static atomic_long seen;
 
 static int is_change(const char *call) {
-    static const char *const others[] = {"read", "pread", "look", "readdir", "sync", "rekey"};
+    static const char *const others[] = {"read", "pread", "look",  "readdir",
+                                         "sync", "rekey", "thread"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strcmp(call, others[i])) return 0;
     return 1;
@@ -216,6 +219,12 @@ int EVP_DecryptInit_ex2(void *context, const void *cipher, const unsigned char *
                         const unsigned char *iv, const void *parameters) {
     if (key && !cipher && decide("rekey", "") == FAIL) return 0;
     return REAL(EVP_DecryptInit_ex2)(context, cipher, key, iv, parameters);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                   void *argument) {
+    if (decide("thread", "") == FAIL) return EAGAIN;
+    return REAL(pthread_create)(thread, attributes, start, argument);
 }
 
 // renameat2 has no wrapper in older C libraries, so the program calls it by number.
