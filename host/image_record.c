@@ -1,5 +1,6 @@
 // The page table and tags inside the sealed metadata (docs/FORMAT.md, "Page table and tags").
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,7 @@ static int decode_page(orr_image_page *page, const uint8_t *in, size_t bytes, si
 orr_status orr_image_record_decode(orr_image *image, const uint8_t *record, size_t bytes,
                                    const char *name, orr_error *error) {
     *image = (orr_image){0};
+    errno = 0; // tells want of memory from a malformed record
     size_t at = 8;
     uint32_t pages = bytes < at ? 0 : orr_load_le32(record + 4);
     int sound = pages > 0 && pages <= ORR_MAX_PAGES && orr_load_le16(record) == RECORD_VERSION &&
@@ -220,7 +222,9 @@ orr_status orr_image_record_decode(orr_image *image, const uint8_t *record, size
         at += used;
     }
     if (sound && at == bytes) return ORR_OK;
+    int number = errno;
     orr_image_free(image);
+    if (number == ENOMEM) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
     return orr_fail(error, ORR_AUTH,
                     "%s: its sealed page table is malformed: the file comes from a foreign writer",
                     name);
