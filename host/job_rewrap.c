@@ -80,7 +80,8 @@ static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, 
     if (++slot.generation == 0)
         return orr_fail(error, ORR_UNSUPPORTED, "%s: rewrapped too often", file->source);
     orr_status status = orr_wrap_make(key, &file->from->secret, &slot.wrap[0], error);
-    if (status == ORR_OK) status = orr_slot_encode(&slot, file->from->keys.header_mac, page);
+    if (status == ORR_OK && orr_slot_encode(&slot, file->from->keys.header_mac, page) != ORR_OK)
+        status = orr_fail(error, ORR_INTERNAL, "%s: the wrap slot cannot be encoded", file->source);
     if (status == ORR_OK) status = replace_slot(file, fd, first, page, error);
     if (status == ORR_OK) status = replace_slot(file, fd, 1 - first, page, error);
     return status;

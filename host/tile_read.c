@@ -77,7 +77,9 @@ static orr_status check_sealed_digest(const orr_tile_reader *r, orr_gcm *digest_
     uint64_t at = orr_segment_offset(r->geometry, segment) +
                   orr_segment_tiles(r->geometry, segment) * ORR_GCM_TAG;
     orr_status status = orr_pread_all(r->fd, sealed, sizeof sealed, at, shown, error);
-    if (status == ORR_OK) status = orr_digest_open(digest_gcm, segment, sealed, opened);
+    if (status != ORR_OK) return status;
+    status = orr_digest_open(digest_gcm, segment, sealed, opened);
+    if (status == ORR_INTERNAL) return orr_fail(error, status, "%s: out of memory", shown);
     if (status == ORR_OK && memcmp(opened, digest, sizeof opened)) status = ORR_SELF_TEST;
     return status;
 }
