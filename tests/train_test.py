@@ -330,6 +330,16 @@ class Train(Case):
         status, _, err = self.train("run", "--resume")
         self.assertEqual(status, 8)
         self.assertIn("none of the 3 checkpoints is whole", err)
+        # Begun again, the run would replace its generator.
+        shutil.rmtree("run/checkpoints")
+        before = {p: p.read_bytes() for p in Path("run").iterdir()}
+        status, _, err = self.train("run", "--resume")
+        self.assertEqual((status, "its checkpoints are gone: it cannot go on" in err), (8, True), err)
+        self.assertEqual({p: p.read_bytes() for p in Path("run").iterdir()}, before)
+        for name in ("generator", "discriminator"):
+            Path(f"run/{name}.safetensors").unlink()
+        self.done("run", "--resume", "--snapshot-every", "1")
+        self.assertEqual(self.states("run"), whole)
 
     def test_data_that_cannot_be_used(self):
         Path("empty").mkdir()

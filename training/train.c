@@ -1,10 +1,12 @@
 #include "training/train.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "training/checkpoint.h"
 #include "training/listing.h"
@@ -119,6 +121,12 @@ static orr_status find_state(orr_session *s, orr_error *error) {
         status = orr_checkpoint_read(&s->run, &s->options.shape, note_damaged, s, &s->state, hash,
                                      &found, error);
     if (status) return status;
+    // From the beginning again, the run would replace what it has come to.
+    if (!found && s->run.fd >= 0 && !faccessat(s->run.fd, "generator.safetensors", F_OK, 0))
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: the run in it has come to its end, and its checkpoints are gone: it "
+                        "cannot go on; train anew in another directory",
+                        s->run.path);
     if (!found) {
         status = orr_gan_state_new(&s->options.shape, &s->state, error);
         if (!status) orr_gan_state_init(&s->state, s->options.seed);
