@@ -11,7 +11,7 @@
 #include "host/partial.h"
 #include "host/text.h"
 
-#define SHARD_FORMAT "-%u-of-%u"
+#define SHARD_LEAD ORR_JOURNAL_NAME "-"
 
 struct orr_journal {
     int directory;
@@ -45,11 +45,7 @@ static cJSON *new_line(const char *event) {
 
 int orr_journal_is_name(const char *name) {
     unsigned shard, shards;
-    char same[48];
-    if (!strcmp(name, ORR_JOURNAL_NAME)) return 1;
-    if (sscanf(name, ORR_JOURNAL_NAME SHARD_FORMAT, &shard, &shards) != 2) return 0;
-    snprintf(same, sizeof same, ORR_JOURNAL_NAME SHARD_FORMAT, shard, shards);
-    return !strcmp(name, same);
+    return !strcmp(name, ORR_JOURNAL_NAME) || orr_part_parse(name, SHARD_LEAD, &shard, &shards);
 }
 
 orr_journal *orr_journal_open(int directory, const char *verb, unsigned shard, unsigned shards) {
@@ -58,11 +54,11 @@ orr_journal *orr_journal_open(int directory, const char *verb, unsigned shard, u
     journal->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
     journal->whole = !shards;
     if (shards)
-        snprintf(journal->name, sizeof journal->name, ORR_JOURNAL_NAME SHARD_FORMAT, shard, shards);
+        snprintf(journal->name, sizeof journal->name, SHARD_LEAD "%u-of-%u", shard, shards);
     else
         memcpy(journal->name, ORR_JOURNAL_NAME, sizeof ORR_JOURNAL_NAME);
     int fd = openat(directory, journal->name,
-                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     journal->file = fd >= 0 ? fdopen(fd, "a") : NULL;
     if (!journal->file) {
         if (fd >= 0) close(fd);

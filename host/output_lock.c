@@ -7,15 +7,13 @@
 
 #include "host/output.h"
 #include "host/partial.h"
+#include "host/text.h"
 
-#define SHARD_FORMAT ".shard-%u-of-%u"
+#define SHARD_LEAD ".shard-"
 
 int orr_output_is_shard_lock(const char *name, unsigned *shard, unsigned *shards) {
     const char *suffix = orr_partial_suffix(name);
-    char same[ORR_PARTIAL_NAME_BYTES];
-    if (!suffix || sscanf(suffix, SHARD_FORMAT, shard, shards) != 2) return 0;
-    snprintf(same, sizeof same, SHARD_FORMAT, *shard, *shards);
-    return !strcmp(suffix, same);
+    return suffix && orr_part_parse(suffix, SHARD_LEAD, shard, shards);
 }
 
 // Is there a living job with this shard, or one that divides the work otherwise (or at all, when
@@ -61,7 +59,7 @@ orr_status orr_output_root_lock(orr_output_root *root, unsigned shard, unsigned 
                         "%s: another orrery job is writing here: wait until it ends%s", root->path,
                         shards ? " (jobs with --shard may run side by side)" : "");
     if (shards) {
-        snprintf(suffix, sizeof suffix, SHARD_FORMAT, shard, shards);
+        snprintf(suffix, sizeof suffix, SHARD_LEAD "%u-of-%u", shard, shards);
         root->lock_fd = orr_partial_create(root->fd, suffix, root->lock_name);
         if (root->lock_fd < 0)
             return orr_fail_errno(error, errno, "%s: cannot create a file here: %s", root->path,

@@ -91,3 +91,11 @@ const char *orr_errno_hint(int number) {
         return "";
     }
 }
+
+int orr_part_parse(const char *text, const char *lead, unsigned *part, unsigned *parts) {
+    size_t n = strlen(lead);
+    char same[32];
+    if (strncmp(text, lead, n) != 0 || sscanf(text + n, "%u-of-%u", part, parts) != 2) return 0;
+    snprintf(same, sizeof same, "%u-of-%u", *part, *parts);
+    return !strcmp(text + n, same);
+}

@@ -18,6 +18,8 @@ char *orr_utf8_repair(const char *text);
 void orr_json_add_bytes(cJSON *object, const char *key, const char *text);
 // What a person can do about a failed system call: ": free some space ...", or "".
 const char *orr_errno_hint(int number);
+// Is `text` exactly `lead` and then "I-of-N", decimal without signs or leading zeros?
+int orr_part_parse(const char *text, const char *lead, unsigned *part, unsigned *parts);
 // Lower-case hex of `bytes` bytes into out (2 * bytes + 1).
 void orr_hex(const void *in, size_t bytes, char *out);
 
