@@ -132,8 +132,9 @@ def conditions(work):
 def orrery_program(given):
     """The program under test: the given path or build/orrery. Ends the benchmark when it is not there."""
     path = pathlib.Path(given).resolve() if given else ROOT / "build" / "orrery"
-    if not os.access(path, os.X_OK):
-        sys.exit(f"{path} is not there: run scripts/build first")
+    for needed in (path, path.parent / "phantom"):
+        if not os.access(needed, os.X_OK):
+            sys.exit(f"{needed} is not there: run scripts/build first")
     return path
 
 
