@@ -5,10 +5,12 @@
 set -uo pipefail
 cd "${SOURCE:-$(dirname "${BASH_SOURCE[0]}")/..}" || exit 1
 build=${BUILD:-build}
-if "$build/orrery" devices --json 2>/dev/null | grep -q '"device":"cuda:'; then
-    echo "skipped: this machine has a GPU; scripts/device-check itself is the test there"
-    exit 77
-fi
+case $("$build/orrery" devices --json 2>/dev/null) in
+    *'"device":"cuda:'*)
+        echo "skipped: this machine has a GPU; scripts/device-check itself is the test there"
+        exit 77
+        ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() {
@@ -58,12 +60,14 @@ printf '#!/bin/sh\nsleep 60\n' >"$work/fake/gan_device_test"
 # Libraries that the machine lacks are taken from the pack, however much the loader has to say.
 mkdir "$work/fake/lib" "$work/bin"
 printf '#!/bin/sh\n[ -n "$LD_LIBRARY_PATH" ] || echo "libmpfr.so.6 => not found"\nseq 100000\n' >"$work/bin/ldd"
-chmod +x "$work"/fake/* "$work/bin/ldd"
+# Nsight Compute where only root may use it.
+printf '#!/bin/sh\necho "==ERROR== ERR_NVGPUCTRPERM - no permission"; exit 1\n' >"$work/bin/ncu"
+chmod +x "$work"/fake/* "$work/bin/ldd" "$work/bin/ncu"
 PATH=$work/bin:$PATH
 touch "$work/fake/liborrery_gan_cuda.so"
-scripts/device-check --build "$work/fake" --out "$work/d" --only tests,pipeline,cipher >"$work/said" 2>&1
+scripts/device-check --build "$work/fake" --out "$work/d" --only tests,pipeline,cipher,ncu >"$work/said" 2>&1
 [ $? = 1 ] || fail "a failed step is not exit status 1"
-scripts/device-check --build "$work/fake" --out "$work/e" --only training,cipher --limit 20 >"$work/said" 2>&1
+scripts/device-check --build "$work/fake" --out "$work/e" --only training,cipher --limit 030 >"$work/said" 2>&1
 [ $? = 1 ] || fail "a test that does not end is not exit status 1"
 grep -q -- "call again with --only cipher" "$work/said" || fail "it does not say what was left out"
 python3 - "$work" <<'END' || fail "the records of the played GPU are not what they should be"
@@ -72,6 +76,7 @@ record = json.load(open(sys.argv[1] + "/d/device-check.json"))
 steps = {step["step"]: step["outcome"] for step in record["steps"]}
 assert record["gpu"] and record["exit_status"] == 1 and record["bench_cipher"] == {"format": "fake"}, record
 assert steps["GPU tests"] == "failed" and steps["bench cipher"] == "passed" and steps["bench pipeline"] == "failed", steps
+assert steps["ncu"] == "missing", steps
 record = json.load(open(sys.argv[1] + "/e/device-check.json"))
 steps = {step["step"]: step for step in record["steps"]}
 assert steps["GPU tests, training"]["note"].startswith("not done within ") and steps["bench cipher"]["outcome"] == "skipped", steps
