@@ -139,6 +139,9 @@ orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_err
     if (more < 0)
         return orr_fail(error, ORR_IO, "%s: cannot read to its end: %s", file->source,
                         strerror(errno));
+    // Unless it has just grown: that is a change like any other.
+    if (more > 0 && fstat(file->fd, &now) == 0 && now.st_size != file->st.st_size)
+        return fail_changed(file, error);
     if (more > 0)
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: holds more than the %lld bytes that its size says: a virtual file? "
@@ -147,26 +150,34 @@ orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_err
     return ORR_OK;
 }
 
-// Is the source still what was sealed? Reads all of it again.
+// Is the source still what was sealed? Reads all of it again, a part of a segment at a time: every
+// worker may be here at once, and what --mem allows is the ring's.
 static orr_status compare_source(const orr_job_file *file, orr_error *error) {
-    uint8_t *buffer = malloc(ORR_SEGMENT_BYTES);
+    const uint64_t part = ORR_SEGMENT_BYTES / 4;
+    uint8_t *buffer = malloc(part);
+    XXH3_state_t *segment = XXH3_createState();
     XXH128_canonical_t digest;
-    orr_status status =
-        buffer ? ORR_OK : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-    for (uint64_t s = 0; status == ORR_OK && s < file->segments; s++) {
-        size_t bytes = (size_t)orr_segment_source_bytes(&file->to->geometry, file->bytes, s);
+    orr_status status = buffer && segment
+                            ? ORR_OK
+                            : orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    for (uint64_t at = 0; status == ORR_OK && at < file->bytes; at += part) {
+        uint64_t left = file->bytes - at;
+        size_t bytes = (size_t)(left < part ? left : part);
         if (orr_job_stopping(file->job))
             status =
                 orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
         else
-            status = orr_read_source(file->fd, buffer, bytes, s * ORR_SEGMENT_BYTES, file->source,
-                                     error);
+            status = orr_read_source(file->fd, buffer, bytes, at, file->source, error);
         if (status != ORR_OK) break;
-        XXH128_canonicalFromHash(&digest, XXH3_128bits(buffer, bytes));
-        if (memcmp(digest.digest, file->digests[s], ORR_DIGEST_BYTES))
+        if (at % ORR_SEGMENT_BYTES == 0) XXH3_128bits_reset(segment);
+        XXH3_128bits_update(segment, buffer, bytes);
+        if (left > part && (at + part) % ORR_SEGMENT_BYTES) continue;
+        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(segment));
+        if (memcmp(digest.digest, file->digests[at / ORR_SEGMENT_BYTES], ORR_DIGEST_BYTES))
             status = fail_changed(file, error);
     }
-    if (buffer) orr_wipe(buffer, ORR_SEGMENT_BYTES);
+    if (buffer) orr_wipe(buffer, file->bytes < part ? (size_t)file->bytes : part);
+    XXH3_freeState(segment);
     free(buffer);
     return status;
 }

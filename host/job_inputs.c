@@ -56,6 +56,11 @@ static int is_of_a_job(const orr_walk_item *item) {
            orr_partial_is_name(name);
 }
 
+// Has it a name that --names opaque gives: the hexadecimal digits of a file's ID?
+static int is_opaque(const char *name) {
+    return strspn(name, "0123456789abcdef") == 64 && !strcmp(name + 64, ORR_SUFFIX);
+}
+
 // Where outputs land beside their sources (`encrypt scans -o .`), the next run finds them among
 // the sources, and what a killed run left: is this one of them?
 static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
@@ -63,7 +68,8 @@ static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
     const char *name;
     struct stat st;
     if (!sealed && !is_of_a_job(item)) return 0;
-    if (job->options->opaque_names || job->root.only ||
+    if (sealed && job->options->opaque_names && !is_opaque(item->relative)) return 0;
+    if (job->root.only ||
         orr_output_directory(&job->root, item->relative, 0, &directory, &name, NULL) != ORR_OK ||
         directory < 0)
         return 0;
@@ -82,17 +88,21 @@ static const char *why_no_input(orr_job *job, const orr_walk_item *item) {
     int encrypt = job->options->verb == ORR_VERB_ENCRYPT;
     int named = orr_job_is_named_input(job->options, item);
     if (named) job->found++;
-    if (!orr_job_selected(job->options, item->relative)) return "";
-    if (encrypt && is_of_this_job(job, item))
-        return "it lies where this job writes: taken for a result of it, not for a source";
-    if (named) return NULL;
-    if (is_of_a_job(item)) {
-        if (!orr_journal_is_name(last_part(item->relative)))
-            return orr_partial_is_name(last_part(item->relative)) ? "a job has not finished it"
-                                                                  : "";
+    // Whichever part of an archive is asked for: its job has not finished.
+    if (!encrypt && !named && orr_journal_is_name(last_part(item->relative))) {
         job->journals++;
         return "";
     }
+    if (!orr_job_selected(job->options, item->relative)) {
+        // Those of other parts count too, renamed ones until one is found: a part may be empty.
+        if (!encrypt && !job->found && !is_of_a_job(item) && orr_has_magic(item->fd)) job->found++;
+        return "";
+    }
+    if (encrypt && is_of_this_job(job, item))
+        return "it lies where this job writes: taken for a result of it, not for a source";
+    if (named) return NULL;
+    if (is_of_a_job(item))
+        return orr_partial_is_name(last_part(item->relative)) ? "a job has not finished it" : "";
     // The name decides nothing (docs/FORMAT.md): a renamed file that were passed over would not be
     // verified, and would not follow its archive to another key.
     if (!orr_has_magic(item->fd)) return "its name does not end in " ORR_SUFFIX;

@@ -47,6 +47,19 @@ class Inputs(Case):
             self.done("verify", "-q", "-k", "keys", "--subset", f"{n}/3", "sealed")
         self.done("encrypt", "-q", "-k", "keys", "empty", "-o", "out")
 
+    def test_a_part_without_a_file(self):
+        """A part of an archive may be empty also where every file was renamed; of an empty place no part is fine."""
+        self.done("encrypt", "-q", "-k", "keys", "in/a", "-o", "sealed/")
+        os.rename("sealed/a.orr.tif", "sealed/a.tif")
+        for n in (1, 2, 3):
+            self.done("verify", "-q", "-k", "keys", "--subset", f"{n}/3", "sealed")
+            self.done("decrypt", "-q", "-k", "keys", "--shard", f"{n}/3", "sealed", "-o", "back")
+        self.assertEqual(self.files("back"), ["a"])
+        Path("other").mkdir()
+        Path("other/scan.tif").write_bytes(b"II*\0 not encrypted")
+        for n in (1, 2, 3):
+            self.assertEqual(run("verify", "-q", "-k", "keys", "--subset", f"{n}/3", "other")[0], 10)
+
     def test_renamed_files(self):
         """Names decide nothing: a renamed file is verified, and goes with the others to another key."""
         self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
@@ -76,6 +89,11 @@ class Inputs(Case):
         for _ in range(3):
             self.done("encrypt", "-q", "-k", "keys", *sorted(map(str, Path("flat").glob("*"))), "-o", "flat")
             self.assertEqual(self.files("flat"), ["c", "c.orr.tif"])
+        for _ in range(3):
+            self.done("encrypt", "-q", "-k", "keys", "--names", "opaque", "flat/c", *sorted(map(str, Path("flat").glob("*[0-9a-f]*.orr.tif"))),
+                      "-o", "flat")
+            count = len(self.files("flat"))
+            self.assertLessEqual(count, 4)  # c.orr.tif has no name that --names opaque gives: a source
         # Encrypting encrypted files into another place is a wish like any other.
         self.done("encrypt", "-q", "-k", "keys", "in", "-o", "out")
         self.assertEqual(self.files("out/in"), [f"{name}.orr.tif" for name in expected])
@@ -129,6 +147,8 @@ class Inputs(Case):
             self.assertIn(said, self.done("verify", *options, "-k", "keys", "sealed")[1])
         out, _ = self.done("verify", "--json", "-k", "keys", "sealed")
         self.assertEqual(self.messages(out, 0)[-1]["unfinished_jobs"], 1)
+        for n in (1, 2, 3):  # whichever part is verified
+            self.assertIn(said, self.done("verify", "-q", "-k", "keys", "--subset", f"{n}/3", "sealed")[1])
         self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
         self.assertNotIn(said, self.done("verify", "-k", "keys", "sealed")[1])
         # The journals of shards count too; what is only like one is a file.

@@ -102,6 +102,32 @@ class Sources(Case):
             os.unlink("out/big.orr.tif")
 
 
+    def test_the_memory_of_reading_again(self):
+        """Every worker may compare a source at once: that stays within what --mem leaves for workers."""
+        if not os.environ.get("FAULT"):
+            self.skipTest("no FAULT library: run by ctest")
+        Path("in").mkdir()
+        for n in range(32):
+            Path(f"in/{n}").write_bytes(b"x" * 1000)
+
+        def peak(out, change):
+            with subprocess.Popen([ORRERY, "encrypt", "-q", "-j", "16", "--mem", "64M", "-k", "keys", "in", "-o", out],
+                                  stdin=subprocess.DEVNULL, env=slowly("in/")) as process:
+                while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                    change()
+                    time.sleep(0.002)
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(process.returncode, 0)
+            return usage.ru_maxrss << 10
+
+        def touch():
+            for n in range(32):
+                os.chmod(f"in/{n}", 0o640)
+        before = peak("out", lambda: None)
+        self.assertLess(peak("again", touch), before + 30 * MIB)
+
+
 class Storage(Case):
     def setUp(self):
         super().setUp()

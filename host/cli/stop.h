@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-// Set by the first SIGINT, SIGTERM, SIGHUP or SIGXCPU (`ulimit -t`, batch systems).
+// Set by the first SIGINT, SIGTERM, SIGHUP or SIGXCPU (`ulimit -S -t`, batch systems).
 extern volatile sig_atomic_t orr_stop_requested;
 // Installs the handlers and ignores SIGPIPE and SIGXFSZ. The first signal asks for an orderly stop, a second
 // one leaves at once with status 75. A signal that was ignored at the start (nohup) stays ignored.
