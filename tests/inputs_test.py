@@ -89,6 +89,8 @@ class Inputs(Case):
         for _ in range(3):
             self.done("encrypt", "-q", "-k", "keys", *sorted(map(str, Path("flat").glob("*"))), "-o", "flat")
             self.assertEqual(self.files("flat"), ["c", "c.orr.tif"])
+        self.assertIn("there was nothing to encrypt: what was found was skipped",
+                      self.done("encrypt", "-k", "keys", "flat/c.orr.tif", "-o", "flat")[1])
         for _ in range(3):
             self.done("encrypt", "-q", "-k", "keys", "--names", "opaque", "flat/c", *sorted(map(str, Path("flat").glob("*[0-9a-f]*.orr.tif"))),
                       "-o", "flat")

@@ -223,7 +223,8 @@ static void tell_of_nothing(orr_report *report, const orr_summary *s) {
     else if (s->status == ORR_OK && report->verb == ORR_VERB_ENCRYPT &&
              !report->cli->arguments.shard_n)
         orr_console_warn(&report->cli->console, 0,
-                         "there was nothing to encrypt: no regular file was found");
+                         s->skipped ? "there was nothing to encrypt: what was found was skipped"
+                                    : "there was nothing to encrypt: no regular file was found");
 }
 
 void orr_report_end(orr_report *report, const orr_summary *summary, double seconds) {
