@@ -361,6 +361,11 @@ class Train(Case):
         self.assertEqual(list(Path("there").rglob("*")), [Path("there/more")])
         status, _, err = run("train", "-o", "there/more", "--resume")
         self.assertEqual((status, "there/more: there is no run in it to go on with" in err), (2, True), err)
+        # A slash behind the name makes no difference.
+        self.assertEqual(run("train", "--data", "empty", "-o", "slash//", *SMALL)[0], 8)
+        self.assertFalse(Path("slash").exists())
+        self.assertEqual(self.train("slash/", epochs="1")[0], 0)
+        self.assertEqual(Path("slash").stat().st_mode & 0o777, 0o700)
         status, _, err = self.train("small", "--learning-rate", "1e-50")  # nothing, as a float
         self.assertEqual((status, Path("small").exists()), (2, False), err)
 

@@ -73,6 +73,9 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
     orr_status status;
     *run = (orr_run_directory){.fd = -1, .path = strdup(path)};
     if (!run->path) return orr_fail(error, ORR_INTERNAL, "out of memory");
+    // "run/" is not a directory above the run, with the rights of those.
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) run->path[n - 1] = 0;
+    path = run->path;
     run->made = create && !make_parents(path) && !make_directory(path, 0700);
     if (create && !run->made && errno != EEXIST) {
         status = io_error(error, path, "", "make this directory");
