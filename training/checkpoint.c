@@ -251,11 +251,28 @@ static orr_status write_files(const orr_run_directory *run, int directory, const
     return status;
 }
 
+// Removes all but the newest `keep` up to `step`, and later ones: those are what this run went back
+// behind, because they are damaged. -1 with errno when they cannot be listed.
+static int retire(int folder, uint64_t step, unsigned keep) {
+    char name[32];
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    if (list_checkpoints(folder, &steps, &count)) return -1;
+    while (count && steps[count - 1] > step) {
+        name_of(steps[--count], name);
+        remove_checkpoint(folder, name);
+    }
+    for (size_t i = 0; i + (keep ? keep : 1) < count; i++) {
+        name_of(steps[i], name);
+        remove_checkpoint(folder, name);
+    }
+    free(steps);
+    return 0;
+}
+
 orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_state *state,
                                 const char data_hash[65], unsigned keep, orr_error *error) {
     char name[32], shown[4096];
-    uint64_t *steps = NULL;
-    size_t count = 0;
     int directory = -1;
     if (!is_finite(state))
         return orr_fail(error, ORR_UNSUPPORTED,
@@ -288,24 +305,11 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
         status = io_error(run, "flush a checkpoint", error);
         goto out;
     }
-    if (list_checkpoints(folder, &steps, &count)) {
-        status = io_error(run, "list the checkpoints", error);
-        goto out;
-    }
-    // Later steps are what this run went back behind, because they are damaged.
-    while (count && steps[count - 1] > state->step) {
-        name_of(steps[--count], name);
-        remove_checkpoint(folder, name);
-    }
-    for (size_t i = 0; i + (keep ? keep : 1) < count; i++) {
-        name_of(steps[i], name);
-        remove_checkpoint(folder, name);
-    }
+    if (retire(folder, state->step, keep)) status = io_error(run, "list the checkpoints", error);
 out:
     if (directory >= 0) close(directory);
     if (folder >= 0) remove_checkpoint(folder, PARTIAL);
     if (folder >= 0) close(folder);
-    free(steps);
     return status;
 }
 
@@ -313,6 +317,13 @@ void orr_checkpoint_sweep(const orr_run_directory *run) {
     int folder = openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0) return;
     remove_checkpoint(folder, PARTIAL);
+    close(folder);
+}
+
+void orr_checkpoint_retire(const orr_run_directory *run, uint64_t step, unsigned keep) {
+    int folder = openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return;
+    retire(folder, step, keep);
     close(folder);
 }
 

@@ -40,6 +40,9 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
 
 // Removes what a killed run had begun to write or to remove.
 void orr_checkpoint_sweep(const orr_run_directory *run);
+// Removes all but the newest `keep` (at least 1) up to `step`, the last of a finished run: one that
+// was killed as it named that checkpoint has not come to it.
+void orr_checkpoint_retire(const orr_run_directory *run, uint64_t step, unsigned keep);
 
 // Writes generator.safetensors and discriminator.safetensors (float32) to a folder, replacing older
 // ones, with "steps" and "data_sha256" in their metadata.

@@ -321,6 +321,7 @@ static orr_status run_session(orr_session *s, orr_error *error) {
     if (!status) status = loop_until_done(s, error);
     if (!status) status = s->options.backend->trainer_state(s->trainer, &s->state, error);
     if (!status) status = orr_checkpoint_export(s->run.path, &s->state, s->data.hash, error);
+    if (!status) orr_checkpoint_retire(&s->run, s->state.step, o->keep);
     return status;
 }
 
