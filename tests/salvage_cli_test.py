@@ -133,6 +133,21 @@ class Salvage(Case):
                 self.assertIn("salvage failed: out/scan.bin.salvaged", err)
                 self.assertEqual(os.listdir("out"), [])
 
+    @injected
+    def test_a_directory_that_cannot_be_flushed_costs_no_report(self):
+        # Then the data has its name already: each call that flushes, in turn.
+        self.damage()
+        for flush in range(1, 5):
+            with self.subTest(flush):
+                shutil.rmtree("out", ignore_errors=True)
+                fault = {"LD_PRELOAD": FAULT, "ORRERY_FAULT": f"fsync:{flush}:EIO:out"}
+                status, _, err = run("decrypt", "-k", "keys", "scan.orr.tif", "-o", "out", "--salvage", env={**os.environ, **fault})
+                self.assertEqual(status, 4, err)
+                self.assertIn("salvage failed: out/scan.bin.salvaged", err)
+                left = os.listdir("out")
+                if "scan.bin.salvaged" in left:
+                    self.assertIn("scan.bin.salvaged.json", left)
+
 
 if __name__ == "__main__":
     unittest.main()
