@@ -161,6 +161,11 @@ orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error)
     return status;
 }
 
+orr_status orr_file_commit(orr_job_file *file, mode_t mode, orr_error *error) {
+    orr_status status = orr_output_flush(&file->output, mode, error);
+    return status == ORR_OK ? orr_output_name(&file->output, error) : status;
+}
+
 orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                                   orr_error *error) {
     const orr_side *to = file->to;
@@ -261,8 +266,7 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
                                     file->output.fd, shown, error);
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_file_check_cpu(file, file->metadata, error);
-    if (status == ORR_OK) status = orr_output_commit(&file->output, orr_default_mode(), error);
-    return status;
+    return status == ORR_OK ? orr_file_commit(file, orr_default_mode(), error) : status;
 }
 
 // ---- names and resuming

@@ -192,7 +192,7 @@ orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error) {
     if (fstat(file->output.fd, &st) == 0 && claim_inode(file, &st) == ORR_CLAIM_MEMORY)
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
-    return orr_output_commit(&file->output, m->mode & 0777, error);
+    return orr_file_commit(file, m->mode & 0777, error);
 }
 
 static orr_status decrypt_finish(orr_job_file *file, orr_error *error) {

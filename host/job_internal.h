@@ -125,6 +125,8 @@ orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_profile 
                                orr_error *error);
 // Starts the output on first use. Any worker.
 orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error);
+// The last steps of every output of a job: whole and flushed, then named (host/output.h).
+orr_status orr_file_commit(orr_job_file *file, mode_t mode, orr_error *error);
 // Seals the tiles of piece->out in place with file->to, and writes the segment. Shared by encrypt
 // and reencrypt.
 orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,

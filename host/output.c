@@ -240,33 +240,72 @@ static orr_status give_name(const orr_output *output, orr_error *error) {
     return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
 }
 
-orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error) {
-    orr_status status = ORR_OK;
+// What closing would say: some file systems (NFS, FUSE) send what they hold of a file at a close,
+// and only there say that they could not. Without a free descriptor the last close has to tell.
+static int check_close(int fd) {
+    for (;;) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) return errno == EMFILE || errno == ENFILE ? 0 : -1;
+        if (close(copy) == 0) return 0;
+        if (errno != EINTR) return -1;
+    }
+}
+
+orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error) {
     struct stat st;
+    output->mode = mode;
     // All of its mode but the mark is there before the name is; where a file system took no mark,
     // it may refuse it here too.
     mode_t mark = fstat(output->fd, &st) == 0 ? st.st_mode & ORR_PARTIAL_MARK : 0;
     if (fchmod(output->fd, mode | mark) != 0)
-        status = io_error(error, output->shown, "set its mode");
-    else if (fsync(output->fd) != 0)
-        status = io_error(error, output->shown, "flush this file");
-    else if (!orr_is_same_file(output->directory, output->partial, output->fd))
-        status = orr_fail(error, ORR_IO,
-                          "%s: its partial file was removed or replaced while it was written: run "
-                          "the same command again",
-                          output->shown);
-    else
-        status = give_name(output, error);
-    if (status == ORR_OK && fchmod(output->fd, mode) != 0)
-        status = io_error(error, output->shown, "set its mode");
-    if (status == ORR_OK && fsync(output->directory) != 0 && errno != EINVAL)
-        status = io_error(error, output->shown, "flush its directory");
+        return io_error(error, output->shown, "set its mode");
+    if (fsync(output->fd) != 0) return io_error(error, output->shown, "flush this file");
+    if (check_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
+    if (!orr_is_same_file(output->directory, output->partial, output->fd))
+        return orr_fail(error, ORR_IO,
+                        "%s: its partial file was removed or replaced while it was written: run "
+                        "the same command again",
+                        output->shown);
+    return ORR_OK;
+}
+
+// A file whose name may not last, or whose end may be missing, must not pass for finished.
+static void take_name_back(const orr_output *output, const struct stat *st, orr_error *error) {
+    struct stat named;
+    int there = fstatat(output->directory, output->name, &named, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there ? named.st_dev != st->st_dev || named.st_ino != st->st_ino : errno == ENOENT) return;
+    if (there && unlinkat(output->directory, output->name, 0) == 0) return;
+    size_t used = error ? strlen(error->text) : 0;
+    if (error)
+        snprintf(error->text + used, sizeof error->text - used,
+                 "; and its name could not be taken back: remove it");
+}
+
+orr_status orr_output_name(orr_output *output, orr_error *error) {
+    struct stat st;
+    orr_status status = fstat(output->fd, &st) == 0
+                            ? give_name(output, error)
+                            : io_error(error, output->shown, "look at this file");
     if (status == ORR_OK) {
-        if (close(output->fd) != 0) status = io_error(error, output->shown, "close this file");
-        output->fd = -1;
         free(output->partial);
-        output->partial = NULL; // nothing left to remove
+        output->partial = NULL; // it is gone
+        if (fchmod(output->fd, output->mode) != 0)
+            status = io_error(error, output->shown, "set its mode");
+        else if (fsync(output->directory) != 0 && errno != EINVAL)
+            status = io_error(error, output->shown, "flush its directory");
+        int closed = close(output->fd);
+        output->fd = -1;
+        if (status == ORR_OK && closed != 0)
+            status = io_error(error, output->shown, "close this file");
+        if (status != ORR_OK) take_name_back(output, &st, error);
     }
+    orr_output_abort(output);
+    return status;
+}
+
+orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error) {
+    orr_status status = orr_output_flush(output, mode, error);
+    if (status == ORR_OK) return orr_output_name(output, error);
     orr_output_abort(output);
     return status;
 }

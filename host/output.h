@@ -45,6 +45,7 @@ typedef struct orr_output {
     int directory;        // open descriptor of its directory
     char *name, *partial; // last components; owned
     char *shown;          // whole path for messages; owned
+    mode_t mode;          // that it is to have, set by the flush
 } orr_output;
 
 // Opens the directory of `relative` below the root, creating missing directories, never through a
@@ -56,9 +57,16 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
 // (0: not). The first one in a directory removes those that killed runs left there. Any thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
-// Gives it its mode (permission bits), fsync, rename to the final name without replacing
-// (ORR_EXISTS), fsync of the directory, close. ORR_IO when the partial name is no longer this file:
-// what has it now is not for that name.
+// The last steps of an output. The first gives it its mode (permission bits) and sends all of it to
+// its storage, with the errors that a close would report: after it the output is whole, under its
+// partial name, and may still be aborted. ORR_IO, also when that name is no longer this file: what
+// has it now is not for the final one.
+orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error);
+// The second renames it without replacing anything (ORR_EXISTS), flushes the directory and closes.
+// When that fails the name is taken back: whatever has a final name is whole. Ends the output
+// either way.
+orr_status orr_output_name(orr_output *output, orr_error *error);
+// Both. Ends the output either way.
 orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error);
 // Completes what a run that was killed in the last step of a commit left of a finished output.
 void orr_output_settle(const orr_output_root *root, const char *relative);

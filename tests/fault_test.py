@@ -130,6 +130,29 @@ class Faults(Case):
                         self.done(*self.command(verb))
                         self.assert_complete(verb)
 
+    def test_an_error_at_close_leaves_no_name(self):
+        for verb in ("encrypt", "decrypt", "reencrypt"):
+            for part in (".partial", "out/in/"):  # before it has its name, and after
+                with self.subTest(verb=verb, part=part):
+                    self.fresh(verb)
+                    status, _, err = broken(f"close:0:EIO:{part}", *self.command(verb))
+                    self.assertEqual(status, 7, err)
+                    self.assertRegex(err, "out/in/.*: cannot close this file: Input/output error")
+                    self.assertEqual([str(p) for p in Path("out").rglob("*") if p.is_file() and "journal" not in p.name], [])
+                    self.done(*self.command(verb))
+                    self.assert_complete(verb)
+
+    def test_a_name_that_cannot_be_flushed_is_taken_back(self):
+        for verb in ("encrypt", "decrypt", "reencrypt"):
+            with self.subTest(verb=verb):
+                self.fresh(verb)
+                # The first such call flushes the file, the second its directory.
+                status, _, err = broken("fsync:2:EIO:/out/in/sub", *self.command(verb))
+                self.assertEqual(status, 7, err)
+                self.assertEqual([str(p) for p in Path("out/in/sub").rglob("*") if p.is_file()], [])
+                self.done(*self.command(verb))
+                self.assert_complete(verb)
+
     def test_errors(self):
         for verb in VERBS:
             for call, error in (("pread", "EIO"), ("pwrite", "EIO"), ("pwrite", "ENOSPC"), ("fsync", "EIO"), ("rename", "EIO"),

@@ -2,8 +2,8 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// sync (of a range), rekey (OpenSSL), thread, rename, unlink, mkdir, fallocate, fchmod, futimens,
-// or any
+// sync (of a range), close, rekey (OpenSSL), thread, rename, unlink, mkdir, fallocate, fchmod,
+// futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
@@ -46,7 +46,7 @@ static atomic_long seen;
 
 static int is_change(const char *call) {
     static const char *const others[] = {"read", "pread", "look",  "readdir",
-                                         "sync", "rekey", "thread"};
+                                         "sync", "close", "rekey", "thread"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strcmp(call, others[i])) return 0;
     return 1;
@@ -166,6 +166,15 @@ ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
 
 int fsync(int fd) {
     ON_RESULT(decide_fd("fsync", fd), REAL(fsync)(fd));
+}
+
+int close(int fd) { // closed also when it fails
+    int what = decide_fd("close", fd), number = errno;
+    int result = REAL(close)(fd);
+    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);
+    if (what != FAIL) return result;
+    errno = number;
+    return -1;
 }
 
 int sync_file_range(int fd, off_t at, off_t bytes, unsigned flags) {
