@@ -20,7 +20,7 @@ static const char NO_TERMINAL[] =
 
 // Signals that would end or stop the program with the terminal's echo off. Not SIGTTIN and SIGTTOU:
 // they stop a background process before it touches the terminal.
-static const int caught[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+static const int caught[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 #define CAUGHT (sizeof caught / sizeof caught[0])
 
 static volatile sig_atomic_t pending_signal;

@@ -178,6 +178,23 @@ TEST_F(TerminalTest, HandledInterruptIsReported) {
     EXPECT_EQ(WEXITSTATUS(t.End()), ORR_STOPPED);
 }
 
+// Batch systems send it: a handler of the program's must not let the question stand.
+TEST_F(TerminalTest, HandledUserSignalIsReported) {
+    Terminal t([] {
+        pid_t asker = getpid();
+        signal(SIGUSR1, [](int) {});
+        if (fork() == 0) {
+            struct termios modes {};
+            do usleep(1000);
+            while (tcgetattr(0, &modes) == 0 && (modes.c_lflag & ECHO));
+            kill(asker, SIGUSR1);
+            _exit(0);
+        }
+        return Ask(0);
+    });
+    EXPECT_EQ(WEXITSTATUS(t.End()), ORR_STOPPED);
+}
+
 TEST(NoTerminalTest, IsReported) {
     pid_t child = fork();
     ASSERT_GE(child, 0);

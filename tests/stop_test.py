@@ -93,6 +93,22 @@ class Stops(Case):
         self.assertEqual(self.command(*salvage)[0], 4)
         self.assertEqual(sorted(os.listdir("out")), ["big.salvaged", "big.salvaged.json"])
 
+    def test_signals_that_come_together(self):
+        """`timeout` signals twice at once; a second one means impatience only when it comes later."""
+        Path("big").write_bytes(os.urandom(30 << 20))
+        encrypt, decrypt = ("encrypt", "big", "-o", "out", "--mem", "64M"), ("decrypt", "out", "-o", "restored", "--mem", "64M")
+        for fault in ("usr1", "usr2", "twice"):
+            with self.subTest(fault):
+                self.assert_stopped(self.signalled(f"pwrite:2:{fault}:partial", *encrypt))
+        self.assertEqual(self.command(*encrypt)[0], 0)
+        self.assert_stopped(self.signalled("pwrite:1:twice:partial", *decrypt), "restored")
+        status, _, err = self.signalled("pwrite:1:later:partial", *decrypt)
+        self.assertEqual(status, 75, err)
+        self.assertNotIn("again", err)  # it left at once, without another word,
+        self.assertEqual(len(list(Path("restored").glob(".*.partial"))), 1)  # and without tidying up
+        self.assertEqual(self.command(*decrypt)[0], 0)
+        self.assertEqual(os.listdir("restored"), ["big"])
+
     def test_a_signal_when_all_is_done(self):
         Path("in/sub").mkdir(parents=True)
         for name in ("a", "sub/z"):

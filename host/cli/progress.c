@@ -143,7 +143,7 @@ static void tick(orr_ticker *t) {
     double time = t->last_time;
     if (orr_stop_requested && !t->stop_said) {
         t->stop_said = 1;
-        orr_console_note(console, "stopping; a second signal leaves at once");
+        orr_console_note(console, "stopping; another signal leaves at once");
     }
     if (console->json) {
         if (time - t->last_line < 1) return;

@@ -9,7 +9,8 @@
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
 // kill (SIGKILL before the
 //         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
-//         (SIGTERM, then the call), slow (a twentieth of a second, then the call), flip (a bit of
+//         (SIGTERM, then the call), usr1, usr2 (that signal likewise), twice (SIGTERM and at once SIGTERM
+//         again), later (SIGTERM, and again after 1.1 s), slow (a twentieth of a second, then the call), flip (a bit of
 //         pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that write there)
 // PART    only calls on files whose path contains this
 //
@@ -88,6 +89,12 @@ static int decide(const char *call, const char *path) {
     }
     if (!strcmp(action, "kill")) raise(SIGKILL);
     if (!strcmp(action, "term")) raise(SIGTERM);
+    if (!strcmp(action, "usr1")) raise(SIGUSR1);
+    if (!strcmp(action, "usr2")) raise(SIGUSR2);
+    int twice = !strcmp(action, "twice"), later = !strcmp(action, "later");
+    if (twice || later) raise(SIGTERM);
+    if (later) nanosleep(&(struct timespec){1, 100000000}, NULL);
+    if (twice || later) raise(SIGTERM);
     if (!strcmp(action, "slow")) nanosleep(&(struct timespec){0, 50000000}, NULL);
     return !strcmp(action, "short")   ? HALF
            : !strcmp(action, "tear")  ? HALF_THEN_DIE
