@@ -99,15 +99,18 @@ static orr_status check_pool(pool *p, orr_error *error) {
     for (size_t n = 0; n < p->tiles && status == ORR_OK; n++) {
         const orr_tile_task *task = &p->tasks[n];
         const uint8_t *in = p->in + task->offset;
-        if (p->batch.op == ORR_TILE_ENCRYPT) {
-            orr_tile_encrypt_portable(p->batch.cipher, &task->key, task->rows, in, expected);
-        } else {
-            orr_tile_decrypt_portable(p->batch.cipher, &task->key, task->rows, in, expected);
-            if (p->batch.op == ORR_TILE_REENCRYPT)
-                orr_tile_encrypt_portable(p->batch.new_cipher, &task->new_key, task->rows, expected,
-                                          expected);
-        }
-        if (memcmp(expected, p->out + task->offset, ORR_TILE_BYTES) != 0)
+        if (p->batch.op == ORR_TILE_ENCRYPT)
+            status =
+                orr_tile_encrypt_portable(p->batch.cipher, &task->key, task->rows, in, expected);
+        else
+            status =
+                orr_tile_decrypt_portable(p->batch.cipher, &task->key, task->rows, in, expected);
+        if (status == ORR_OK && p->batch.op == ORR_TILE_REENCRYPT)
+            status = orr_tile_encrypt_portable(p->batch.new_cipher, &task->new_key, task->rows,
+                                               expected, expected);
+        if (status != ORR_OK)
+            status = orr_fail(error, status, "out of memory to compare bytes");
+        else if (memcmp(expected, p->out + task->offset, ORR_TILE_BYTES) != 0)
             status =
                 orr_fail(error, ORR_SELF_TEST,
                          "the CPU backend gives other bytes than the portable path (tile %zu); "

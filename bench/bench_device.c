@@ -61,11 +61,12 @@ static orr_status expected_tiles(const orr_bench_cuda_work *w, const uint8_t *in
         orr_bench_cuda_key(n, 0, &key);
         orr_bench_cuda_key(n, 1, &new_key);
         if (w->op == ORR_TILE_ENCRYPT)
-            encrypt(&cipher, &key, ORR_TILE_ROWS, in + at, out + at);
+            status = encrypt(&cipher, &key, ORR_TILE_ROWS, in + at, out + at);
         else
-            decrypt(&cipher, &key, ORR_TILE_ROWS, in + at, out + at);
-        if (w->op == ORR_TILE_REENCRYPT)
-            encrypt(&renewed, &new_key, ORR_TILE_ROWS, out + at, out + at);
+            status = decrypt(&cipher, &key, ORR_TILE_ROWS, in + at, out + at);
+        if (status == ORR_OK && w->op == ORR_TILE_REENCRYPT)
+            status = encrypt(&renewed, &new_key, ORR_TILE_ROWS, out + at, out + at);
+        if (status != ORR_OK) orr_fail(error, status, "out of memory to compare bytes");
     }
     return status;
 }

@@ -86,7 +86,7 @@ void orr_levels_close(orr_levels *b) {
 
 // ---- bytes --------------------------------------------------------------------------------------
 
-static int level_is_right(orr_levels *b, const orr_cpu_level *level) {
+static orr_status compare_level(orr_levels *b, const orr_cpu_level *level) {
     static uint8_t expected[ORR_TILE_BYTES], cipher[ORR_TILE_BYTES];
     const orr_cipher *ciphers[2] = {&b->standard, &b->other};
     for (uint32_t rows = 1; rows <= ORR_TILE_ROWS; rows += rows < 8 ? 1 : 15) {
@@ -94,14 +94,15 @@ static int level_is_right(orr_levels *b, const orr_cpu_level *level) {
         for (int n = 0; n < 2 * (b->tiles < 8 ? b->tiles : 8); n++) {
             const orr_tile_key *key = &b->keys[n / 2];
             const uint8_t *in = b->in + (size_t)ORR_TILE_BYTES * (size_t)(n / 2);
-            orr_tile_encrypt_portable(ciphers[n % 2], key, rows, in, expected);
+            if (orr_tile_encrypt_portable(ciphers[n % 2], key, rows, in, expected))
+                return ORR_INTERNAL;
             level->encrypt(ciphers[n % 2], key, rows, in, cipher, b->scratch);
-            if (memcmp(cipher, expected, bytes) != 0) return 0;
+            if (memcmp(cipher, expected, bytes) != 0) return ORR_SELF_TEST;
             level->decrypt(ciphers[n % 2], key, rows, cipher, cipher, b->scratch);
-            if (memcmp(cipher, in, bytes) != 0) return 0;
+            if (memcmp(cipher, in, bytes) != 0) return ORR_SELF_TEST;
         }
     }
-    return 1;
+    return ORR_OK;
 }
 
 static int level_wanted(const orr_levels *b, orr_simd level) {
@@ -111,7 +112,10 @@ static int level_wanted(const orr_levels *b, orr_simd level) {
 orr_status orr_levels_check(orr_levels *b, orr_error *error) {
     for (int level = ORR_SIMD_PORTABLE; level <= ORR_SIMD_AVX512; level++) {
         if (!level_wanted(b, (orr_simd)level)) continue;
-        if (level_is_right(b, orr_cpu_level_of((orr_simd)level))) continue;
+        orr_status status = compare_level(b, orr_cpu_level_of((orr_simd)level));
+        if (status == ORR_OK) continue;
+        if (status == ORR_INTERNAL)
+            return orr_fail(error, status, "out of memory to compare bytes");
         return orr_fail(error, ORR_SELF_TEST,
                         "%s gives other bytes than the portable path; nothing is timed",
                         orr_simd_name((orr_simd)level));

@@ -38,9 +38,32 @@ void orr_wipe(void *memory, size_t bytes) {
     if (memory) OPENSSL_cleanse(memory, bytes);
 }
 
-__attribute__((noinline)) void orr_wipe_stack(void) {
-    uint8_t below[192 * 1024];
+#define WIPE_STEP ((size_t)32 << 10)
+#define WIPE_STEPS 6u
+
+// How many steps below here the stack certainly has room for: it may be small (ulimit -s).
+static unsigned wipe_steps(void) {
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size, steps = 0;
+    uint8_t here;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 1;
+    if (pthread_attr_getstack(&attributes, &lowest, &size) == 0)
+        steps = ((uintptr_t)&here - (uintptr_t)lowest) / (WIPE_STEP + 1024);
+    pthread_attr_destroy(&attributes);
+    if (steps > WIPE_STEPS) return WIPE_STEPS;
+    return steps > 1 ? (unsigned)steps - 1 : 1;
+}
+
+static __attribute__((noinline)) void wipe_below(unsigned steps) {
+    uint8_t below[WIPE_STEP];
     orr_wipe(below, sizeof below);
+    if (steps > 1) wipe_below(steps - 1);
+    orr_wipe(below, 1); // after the call, so that each step has a frame of its own
+}
+
+void orr_wipe_stack(void) {
+    wipe_below(wipe_steps());
 }
 
 int orr_equal_secret(const void *a, const void *b, size_t bytes) {

@@ -43,9 +43,9 @@ orr_status orr_tile_read(const orr_tile_reader *r, uint64_t n, uint8_t *tile, co
                         (unsigned long long)n);
     if (status == ORR_OK) status = orr_tile_key_derive(r->secret, n, &key);
     if (status != ORR_OK) return orr_fail(error, status, "%s: out of memory", shown);
-    r->decrypt(r->cipher, &key, rows, tile, tile);
+    status = r->decrypt(r->cipher, &key, rows, tile, tile);
     orr_wipe(&key, sizeof key);
-    return ORR_OK;
+    return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: out of memory", shown);
 }
 
 size_t orr_tile_source_bytes(uint64_t length, uint64_t tile) {

@@ -122,9 +122,10 @@ typedef enum orr_simd {
     ORR_SIMD_AVX512 = 2
 } orr_simd;
 
-// One tile on the CPU at a given SIMD level (clamped to what the processor has).
-typedef void (*orr_tile_function)(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                                  const uint8_t *in, uint8_t *out);
+// One tile on the CPU at a given SIMD level (clamped to what the processor has), with memory of its
+// own: ORR_INTERNAL when that runs out.
+typedef orr_status (*orr_tile_function)(const orr_cipher *cipher, const orr_tile_key *key,
+                                        uint32_t rows, const uint8_t *in, uint8_t *out);
 orr_tile_function orr_cpu_tile_encrypt(orr_simd level);
 orr_tile_function orr_cpu_tile_decrypt(orr_simd level);
 // The level that `level` becomes on this processor, and its name ("portable", "avx2", "avx512").

@@ -64,16 +64,18 @@ static orr_status expect(self_test *test, orr_error *error) {
         for (size_t n = 0; n < bytes; n++) test->plain[offset + n] = (uint8_t)((7 * c + n) % 251);
         for (int rule = 0; rule < 2; rule++) {
             uint8_t *out = (rule ? test->new_cipher : test->old_cipher) + offset;
-            orr_tile_encrypt_portable(&test->cipher[rule], &task->key, task->rows,
-                                      test->plain + offset, out);
+            if (orr_tile_encrypt_portable(&test->cipher[rule], &task->key, task->rows,
+                                          test->plain + offset, out))
+                return orr_fail(error, ORR_INTERNAL, "out of memory for the self-test");
             if (fnv1a(out, bytes) != answers[c].digest[rule])
                 return orr_fail(error, ORR_SELF_TEST,
                                 "self-test: this build enciphers a tile of %u rows wrongly under "
                                 "rule %u; rebuild, or report processor and compiler",
                                 task->rows, self_test_rule[rule]);
         }
-        orr_tile_encrypt_portable(&test->cipher[1], &task->new_key, task->rows,
-                                  test->plain + offset, test->new_cipher + offset);
+        if (orr_tile_encrypt_portable(&test->cipher[1], &task->new_key, task->rows,
+                                      test->plain + offset, test->new_cipher + offset))
+            return orr_fail(error, ORR_INTERNAL, "out of memory for the self-test");
         offset += bytes;
     }
     return ORR_OK;

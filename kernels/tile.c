@@ -7,6 +7,7 @@
 // of bytes.
 #include "kernels/tile.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -220,13 +221,8 @@ void orr_tile_channel_ranks(uint64_t state, uint32_t k2, uint8_t ranks[3]) {
 
 // ---- the cipher ---------------------------------------------------------------------------------
 
-// Everything secret that one tile needs besides its key; wiped at the end.
-typedef struct workspace {
-    uint8_t k4[ORR_TILE_BYTES], k8[ORR_TILE_BYTES], a[ORR_TILE_BYTES], b[ORR_TILE_BYTES];
-    uint8_t row[2][128], column[2][128], channel[2][3]; // ranks of both rounds
-} workspace;
-
-static void expand_key(workspace *work, const orr_tile_key *key, uint32_t rows, uint32_t k2) {
+static void expand_key(orr_tile_workspace *work, const orr_tile_key *key, uint32_t rows,
+                       uint32_t k2) {
     orr_tile_keystream(key->state[3], 1, rows, k2, work->k4);
     orr_tile_keystream(key->state[7], 0, rows, k2, work->k8);
     for (int round = 0; round < 2; round++) {
@@ -238,7 +234,7 @@ static void expand_key(workspace *work, const orr_tile_key *key, uint32_t rows, 
 
 // out(i, j, k) = in(row rank[i], column rank[j], channel rank[k]); the key is XORed on the way.
 // Both directions scatter bytes: compilers that turn a gather of bytes into vectors make it slower.
-static void intershuffle(const workspace *work, int round, uint32_t rows,
+static void intershuffle(const orr_tile_workspace *work, int round, uint32_t rows,
                          const uint8_t *restrict in, uint8_t *restrict out) {
     size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
     const uint8_t *source = work->channel[round];
@@ -260,7 +256,7 @@ static void intershuffle(const workspace *work, int round, uint32_t rows,
     OPENSSL_cleanse(place, sizeof place);
 }
 
-static void intershuffle_inverse(const workspace *work, int round, uint32_t rows,
+static void intershuffle_inverse(const orr_tile_workspace *work, int round, uint32_t rows,
                                  const uint8_t *restrict in, uint8_t *restrict out) {
     size_t channel = (size_t)ORR_TILE_COLUMNS * rows;
     const uint8_t *column = work->column[round], *target = work->channel[round];
@@ -279,7 +275,7 @@ static void intershuffle_inverse(const workspace *work, int round, uint32_t rows
     }
 }
 
-static void xor_bytes(uint8_t *data, const uint8_t *key, size_t bytes) {
+static void xor_bytes(uint8_t *restrict data, const uint8_t *restrict key, size_t bytes) {
     for (size_t n = 0; n < bytes; n++) data[n] ^= key[n];
 }
 
@@ -293,36 +289,54 @@ orr_status orr_cipher_init(orr_cipher *cipher, uint32_t rule, uint32_t k2, orr_e
     return ORR_OK;
 }
 
-void orr_tile_encrypt_portable(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                               const uint8_t *in, uint8_t *out) {
-    workspace work;
+// The tile is worked on where it will be, so that the workspace need not hold it too.
+void orr_tile_encrypt_within(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                             const uint8_t *in, uint8_t *out, orr_tile_workspace *work) {
     size_t bytes = (size_t)ORR_TILE_ROW_BYTES * rows;
-    expand_key(&work, key, rows, cipher->k2);
-    memcpy(work.a, in, bytes);
+    expand_key(work, key, rows, cipher->k2);
+    if (out != in) memcpy(out, in, bytes);
     for (int round = 0; round < 2; round++) {
-        orr_tile_vpd(&cipher->rule, rows, work.a);
-        intershuffle(&work, round, rows, work.a, work.b);
-        memcpy(work.a, work.b, bytes);
+        orr_tile_vpd(&cipher->rule, rows, out);
+        intershuffle(work, round, rows, out, work->other);
+        memcpy(out, work->other, bytes);
     }
-    substitute_tile(&cipher->rule.rank_anf, rows, work.a);
-    xor_bytes(work.a, work.k8, bytes);
-    memcpy(out, work.a, bytes);
-    OPENSSL_cleanse(&work, sizeof work);
+    substitute_tile(&cipher->rule.rank_anf, rows, out);
+    xor_bytes(out, work->k8, bytes);
 }
 
-void orr_tile_decrypt_portable(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                               const uint8_t *in, uint8_t *out) {
-    workspace work;
+void orr_tile_decrypt_within(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                             const uint8_t *in, uint8_t *out, orr_tile_workspace *work) {
     size_t bytes = (size_t)ORR_TILE_ROW_BYTES * rows;
-    expand_key(&work, key, rows, cipher->k2);
-    memcpy(work.a, in, bytes);
-    xor_bytes(work.a, work.k8, bytes);
-    substitute_tile(&cipher->rule.unrank_anf, rows, work.a);
+    expand_key(work, key, rows, cipher->k2);
+    if (out != in) memcpy(out, in, bytes);
+    xor_bytes(out, work->k8, bytes);
+    substitute_tile(&cipher->rule.unrank_anf, rows, out);
     for (int round = 1; round >= 0; round--) {
-        intershuffle_inverse(&work, round, rows, work.a, work.b);
-        memcpy(work.a, work.b, bytes);
-        orr_tile_vpd_inverse(&cipher->rule, rows, work.a);
+        intershuffle_inverse(work, round, rows, out, work->other);
+        memcpy(out, work->other, bytes);
+        orr_tile_vpd_inverse(&cipher->rule, rows, out);
     }
-    memcpy(out, work.a, bytes);
-    OPENSSL_cleanse(&work, sizeof work);
+}
+
+static void workspace_free(orr_tile_workspace *work) {
+    if (work) OPENSSL_cleanse(work, sizeof *work);
+    free(work);
+}
+
+orr_status orr_tile_encrypt_portable(const orr_cipher *cipher, const orr_tile_key *key,
+                                     uint32_t rows, const uint8_t *in, uint8_t *out) {
+    orr_tile_workspace *work = malloc(sizeof *work);
+    if (!work) return ORR_INTERNAL;
+    orr_tile_encrypt_within(cipher, key, rows, in, out, work);
+    workspace_free(work);
+    return ORR_OK;
+}
+
+orr_status orr_tile_decrypt_portable(const orr_cipher *cipher, const orr_tile_key *key,
+                                     uint32_t rows, const uint8_t *in, uint8_t *out) {
+    orr_tile_workspace *work = malloc(sizeof *work);
+    if (!work) return ORR_INTERNAL;
+    orr_tile_decrypt_within(cipher, key, rows, in, out, work);
+    workspace_free(work);
+    return ORR_OK;
 }

@@ -36,12 +36,25 @@ typedef struct orr_tile_key {
     uint64_t state[8];
 } orr_tile_key;
 
+// What a tile needs besides itself and its key, all of it secret. Too large for a stack.
+typedef struct orr_tile_workspace {
+    uint8_t k4[ORR_TILE_BYTES], k8[ORR_TILE_BYTES];
+    uint8_t other[ORR_TILE_BYTES];                      // the tile after an intershuffle
+    uint8_t row[2][128], column[2][128], channel[2][3]; // ranks of both rounds
+} orr_tile_workspace;
+
 // out = cipher(in). in and out may be the same buffer, else they must not overlap; any alignment.
-void orr_tile_encrypt_portable(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                               const uint8_t *in, uint8_t *out);
+// ORR_INTERNAL: no memory for a workspace.
+orr_status orr_tile_encrypt_portable(const orr_cipher *cipher, const orr_tile_key *key,
+                                     uint32_t rows, const uint8_t *in, uint8_t *out);
 // The exact inverse.
-void orr_tile_decrypt_portable(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                               const uint8_t *in, uint8_t *out);
+orr_status orr_tile_decrypt_portable(const orr_cipher *cipher, const orr_tile_key *key,
+                                     uint32_t rows, const uint8_t *in, uint8_t *out);
+// The same with the caller's workspace, which holds secrets afterwards: its owner wipes it.
+void orr_tile_encrypt_within(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                             const uint8_t *in, uint8_t *out, orr_tile_workspace *work);
+void orr_tile_decrypt_within(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                             const uint8_t *in, uint8_t *out, orr_tile_workspace *work);
 
 // Pieces of the definition, for tests, benchmarks and `orrery keystream`.
 // Key bytes of K4 (zigzag != 0: lane n serves the n-th cell in JPEG zigzag order) or of K8 (lane n

@@ -205,6 +205,10 @@ TEST(Crypto, WipeStack) {
     wiped.wipe = true;
     EXPECT_TRUE(left.found()); // the search works
     EXPECT_FALSE(wiped.found());
+    OnItsStack small; // it wipes what is there, and no more
+    small.wipe = true;
+    small.memory.resize(96 << 10);
+    EXPECT_FALSE(small.found());
 }
 
 TEST(Crypto, RandomDiffersAcrossThreads) {

@@ -261,17 +261,16 @@ static orr_status search_passes(orr_evidence *e, const victim *v, const uint8_t 
     }
     memset(total, 0, sizeof *total);
     for (*passes = 0; *passes < PASSES && total->count == 0;) {
-        orr_state_result one;
+        uint64_t tried = total->tried, hits = total->two_word_hits;
+        double seconds = total->seconds;
         orr_status status =
             orr_evidence_step(e, error, "state of the map from two words, pass %u", *passes + 1);
         pass_words(&v->layout, k4, (*passes)++, words);
-        if (status == ORR_OK) status = orr_attack_state(&search, &one, error);
+        if (status == ORR_OK) status = orr_attack_state(&search, total, error);
         if (status != ORR_OK) return status;
-        total->tried += one.tried;
-        total->two_word_hits += one.two_word_hits;
-        total->seconds += one.seconds;
-        total->count = one.count;
-        memcpy(total->state, one.state, sizeof one.state);
+        total->tried += tried;
+        total->two_word_hits += hits;
+        total->seconds += seconds;
     }
     return ORR_OK;
 }

@@ -133,16 +133,20 @@ static orr_status archive_bits(orr_evidence *e, cJSON *section, const orr_pictur
     if (!text) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     uint8_t *cipher_text = text + ORR_TILE_BYTES, *back = cipher_text + ORR_TILE_BYTES;
     orr_cipher cipher;
-    orr_tile_key tile_key;
+    orr_tile_key tile_key = {{0}};
     double wrong = 0;
     memcpy(text, p->samples.data, p->bytes < ORR_TILE_BYTES ? p->bytes : ORR_TILE_BYTES);
     orr_evidence_key(e, "sensitivity", 1, key);
     orr_status status = orr_cipher_init(&cipher, ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, error);
     if (status == ORR_OK) status = orr_subject_tile_key(key, 0, &tile_key);
+    if (status == ORR_OK &&
+        orr_tile_encrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, text, cipher_text))
+        status = orr_fail(error, ORR_INTERNAL, "memory ran out");
+    tile_key.state[7] ^= 1;
+    if (status == ORR_OK &&
+        orr_tile_decrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, cipher_text, back))
+        status = orr_fail(error, ORR_INTERNAL, "memory ran out");
     if (status == ORR_OK) {
-        orr_tile_encrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, text, cipher_text);
-        tile_key.state[7] ^= 1;
-        orr_tile_decrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, cipher_text, back);
         for (size_t n = 0; n < ORR_TILE_BYTES; n++) wrong += text[n] != back[n];
         wrong /= ORR_TILE_BYTES;
         orr_finding finding = {.measure = "bytes of a tile wrong, one bit of K8's 64-bit state",

@@ -244,7 +244,8 @@ orr_status orr_section_nist(orr_evidence *e, orr_error *error) {
         ORR_SUBJECT_ARCHIVE, ORR_SUBJECT_PAPER,    ORR_SUBJECT_PLANET,
         ORR_CONTROL_HASH,    ORR_CONTROL_LOGISTIC, ORR_CONTROL_FIXED}; // quick: the first four
     cJSON *json = orr_evidence_section(e, "nist", "NIST SP 800-22", text_subjects);
-    tested list[SUBJECTS_MOST] = {{.key = NULL}};
+    tested *list = calloc(SUBJECTS_MOST, sizeof *list); // too much for a stack
+    if (!list) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     size_t subjects = e->options->quick ? 4 : 6, count = 0;
     orr_status status = ORR_OK;
     for (size_t n = 0; n < subjects && status == ORR_OK; n++) {
@@ -262,5 +263,6 @@ orr_status orr_section_nist(orr_evidence *e, orr_error *error) {
     }
     if (status == ORR_OK) status = write_up(e, json, list, count, 0, error);
     for (size_t n = 0; n < count; n++) orr_nist_result_free(&list[n].result);
+    free(list);
     return status;
 }

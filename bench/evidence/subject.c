@@ -113,7 +113,8 @@ static orr_status run_tiles(int sealed, int encrypt, const uint8_t key[64], size
         memset(tile + part, 0, whole - part);
         status = orr_subject_tile_key(key, n, &tile_key);
         if (status == ORR_OK && !encrypt) status = seal_tile(&seal, n, whole, tile, error);
-        if (status == ORR_OK) run(&cipher, &tile_key, rows, tile, tile);
+        if (status == ORR_OK && run(&cipher, &tile_key, rows, tile, tile))
+            status = orr_fail(error, ORR_INTERNAL, "memory ran out");
         if (status == ORR_OK && encrypt) status = seal_tile(&seal, n, whole, tile, error);
         memcpy(out + at, tile, part);
     }

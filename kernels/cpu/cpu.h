@@ -16,18 +16,23 @@
 // Secrets of the tile being worked on. One for each thread, wiped after a batch rather than after
 // each tile, because wiping 200 KB costs as much as a tenth of a tile.
 typedef struct orr_cpu_scratch {
-    _Alignas(64) uint8_t k4[ORR_TILE_BYTES + ORR_CPU_STAGGER];
-    _Alignas(64) uint8_t k8[ORR_TILE_BYTES + ORR_CPU_STAGGER];
-    _Alignas(
-        64) uint8_t middle[ORR_TILE_BYTES + ORR_CPU_STAGGER]; // the tile between its two rounds
+    union {
+        struct { // of the SIMD levels
+            _Alignas(64) uint8_t k4[ORR_TILE_BYTES + ORR_CPU_STAGGER];
+            _Alignas(64) uint8_t k8[ORR_TILE_BYTES + ORR_CPU_STAGGER];
+            // the tile between its two rounds
+            _Alignas(64) uint8_t middle[ORR_TILE_BYTES + ORR_CPU_STAGGER];
+            _Alignas(64) uint8_t line[ORR_CPU_LINES * ORR_TILE_ROW_BYTES]; // rows in work
+            _Alignas(64) uint8_t state[ORR_TILE_ROW_BYTES];                // what bit columns carry
+            _Alignas(64) uint32_t words[ORR_TILE_ROWS];
+            // Of both rounds: where each row goes (the inverse of its ranks), ranks of columns and
+            // channels.
+            _Alignas(64) uint8_t row[2][ORR_TILE_ROWS], column[2][ORR_TILE_COLUMNS];
+            uint8_t channel[2][3];
+        };
+        orr_tile_workspace portable;
+    };
     _Alignas(64) uint8_t plain[ORR_TILE_BYTES]; // reencrypt: the tile between its two keys
-    _Alignas(64) uint8_t line[ORR_CPU_LINES * ORR_TILE_ROW_BYTES]; // rows in work
-    _Alignas(64) uint8_t state[ORR_TILE_ROW_BYTES];                // what bit columns carry
-    _Alignas(64) uint32_t words[ORR_TILE_ROWS];
-    // Of both rounds: where each row goes (the inverse of its ranks), ranks of columns and
-    // channels.
-    _Alignas(64) uint8_t row[2][ORR_TILE_ROWS], column[2][ORR_TILE_COLUMNS];
-    uint8_t channel[2][3];
 } orr_cpu_scratch;
 
 typedef void (*orr_cpu_tile)(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,

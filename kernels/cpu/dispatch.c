@@ -1,5 +1,6 @@
 // Picks the SIMD level, and what all levels share.
 #include <pthread.h>
+#include <stdlib.h>
 
 #include <openssl/crypto.h>
 
@@ -10,14 +11,12 @@
 
 static void portable_encrypt(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
                              const uint8_t *in, uint8_t *out, orr_cpu_scratch *scratch) {
-    (void)scratch;
-    orr_tile_encrypt_portable(cipher, key, rows, in, out);
+    orr_tile_encrypt_within(cipher, key, rows, in, out, &scratch->portable);
 }
 
 static void portable_decrypt(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
                              const uint8_t *in, uint8_t *out, orr_cpu_scratch *scratch) {
-    (void)scratch;
-    orr_tile_decrypt_portable(cipher, key, rows, in, out);
+    orr_tile_decrypt_within(cipher, key, rows, in, out, &scratch->portable);
 }
 
 static void portable_streams(const orr_tile_key *key, uint32_t rows, uint32_t k2, const uint8_t *in,
@@ -115,33 +114,37 @@ __attribute__((noinline)) void orr_cpu_wipe_stack(void) {
 // ---- one tile at a time -------------------------------------------------------------------------
 
 // Runs a level's function on scratch of its own.
-static void run_alone(orr_cpu_tile function, const orr_cipher *cipher, const orr_tile_key *key,
-                      uint32_t rows, const uint8_t *in, uint8_t *out) {
-    orr_cpu_scratch scratch;
-    function(cipher, key, rows, in, out, &scratch);
-    OPENSSL_cleanse(&scratch, sizeof scratch);
+static orr_status run_alone(orr_cpu_tile function, const orr_cipher *cipher,
+                            const orr_tile_key *key, uint32_t rows, const uint8_t *in,
+                            uint8_t *out) {
+    orr_cpu_scratch *scratch = aligned_alloc(64, sizeof *scratch);
+    if (!scratch) return ORR_INTERNAL;
+    function(cipher, key, rows, in, out, scratch);
+    OPENSSL_cleanse(scratch, sizeof *scratch);
+    free(scratch);
     orr_cpu_wipe_stack();
+    return ORR_OK;
 }
 
 #ifdef ORR_CPU_X86
-static void encrypt_avx2(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                         const uint8_t *in, uint8_t *out) {
-    run_alone(orr_cpu_avx2.encrypt, cipher, key, rows, in, out);
+static orr_status encrypt_avx2(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                               const uint8_t *in, uint8_t *out) {
+    return run_alone(orr_cpu_avx2.encrypt, cipher, key, rows, in, out);
 }
 
-static void decrypt_avx2(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                         const uint8_t *in, uint8_t *out) {
-    run_alone(orr_cpu_avx2.decrypt, cipher, key, rows, in, out);
+static orr_status decrypt_avx2(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                               const uint8_t *in, uint8_t *out) {
+    return run_alone(orr_cpu_avx2.decrypt, cipher, key, rows, in, out);
 }
 
-static void encrypt_avx512(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                           const uint8_t *in, uint8_t *out) {
-    run_alone(orr_cpu_avx512.encrypt, cipher, key, rows, in, out);
+static orr_status encrypt_avx512(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                                 const uint8_t *in, uint8_t *out) {
+    return run_alone(orr_cpu_avx512.encrypt, cipher, key, rows, in, out);
 }
 
-static void decrypt_avx512(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
-                           const uint8_t *in, uint8_t *out) {
-    run_alone(orr_cpu_avx512.decrypt, cipher, key, rows, in, out);
+static orr_status decrypt_avx512(const orr_cipher *cipher, const orr_tile_key *key, uint32_t rows,
+                                 const uint8_t *in, uint8_t *out) {
+    return run_alone(orr_cpu_avx512.decrypt, cipher, key, rows, in, out);
 }
 #endif
 
