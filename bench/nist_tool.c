@@ -1,6 +1,8 @@
 // The battery of SP 800-22 by itself, for scripts/nist.
 //
-//   nist [OPTION]... FILE|-           bits of a file or of standard input, most significant first
+//   nist [OPTION]... FILE|-           bits of a file or of standard input, most significant first,
+//   or
+//                                     digits 0 and 1 as text
 //   nist [OPTION]... --subject NAME   ciphertext of zeros: archive, planet-layer, paper,
 //   control-hash ...
 //

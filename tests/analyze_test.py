@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import re
 import struct
 import subprocess
@@ -110,7 +111,70 @@ class Analyze(unittest.TestCase):
         frequency = runs[0]["tests"][0]["parts"][0]
         self.assertGreater(frequency["p_values"][0], 1e-6)
         self.assertLess(frequency["p_values"][1], 1e-6, "zeros are not random")
+        self.assertEqual((runs[0]["verdict"], report["findings"][0]["passed"]), ("fail", False), "half of it is garbage")
         self.assertEqual(run("--bits", self.image, "-o", self.dir / "b")[0], 8, "too few bits")
+
+    def judged(self, name, data):
+        """The finding, the run and the page of --bits on these bytes, which are also given as standard input."""
+        (self.dir / name).write_bytes(data)
+        out = self.dir / f"{name}-report"
+        status, stdout, err = run("--bits", self.dir / name, "-o", out, "--json")
+        self.assertEqual(status, 0, err)
+        report, summary = json.loads((out / "report.json").read_text()), json.loads(stdout.splitlines()[-1])
+        (finding,), (tested,) = report["findings"], report["nist"]["runs"]
+        self.assertEqual(finding["passed"], tested["verdict"] == "pass")
+        self.assertEqual((finding["value"], finding["critical_low"], finding["critical_high"], finding["unit"]),
+                         (tested["passed"], tested["needed"], tested["applicable"], f"of {tested['applicable']}"))
+        self.assertEqual((summary["verdict"], summary["passed"] + summary["failed"]), (tested["verdict"], 1))
+        page = (out / "report.html").read_text()
+        self.assertIn(f">{tested['verdict'].upper()}: {tested['passed']} of the {tested['applicable']} tests that apply passed;", page)
+        return finding["passed"], tested, page
+
+    def test_bits_that_must_fail(self):
+        draw = random.Random(20261201)
+        biased = bytes(sum((draw.random() < 0.51) << bit for bit in range(8)) for _ in range(125000))
+        for name, data in (("zeros", bytes(125000)), ("zeros10", bytes(1250000)), ("ones", b"\xff" * 125000), ("aa", b"\xaa" * 125000),
+                           ("aa10", b"\xaa" * 1250000), ("bytes", bytes(range(256)) * 489), ("biased", biased),
+                           ("words", b"".join(struct.pack(">I", i) for i in range(31250)))):
+            passed, tested, page = self.judged(name, data)
+            self.assertFalse(passed, name)
+            self.assertIn("Failed: ", page)
+            self.assertGreaterEqual(tested["applicable"], 13)
+
+    def test_bits_that_must_pass(self):
+        stream = subprocess.run([ORRERY, "keystream", "--bytes", "1250005"], stdout=subprocess.PIPE, check=True).stdout
+        for name, data in (("one", stream[:125000]), ("ten", stream), ("shake", hashlib.shake_256(b"orrery").digest(250000))):
+            passed, tested, page = self.judged(name, data)
+            self.assertTrue(passed, name)
+            self.assertEqual(tested["format"], "bytes")
+            self.assertEqual("(not the last 40 bits, less than a sequence)" in page, name == "ten")
+
+    def test_bits_as_text(self):
+        data = hashlib.shake_256(b"orrery").digest(125000)
+        digits = format(int.from_bytes(data, "big"), "01000000b")
+        lines = "\r\n".join(digits[i:i + 25] for i in range(0, 1000000, 25)) + "\n"
+        _, plain, _ = self.judged("plain", data)
+        for name, text in (("digits", digits), ("lines", lines)):
+            _, tested, page = self.judged(name, text.encode())
+            self.assertEqual(tested.pop("format"), "digits")
+            self.assertEqual(tested, {k: v for k, v in plain.items() if k != "format"})
+            self.assertIn("read as the digits 0 and 1 as text", page)
+        passed, tested, page = self.judged("hex", data.hex().encode())
+        self.assertEqual((passed, tested["format"]), (False, "text"))
+        self.assertIn("all of which print", page)
+        (self.dir / "two").write_text(digits + "2")
+        status, _, err = run("--bits", self.dir / "two", "-o", self.dir / "b")
+        self.assertEqual((status, "byte 1000000 is neither" in err), (8, True), err)
+        for given in (["--only", "nist"], ["--weights", self.image]):
+            status, _, err = run("--bits", self.dir / "plain", "-o", self.dir / "b", *given)
+            self.assertEqual((status, "--bits runs the SP 800-22 battery alone" in err), (2, True), err)
+        status, _, err = run("--bits", self.dir, "-o", self.dir / "b")
+        self.assertEqual((status, "is a directory" in err), (8, True), err)
+        self.assertFalse((self.dir / "b").exists())
+        with open(self.dir / "lines", "rb") as pipe:
+            done = subprocess.run([ORRERY, "analyze", "--bits", "-", "-o", self.dir / "b"], stdin=pipe, capture_output=True, text=True,
+                                  check=False)
+        self.assertIn("standard input: PASS: ", done.stderr)
 
     def report(self, name, *more):
         out = self.dir / name

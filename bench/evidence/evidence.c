@@ -142,15 +142,25 @@ static const char summary_text[] =
     "bits. "
     "The paper profile does not seal its pixels.";
 
-static orr_status write_page(orr_evidence *e, orr_error *error) {
-    orr_sink page;
-    char when[64], line[512];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
-    orr_sink_memory(&page);
-    orr_page_begin(&page, "Orrery: evidence report", summary_text);
+static const char bits_text[] =
+    "Does a file look like random bits? The tests find flaws. They do not show security: bits that "
+    "anybody can predict pass them.";
+
+// Title and first paragraphs of the report on a file of bits.
+static void begin_bits(orr_evidence *e, orr_sink *page, const char *when) {
+    char line[512];
+    orr_page_begin(page, "Orrery: SP 800-22 on a file of bits", bits_text);
+    snprintf(line, sizeof line, "%s, %s, %.0f seconds, on the file:",
+             e->options->program ? e->options->program : "orrery", when, e->summary.seconds);
+    orr_page_paragraph(page, line);
+    orr_page_code(page, strcmp(e->options->bits, "-") == 0 ? "standard input" : e->options->bits);
+    orr_page_note(page, e->summary.verdict);
+}
+
+// The same of the report on images.
+static void begin_images(orr_evidence *e, orr_sink *page, const char *when) {
+    char line[512];
+    orr_page_begin(page, "Orrery: evidence report", summary_text);
     snprintf(
         line, sizeof line,
         "%s, %s, %s run, seed %llu, %.0f seconds. %zu findings: %zu passed, %zu failed, the "
@@ -159,8 +169,19 @@ static orr_status write_page(orr_evidence *e, orr_error *error) {
         e->options->program ? e->options->program : "orrery", when,
         e->options->quick ? "quick" : "full", (unsigned long long)e->options->seed,
         e->summary.seconds, e->summary.findings, e->summary.passed, e->summary.failed);
-    orr_page_paragraph(&page, line);
-    put_failures(e, &page);
+    orr_page_paragraph(page, line);
+    put_failures(e, page);
+}
+
+static orr_status write_page(orr_evidence *e, orr_error *error) {
+    orr_sink page;
+    char when[64];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
+    orr_sink_memory(&page);
+    (e->options->bits ? begin_bits : begin_images)(e, &page, when);
     orr_status status = orr_sink_finish(&e->headline, error);
     if (status == ORR_OK && e->headline.length) status = put_headline(e, &page, error);
     if (status == ORR_OK) status = orr_sink_finish(&e->body, error);
@@ -267,6 +288,10 @@ orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_su
     int made = 0;
     if (snprintf(e.directory, sizeof e.directory, "%s", options->output) >= (int)sizeof e.directory)
         return orr_fail(error, ORR_USAGE, "the name of the report's directory is too long");
+    if (options->bits && (options->image_count || options->only || options->weights))
+        return orr_fail(error, ORR_USAGE,
+                        "--bits runs the SP 800-22 battery alone: it goes with no images, --only "
+                        "or --weights");
     if (check_only(options->only, error) != ORR_OK) return ORR_USAGE;
     orr_sink_memory(&e.body);
     orr_sink_memory(&e.headline);

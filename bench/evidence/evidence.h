@@ -33,12 +33,15 @@ typedef struct orr_evidence_options {
 typedef struct orr_evidence_summary {
     size_t findings, passed, failed; // the rest of the findings has no pass or fail
     size_t failed_controls;          // of the failed: negative controls, which are there for it
+    int sound;                       // with `bits`: the verdict on them
+    char verdict[1400]; // with `bits`: the verdict in words, what failed, what was read; else empty
     double seconds;
 } orr_evidence_summary;
 
-// Writes the report. ORR_EXISTS when the directory holds something already (nothing is touched),
-// ORR_UNSUPPORTED for an image that cannot be used, ORR_IO, ORR_STOPPED, ORR_INTERNAL. A measure
-// that fails its test is a finding, not an error.
+// Writes the report. ORR_USAGE when `bits` is given with images, sections or weights, ORR_EXISTS
+// when the directory holds something already (nothing is touched), ORR_UNSUPPORTED for an image
+// that cannot be used, ORR_IO, ORR_STOPPED, ORR_INTERNAL. A measure that fails its test is a
+// finding, not an error.
 orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_summary *summary,
                             orr_error *error);
 

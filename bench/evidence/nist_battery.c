@@ -1,11 +1,8 @@
 // The battery over a source of bytes: workers take one sequence after the other, in the order of
 // the source, so that the result does not depend on how many there are.
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "bench/evidence/nist_internal.h"
@@ -81,12 +78,15 @@ static uint64_t take_sequence(worker *w) {
         size_t need = (b->offset + n + 7) / 8;
         orr_error error = {0};
         orr_status status = read_fully(b->source, w->bytes + have, need - have, &got, &error);
+        size_t padding = b->source->padding ? *b->source->padding : 0;
+        size_t there = 8 * (have + got) - b->offset; // bits
+        there -= padding < there ? padding : there;
         if (status != ORR_OK) {
             b->ended = 1;
             fail(b, status, error.text);
-        } else if (have + got < need) {
+        } else if (there < n) {
             b->ended = 1;
-            b->unused = 8 * (uint64_t)(have + got) - b->offset;
+            b->unused = there;
         } else {
             number = b->taken++;
             orr_bits_pack(w->bytes, b->offset, n, w->words);
@@ -134,6 +134,11 @@ static void *work(void *argument) {
         double p[ORR_NIST_COLUMNS];
         orr_bits bits = {w->words, w->battery->options.bits};
         orr_nist_sequence(bits, w->battery->options.constants, w->plan, w->z, p);
+        // A test that was left out would not count against the source.
+        if (orr_nist_lost(bits.count, p)) {
+            fail(w->battery, ORR_INTERNAL, "memory ran out");
+            break;
+        }
         store(w->battery, number, p);
     }
     return NULL;
@@ -223,8 +228,10 @@ orr_status orr_nist_run(const orr_nist_source *source, const orr_nist_options *o
     pthread_mutex_destroy(&b.storing);
     if (b.status != ORR_OK) return orr_fail(error, b.status, "%s", b.error.text);
     if (b.done == 0) {
-        return orr_fail(error, ORR_UNSUPPORTED, "%llu bits are less than one sequence of %zu bits",
-                        (unsigned long long)b.unused, b.options.bits);
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%llu bits are less than one sequence of %zu bits (%zu bytes, or as many "
+                        "digits 0 and 1 as text)",
+                        (unsigned long long)b.unused, b.options.bits, (b.options.bits + 7) / 8);
     }
     result->bits = b.options.bits;
     result->sequences = b.done;
@@ -234,64 +241,6 @@ orr_status orr_nist_run(const orr_nist_source *source, const orr_nist_options *o
     result->seconds = seconds_of(CLOCK_MONOTONIC) - began;
     result->processor_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used;
     return orr_nist_analyse(result, error);
-}
-
-typedef struct file_source {
-    int descriptor;
-    const char *path;
-} file_source;
-
-static orr_status read_file(void *context, uint8_t *bytes, size_t count, size_t *got,
-                            orr_error *error) {
-    file_source *file = context;
-    ssize_t now;
-    do now = read(file->descriptor, bytes, count);
-    while (now < 0 && errno == EINTR);
-    if (now < 0) return orr_fail(error, ORR_IO, "%s: %s", file->path, strerror(errno));
-    *got = (size_t)now;
-    return ORR_OK;
-}
-
-orr_status orr_nist_file(const char *path, const orr_nist_options *options, orr_nist_result *result,
-                         orr_error *error) {
-    memset(result, 0, sizeof *result);
-    int standard_input = strcmp(path, "-") == 0;
-    file_source file = {standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
-                        standard_input ? "standard input" : path};
-    if (file.descriptor < 0) return orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-    struct stat about;
-    orr_nist_source source = {read_file, &file, 0};
-    if (fstat(file.descriptor, &about) == 0 && S_ISREG(about.st_mode)) {
-        source.bytes = (uint64_t)about.st_size;
-    }
-    orr_error inner = {0};
-    orr_status status = orr_nist_run(&source, options, result, &inner);
-    if (!standard_input) close(file.descriptor);
-    if (status == ORR_UNSUPPORTED) return orr_fail(error, status, "%s: %s", file.path, inner.text);
-    return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s", inner.text);
-}
-
-typedef struct memory_source {
-    const uint8_t *bytes;
-    size_t left;
-} memory_source;
-
-static orr_status read_memory(void *context, uint8_t *bytes, size_t count, size_t *got,
-                              orr_error *error) {
-    (void)error; // memory cannot fail
-    memory_source *memory = context;
-    *got = count < memory->left ? count : memory->left;
-    memcpy(bytes, memory->bytes, *got);
-    memory->bytes += *got;
-    memory->left -= *got;
-    return ORR_OK;
-}
-
-orr_status orr_nist_bytes(const uint8_t *bytes, size_t count, const orr_nist_options *options,
-                          orr_nist_result *result, orr_error *error) {
-    memory_source memory = {bytes, count};
-    orr_nist_source source = {read_memory, &memory, count};
-    return orr_nist_run(&source, options, result, error);
 }
 
 void orr_nist_result_free(orr_nist_result *result) {

@@ -57,6 +57,9 @@ void orr_nist_cusums(orr_bits bits, orr_nist_value values[2]);
 // numbers, `z` has room for bits.count doubles; both may be NULL when bits.count is odd.
 void orr_nist_sequence(orr_bits bits, orr_nist_constants constants, orr_fft *plan, double *z,
                        double *p);
+// Has a test of p[ORR_NIST_COLUMNS] no P-value though a sequence of `count` bits is long enough for
+// it and it asks for nothing else? Then there was no memory for it.
+int orr_nist_lost(size_t count, const double *p);
 // 2.6 with a plan and room given; bits.count is even.
 orr_nist_value orr_nist_spectral_with(orr_bits bits, orr_nist_constants constants, orr_fft *plan,
                                       double *z);

@@ -34,6 +34,7 @@ static cJSON *part_json(const orr_nist_result *result, size_t index, int with_p_
     add_probability(part, "proportion", column->proportion);
     add_probability(part, "low", column->low);
     add_probability(part, "high", column->high);
+    add_probability(part, "least", column->least);
     add_probability(part, "uniformity", column->uniformity);
     add_probability(part, "kolmogorov", column->kolmogorov);
     cJSON_AddBoolToObject(part, "in_band", column->in_band);
@@ -46,38 +47,50 @@ static cJSON *part_json(const orr_nist_result *result, size_t index, int with_p_
     return part;
 }
 
+static cJSON *test_json(const orr_nist_result *result, orr_nist_test t, int with_p_values) {
+    const orr_nist_summary *summary = &result->tests[t];
+    cJSON *test = cJSON_CreateObject();
+    cJSON_AddStringToObject(test, "test", orr_nist_test_key(t));
+    cJSON_AddStringToObject(test, "name", orr_nist_test_name(t));
+    cJSON_AddBoolToObject(test, "passed", summary->passed);
+    cJSON_AddNumberToObject(test, "columns", (double)summary->columns);
+    cJSON_AddNumberToObject(test, "applicable", (double)summary->applicable);
+    cJSON_AddNumberToObject(test, "sequences", (double)summary->sequences);
+    cJSON_AddNumberToObject(test, "outside_band", (double)summary->outside_band);
+    cJSON_AddNumberToObject(test, "not_uniform", (double)summary->not_uniform);
+    add_probability(test, "least", summary->least);
+    cJSON_AddNumberToObject(test, "joint_proportion", summary->joint_proportion);
+    cJSON_AddNumberToObject(test, "joint_uniformity", summary->joint_uniformity);
+    cJSON_AddNumberToObject(test, "joint_least", summary->joint_least);
+    cJSON_AddBoolToObject(test, "beyond_chance", summary->beyond_chance);
+    cJSON *parts = cJSON_AddArrayToObject(test, "parts");
+    size_t first = orr_nist_test_first(t);
+    for (size_t i = 0; i < summary->columns; i++) {
+        cJSON_AddItemToArray(parts, part_json(result, first + i, with_p_values));
+    }
+    return test;
+}
+
 cJSON *orr_nist_json(const orr_nist_result *result, int with_p_values) {
+    static const char *const formats[] = {"bytes", "digits", "text"};
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "bits", (double)result->bits);
     cJSON_AddNumberToObject(json, "sequences", (double)result->sequences);
     cJSON_AddNumberToObject(json, "unused_bits", (double)result->unused_bits);
+    cJSON_AddStringToObject(json, "format", formats[result->format]);
     cJSON_AddNumberToObject(json, "alpha", result->alpha);
     cJSON_AddStringToObject(json, "constants",
                             result->constants == ORR_NIST_AS_PRINTED ? "as-printed" : "corrected");
     cJSON_AddNumberToObject(json, "seconds", result->seconds);
     cJSON_AddNumberToObject(json, "processor_seconds", result->processor_seconds);
     cJSON_AddNumberToObject(json, "threads", result->threads);
+    cJSON_AddStringToObject(json, "verdict", result->sound ? "pass" : "fail");
     cJSON_AddNumberToObject(json, "passed", result->passed);
     cJSON_AddNumberToObject(json, "applicable", result->applicable);
+    cJSON_AddNumberToObject(json, "needed", result->needed);
     cJSON *tests = cJSON_AddArrayToObject(json, "tests");
     for (int t = 0; t < ORR_NIST_TESTS; t++) {
-        const orr_nist_summary *summary = &result->tests[t];
-        cJSON *test = cJSON_CreateObject();
-        cJSON_AddStringToObject(test, "test", orr_nist_test_key((orr_nist_test)t));
-        cJSON_AddStringToObject(test, "name", orr_nist_test_name((orr_nist_test)t));
-        cJSON_AddBoolToObject(test, "passed", summary->passed);
-        cJSON_AddNumberToObject(test, "columns", (double)summary->columns);
-        cJSON_AddNumberToObject(test, "applicable", (double)summary->applicable);
-        cJSON_AddNumberToObject(test, "outside_band", (double)summary->outside_band);
-        cJSON_AddNumberToObject(test, "not_uniform", (double)summary->not_uniform);
-        cJSON_AddNumberToObject(test, "joint_proportion", summary->joint_proportion);
-        cJSON_AddNumberToObject(test, "joint_uniformity", summary->joint_uniformity);
-        cJSON *parts = cJSON_AddArrayToObject(test, "parts");
-        size_t first = orr_nist_test_first((orr_nist_test)t);
-        for (size_t i = 0; i < summary->columns; i++) {
-            cJSON_AddItemToArray(parts, part_json(result, first + i, with_p_values));
-        }
-        cJSON_AddItemToArray(tests, test);
+        cJSON_AddItemToArray(tests, test_json(result, (orr_nist_test)t, with_p_values));
     }
     return json;
 }
@@ -109,24 +122,26 @@ char *orr_nist_text(const orr_nist_result *result) {
     fprintf(out, "NIST SP 800-22 rev. 1a, %llu sequences of %zu bits, level %g, constants %s\n\n",
             (unsigned long long)result->sequences, result->bits, result->alpha,
             result->constants == ORR_NIST_AS_PRINTED ? "as printed" : "corrected");
-    fprintf(out, "%-36s %8s %8s %8s %10s %10s\n", "test", "columns", "out of", "not", "joint",
-            "joint");
-    fprintf(out, "%-36s %8s %8s %8s %10s %10s\n", "", "", "band", "uniform", "proportion",
-            "uniformity");
+    fprintf(out, "%-36s %8s %8s %8s %10s %10s %10s\n", "test", "columns", "out of", "not", "joint",
+            "joint", "joint");
+    fprintf(out, "%-36s %8s %8s %8s %10s %10s %10s\n", "", "", "band", "uniform", "proportion",
+            "uniformity", "least P");
     for (int t = 0; t < ORR_NIST_TESTS; t++) {
         const orr_nist_summary *s = &result->tests[t];
-        fprintf(out, "%-36s %8zu %8zu %8zu %10.6f %10.6f  %s\n",
+        fprintf(out, "%-36s %8zu %8zu %8zu %10.6f %10.6f %10.6f  %s\n",
                 orr_nist_test_name((orr_nist_test)t), s->columns, s->outside_band, s->not_uniform,
-                s->joint_proportion, s->joint_uniformity,
-                !s->applicable ? "does not apply"
-                : s->passed    ? "pass"
-                               : "FAIL");
+                s->joint_proportion, s->joint_uniformity, s->joint_least,
+                !s->applicable     ? "does not apply"
+                : s->passed        ? "pass"
+                : s->beyond_chance ? "FAIL, beyond chance"
+                                   : "FAIL");
     }
     fprintf(out,
-            "\npassed: %d of %d; took %.1f s on %u thread%s, %.1f s of processor time: %.1f "
-            "Mbit/s a core\n\n",
-            result->passed, ORR_NIST_TESTS, result->seconds, result->threads,
-            result->threads == 1 ? "" : "s", result->processor_seconds,
+            "\npassed: %d of %d that apply, %d needed: %s; took %.1f s on %u thread%s, %.1f s of "
+            "processor time: %.1f Mbit/s a core\n\n",
+            result->passed, result->applicable, result->needed, result->sound ? "pass" : "FAIL",
+            result->seconds, result->threads, result->threads == 1 ? "" : "s",
+            result->processor_seconds,
             1e-6 * (double)result->bits * (double)result->sequences / result->processor_seconds);
     fprintf(out, "  C1   C2   C3   C4   C5   C6   C7   C8   C9  C10   uniformity   passed\n");
     for (int t = 0; t < ORR_NIST_TESTS; t++) print_columns(out, result, (orr_nist_test)t);

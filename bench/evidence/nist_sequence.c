@@ -157,3 +157,14 @@ void orr_nist_sequence(orr_bits bits, orr_nist_constants constants, orr_fft *pla
     }
 #undef IF_APPLIES
 }
+
+int orr_nist_lost(size_t count, const double *p) {
+    for (int test = 0; test < ORR_NIST_RANDOM_EXCURSIONS; test++) {
+        if (count < infos[test].least_bits) continue;
+        size_t first = orr_nist_test_first((orr_nist_test)test);
+        for (size_t i = 0; i < infos[test].columns; i++) {
+            if (isnan(p[first + i])) return 1;
+        }
+    }
+    return 0;
+}

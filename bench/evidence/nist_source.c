@@ -74,7 +74,7 @@ orr_nist_subject *orr_nist_keystream_new(uint64_t seed) {
 }
 
 orr_nist_source orr_nist_subject_source(orr_nist_subject *source) {
-    return (orr_nist_source){read_piece, source, 0};
+    return (orr_nist_source){.read = read_piece, .context = source};
 }
 
 void orr_nist_subject_free(orr_nist_subject *source) {

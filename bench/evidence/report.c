@@ -52,8 +52,9 @@ void orr_evidence_key(const orr_evidence *e, const char *label, uint64_t index, 
     if (orr_sha512(number, sizeof number, label, strlen(label), key) != ORR_OK) memset(key, 0, 64);
 }
 
+// A value that does not exist lies within no bounds: it is no pass.
 static orr_verdict verdict_of(const orr_finding *f) {
-    if (isnan(f->low) || isnan(f->value)) return f->verdict;
+    if (isnan(f->low)) return f->verdict;
     return f->value >= f->low && f->value <= f->high ? ORR_VERDICT_PASS : ORR_VERDICT_FAIL;
 }
 

@@ -149,13 +149,19 @@ typedef struct orr_nist_options {
     void *progress_context;
 } orr_nist_options;
 
+// From so many sequences on the document's own analysis holds (4.2.2).
+#define ORR_NIST_MANY 55
+
 // One P-value per sequence, analysed as in section 4.2.
 typedef struct orr_nist_column {
     uint64_t sequences; // to which the test applied
     uint64_t passed;    // P >= alpha
     uint64_t bins[10];  // P-values in [0, .1), [.1, .2) ... [.9, 1]
     double proportion;  // passed / sequences; NAN for none
-    double low, high;   // band: 1 - alpha -+ 3 sqrt(alpha (1 - alpha) / sequences), cut to [0, 1]
+    double low, high;   // band: 1 - alpha -+ 3 sqrt(alpha (1 - alpha) / sequences), cut to [0, 1];
+                        // below 55 sequences the exact binomial's at the level of three sigma
+    double least;       // the least P-value; NAN for none. Where the runs test gives 0 unseen,
+                        // since the ones are not balanced, the P-value of the frequency test
     double uniformity;  // P-value of chi-square over the bins, 9 degrees of freedom; NAN below 55
                         // sequences
     double kolmogorov;  // P-value of Kolmogorov and Smirnov's distance from uniform; NAN for none
@@ -165,15 +171,27 @@ typedef struct orr_nist_column {
 
 typedef struct orr_nist_summary {
     size_t columns, applicable;       // of the test; those with at least one sequence
+    uint64_t sequences;               // to which it applied
     size_t outside_band, not_uniform; // how many columns fail by the document's own reading
+    double least;                     // of all its P-values; NAN for none
     // A test of many columns is bound to have some outside a band of three sigma. These are the
-    // probabilities of a proportion, and of a uniformity, as bad as the worst of them or worse in
-    // as many independent columns of a perfect source (Sidak); exact binomial tails.
-    double joint_proportion, joint_uniformity;
-    // joint_proportion >= 0.0027 (three sigma) and joint_uniformity >= 0.0001, the document's
-    // levels for the test as a whole, and at least one column applicable.
+    // probabilities of a proportion, of a uniformity (below 55 sequences Kolmogorov's and
+    // Smirnov's, of one sequence 1), and of a least P-value as bad as the worst of them or worse
+    // in as many independent P-values of a perfect source (Sidak); exact binomial tails.
+    double joint_proportion, joint_uniformity, joint_least;
+    int beyond_chance; // one of the three is below 1e-6: no perfect source is as bad as that
+    // At least one column is applicable, nothing is beyond chance, joint_proportion >= 0.0027
+    // (three sigma) and joint_uniformity >= 0.0001, the document's levels for the test as a whole;
+    // of a single sequence joint_least >= alpha, its level for one sequence.
     int passed;
 } orr_nist_summary;
+
+// What a file was taken for, from its first 4 KiB.
+typedef enum orr_nist_format {
+    ORR_NIST_BYTES,
+    ORR_NIST_DIGITS, // the characters 0 and 1, a bit each, white space ignored
+    ORR_NIST_TEXT    // bytes that all print: tested as they are, and likely not what was meant
+} orr_nist_format;
 
 typedef struct orr_nist_result {
     size_t bits;
@@ -188,6 +206,11 @@ typedef struct orr_nist_result {
     orr_nist_column columns[ORR_NIST_COLUMNS];
     orr_nist_summary tests[ORR_NIST_TESTS];
     int passed, applicable; // how many of the 15 tests did, and how many were applicable
+    // The verdict: `needed` of the applicable tests have to pass. That is all but one, since at
+    // those levels a perfect source misses one test in every 24th run (of a single sequence in
+    // every ninth) and more in every 1,200th (80th); all, where a miss is beyond chance.
+    int needed, sound;
+    orr_nist_format format; // of the file; bytes for all other sources
 } orr_nist_result;
 
 // Where bytes come from: fills up to `count` bytes and sets *got, 0 only at the end.
@@ -195,14 +218,19 @@ typedef struct orr_nist_source {
     orr_status (*read)(void *context, uint8_t *bytes, size_t count, size_t *got, orr_error *error);
     void *context;
     uint64_t bytes; // in all, for the progress; 0: not known
+    // Bits at the end of the last byte that are none of the data, 0 before the end; NULL: never any
+    const unsigned *padding;
 } orr_nist_source;
 
 // Runs the battery over the source. ORR_UNSUPPORTED when it holds less than one sequence,
-// ORR_USAGE for options out of range, ORR_STOPPED when progress() says so, the source's own status.
+// ORR_USAGE for options out of range, ORR_STOPPED when progress() says so, ORR_INTERNAL when memory
+// runs out (no test is left out for that), the source's own status.
 // *result is overwritten and must be freed, whatever the outcome.
 orr_status orr_nist_run(const orr_nist_source *source, const orr_nist_options *options,
                         orr_nist_result *result, orr_error *error);
-// The same over a regular file or a pipe ("-" is standard input), or over bytes in memory.
+// The same over a regular file or a pipe ("-" is standard input), or over bytes in memory. A file
+// that begins with nothing but the digits 0 and 1 and white space holds a bit in each digit, as
+// those of NIST's own program do: ORR_UNSUPPORTED when something else comes later.
 orr_status orr_nist_file(const char *path, const orr_nist_options *options, orr_nist_result *result,
                          orr_error *error);
 orr_status orr_nist_bytes(const uint8_t *bytes, size_t count, const orr_nist_options *options,
@@ -213,11 +241,12 @@ void orr_nist_result_free(orr_nist_result *result);
 orr_status orr_nist_analyse(orr_nist_result *result, orr_error *error);
 
 // The result as JSON, owned by the caller; NULL when memory runs out. Schema:
-//   bits, sequences, unused_bits, alpha, constants ("corrected"|"as-printed"), seconds,
-//   processor_seconds, threads, passed, applicable, tests: [{test, name, passed, columns,
-//   outside_band, not_uniform, joint_proportion, joint_uniformity, parts: [{label, sequences,
-//   passed, proportion, low, high, uniformity, kolmogorov, in_band, uniform, bins[10],
-//   p_values[sequences] (only when asked for)}]}]
+//   bits, sequences, unused_bits, format ("bytes"|"digits"|"text"), alpha, constants
+//   ("corrected"|"as-printed"), seconds, processor_seconds, threads, verdict ("pass"|"fail"),
+//   passed, applicable, needed, tests: [{test, name, passed, columns, applicable, sequences,
+//   outside_band, not_uniform, least, joint_proportion, joint_uniformity, joint_least,
+//   beyond_chance, parts: [{label, sequences, passed, proportion, low, high, least, uniformity,
+//   kolmogorov, in_band, uniform, bins[10], p_values[sequences] (only when asked for)}]}]
 // A P-value that does not exist is null.
 struct cJSON *orr_nist_json(const orr_nist_result *result, int with_p_values);
 

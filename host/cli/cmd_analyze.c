@@ -54,14 +54,23 @@ static void say_result(orr_cli *cli, const orr_evidence_summary *summary) {
         cJSON_AddNumberToObject(cli->summary, "passed", (double)summary->passed);
         cJSON_AddNumberToObject(cli->summary, "failed", (double)summary->failed);
         cJSON_AddNumberToObject(cli->summary, "failed_controls", (double)summary->failed_controls);
+        if (a->bits_file) {
+            cJSON_AddStringToObject(cli->summary, "verdict", summary->sound ? "pass" : "fail");
+            cJSON_AddStringToObject(cli->summary, "said", summary->verdict);
+        }
         return;
     }
     orr_human_time(summary->seconds, elapsed);
-    orr_console_note(&cli->console,
-                     "%zu findings in %s: %zu passed, %zu failed (%zu of them of controls that are "
-                     "there to fail)",
-                     summary->findings, elapsed, summary->passed, summary->failed,
-                     summary->failed_controls);
+    if (a->bits_file)
+        orr_console_note(&cli->console, "%s: %s",
+                         strcmp(a->bits_file, "-") == 0 ? "standard input" : a->bits_file,
+                         summary->verdict);
+    else
+        orr_console_note(&cli->console,
+                         "%zu findings in %s: %zu passed, %zu failed (%zu of them of controls that "
+                         "are there to fail)",
+                         summary->findings, elapsed, summary->passed, summary->failed,
+                         summary->failed_controls);
     orr_console_note(&cli->console, "the report is %s/report.html; it says what the fails mean",
                      a->output);
     orr_console_note(&cli->console,
@@ -86,9 +95,6 @@ orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error) {
                                     .stop = &orr_stop_requested,
                                     .progress = show_progress,
                                     .progress_context = &view};
-    if (a->bits_file && a->operand_count)
-        return orr_fail(error, ORR_USAGE,
-                        "--bits takes the place of images: give one or the other");
     orr_status status = orr_evidence_run(&options, &summary, error);
     if (cli->console.terminal && !cli->console.json) orr_console_bar(&cli->console, NULL);
     if (status == ORR_OK) say_result(cli, &summary);

@@ -117,7 +117,12 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "Measures the cipher of both profiles on the images (without any: on drawn\n"
      "phantoms), attacks it, and writes REPORTDIR/report.html and report.json: our\n"
      "values beside the published ones, the ideal and the critical values. Images\n"
-     "are PNG, JPEG or TIFF. A full run takes some minutes.\n"
+     "are PNG, JPEG or TIFF. A full run takes some minutes. Sections for --only:\n"
+     "images, statistics, differential, keys, robustness, timing, adversarial,\n"
+     "attacks, files, nist, chaos.\n"
+     "--bits FILE (- for standard input) asks instead whether a file looks random:\n"
+     "the tests of NIST SP 800-22 and a verdict, on its bytes or, where it is text of\n"
+     "the digits 0 and 1 alone, on a bit for each. It takes a million bits or more.\n"
      "Passing is a check for bugs, not evidence of security; a measure that fails is\n"
      "a finding of the report, not an error of the command.",
      "orrery analyze scan.tif -o report/", ORR_NEED_OUTPUT, 0, ANY, "images",
