@@ -4,7 +4,7 @@
 
 #include <xxhash.h>
 
-typedef struct orr_claim {
+typedef struct orr_claim_entry {
     XXH128_hash_t path;
     uint64_t identity;
     uint64_t used;

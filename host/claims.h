@@ -13,7 +13,7 @@ extern "C" {
 
 // Zero-initialised is empty. At most 128 bytes of memory for each path.
 typedef struct orr_claims {
-    struct orr_claim *entries; // open addressing
+    struct orr_claim_entry *entries; // open addressing
     size_t room, count;
 } orr_claims;
 

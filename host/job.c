@@ -190,6 +190,29 @@ static void report_file(orr_job_file *file) {
     orr_job_report(file->job, &event);
 }
 
+// Another run wrote what this file is said to be finished by, or whole: does the storage have it?
+static orr_status trust_result(const orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    const char *name;
+    int directory;
+    if (!file->target) return orr_trust_take(&job->trust, file->fd, file->source, error);
+    orr_status status = orr_output_directory(&job->root, file->target, 1, &directory, &name, error);
+    if (status != ORR_OK) return status;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    status = orr_trust_take(&job->trust, directory, file->target, error);
+    if (status == ORR_OK && fd >= 0) status = orr_trust_take(&job->trust, fd, file->target, error);
+    if (fd >= 0) close(fd);
+    close(directory);
+    return status;
+}
+
+static int is_trusted(const orr_job_file *file) {
+    const orr_job_options *o = file->job->options;
+    return !atomic_load(&file->failed) && !o->dry_run &&
+           (file->outcome == ORR_OUT_PRESENT ||
+            (file->outcome == ORR_OUT_DONE && o->verb == ORR_VERB_VERIFY));
+}
+
 // Gives up one reference; the last one completes or cleans up the file.
 static void file_release(orr_job_file *file) {
     if (atomic_fetch_sub(&file->refs, 1) != 1) return;
@@ -199,6 +222,7 @@ static void file_release(orr_job_file *file) {
     if (!atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->whole &&
         file->job->ops->finish(file, &error) != ORR_OK)
         orr_file_fail(file, &error);
+    if (is_trusted(file) && trust_result(file, &error) != ORR_OK) orr_file_fail(file, &error);
     orr_stage_lap(stages, ORR_STAGE_COMMIT, &since);
     if (file->output_begun) {
         orr_output_abort(&file->output); // nothing to do when it was committed
@@ -341,6 +365,26 @@ static void *count_inputs(void *context) {
     return NULL;
 }
 
+// Before the job says that it has finished, and before its journal goes.
+static void flush_trusted(orr_job *job) {
+    const orr_inputs *in = &job->options->inputs;
+    const char *where = job->options->output ? job->options->output
+                        : in->count          ? in->paths[0]
+                                             : "the archive";
+    orr_error error = {0};
+    int unsure;
+    if (orr_trust_flush(&job->trust, where, &unsure, &error) != ORR_OK)
+        orr_job_report(job, &(orr_file_event){.outcome = ORR_OUT_FAILED,
+                                              .source = where,
+                                              .status = error.status,
+                                              .reason = error.text});
+    else if (unsure)
+        orr_job_warn(job,
+                     "%s: what earlier runs wrote cannot be flushed from here (%s): run `sync` "
+                     "before any original is deleted",
+                     where, strerror(unsure));
+}
+
 static orr_status exit_status(const orr_job *job) {
     int stopped = *job->stop && atomic_load(&job->undone);
     if (job->single && job->summary.failed && !stopped) return job->last_status;
@@ -433,6 +477,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     job->root.fd = -1;
     if (!o->output) return ORR_OK;
     orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
+    job->root.trust = &job->trust;
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
     status = refuse_output_as_input(job, error);
     if (status == ORR_OK && !o->dry_run)
@@ -465,6 +510,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     int counting = 0;
     memset(summary, 0, sizeof *summary);
     pthread_mutex_init(&job.lock, NULL);
+    orr_trust_init(&job.trust);
     raise_descriptor_limit();
     job.single = is_single(&options->inputs);
     stream_config(options, &config);
@@ -482,6 +528,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         if (status != ORR_OK) atomic_store(&job.fatal, 1);
         pthread_join(counter, NULL);
     }
+    if (status == ORR_OK) flush_trusted(&job);
     job.summary.status = exit_status(&job);
     job.summary.unfinished = job.journals;
 out:
@@ -490,6 +537,7 @@ out:
     orr_claims_free(&job.claims);
     orr_claims_free(&job.restored);
     orr_walk_close(job.walk);
+    orr_trust_free(&job.trust);
     if (options->output) orr_output_root_close(&job.root);
     pthread_mutex_destroy(&job.lock);
     *summary = job.summary;

@@ -12,6 +12,7 @@
 #include "host/output.h"
 #include "host/resume.h"
 #include "host/stream.h"
+#include "host/trust.h"
 #include "host/walk.h"
 
 typedef struct orr_job_file orr_job_file;
@@ -78,6 +79,7 @@ struct orr_job {
     const orr_verb_ops *ops;
     orr_output_root root;
     orr_walk *walk;
+    orr_trust trust; // what it takes for finished and another run wrote
     orr_journal *journal;
     orr_resume_map *resume; // opaque names: which sources are finished; else NULL
     orr_claims claims;      // paths below the output that files of this job have; the planner's

@@ -1,6 +1,6 @@
 // rewrap: a new master key around the same file secret, in place. Only the two slot pages are
 // written, one after the other, each flushed and read back before the next, so that a reader finds
-// a whole slot at every moment. It does not revoke copies, backups or snapshots.
+// a whole slot at every moment, also on the disk. It does not revoke copies, backups or snapshots.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,14 +21,16 @@ static int is_wrapped(const orr_container *c, const orr_master_key *key) {
     return 1;
 }
 
+static orr_status flush(int fd, const char *name, orr_error *error) {
+    if (fsync(fd) == 0) return ORR_OK;
+    return orr_fail_errno(error, errno, "%s: cannot flush this file: %s", name, strerror(errno));
+}
+
 static orr_status write_slot(int fd, int slot, const uint8_t page[ORR_PAGE], const char *name,
                              orr_error *error) {
     orr_status status =
         orr_pwrite_all(fd, page, ORR_PAGE, ORR_PAGE * (1 + (uint64_t)slot), name, error);
-    if (status == ORR_OK && fsync(fd) != 0)
-        status =
-            orr_fail_errno(error, errno, "%s: cannot flush this file: %s", name, strerror(errno));
-    return status;
+    return status == ORR_OK ? flush(fd, name, error) : status;
 }
 
 // Reads a slot back as any reader will: unless it opens to the same secret, the other one, which
@@ -73,13 +75,17 @@ static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, 
     orr_slot slot = {.count = 1};
     int first = orr_container_stale_slot(c);
     slot.generation = c->slot[c->active].generation;
+    // A killed run may have written the slot that was just read from memory: it must be on the disk
+    // before the other one is overwritten, or one cut could take both.
+    orr_status status = flush(fd, file->source, error);
+    if (status != ORR_OK) return status;
     // After a kill between the two writes only the other page is left to do, with the same content.
     int half_done = c->slot[c->active].count == 1 &&
                     !memcmp(c->slot[c->active].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES);
     if (half_done) return replace_slot(file, fd, 1 - c->active, c->slot_page[c->active], error);
     if (++slot.generation == 0)
         return orr_fail(error, ORR_UNSUPPORTED, "%s: rewrapped too often", file->source);
-    orr_status status = orr_wrap_make(key, &file->from->secret, &slot.wrap[0], error);
+    status = orr_wrap_make(key, &file->from->secret, &slot.wrap[0], error);
     if (status == ORR_OK && orr_slot_encode(&slot, file->from->keys.header_mac, page) != ORR_OK)
         status = orr_fail(error, ORR_INTERNAL, "%s: the wrap slot cannot be encoded", file->source);
     if (status == ORR_OK) status = replace_slot(file, fd, first, page, error);

@@ -28,10 +28,12 @@ static orr_status io_error(orr_error *error, const char *shown, const char *doin
                           orr_errno_hint(number));
 }
 
-// mkdir; a new directory is made durable in its parent, for nobody flushes that later. One that may
-// not be read cannot be flushed.
+// mkdir; the directory is made durable in its parent, for nobody flushes that later: also one that
+// is there, since a run that made it may have been killed before it did so. One that may not be
+// read cannot be flushed.
 static int make_directory(const char *path) {
-    if (mkdir(path, 0777) != 0) return errno == EEXIST ? 0 : -1;
+    int found = mkdir(path, 0777) != 0;
+    if (found && errno != EEXIST) return -1;
     int made = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int parent = made >= 0 ? openat(made, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int failed = parent < 0 ? errno != EACCES : fsync(parent) != 0 && errno != EINVAL;
@@ -39,6 +41,8 @@ static int make_directory(const char *path) {
     if (made >= 0) close(made);
     if (parent >= 0) close(parent);
     errno = number;
+    // What was there before need not be ours, nor the disk's where the output goes.
+    if (found && number != EIO && number != ENOSPC && number != EDQUOT) failed = 0;
     return failed ? -1 : 0;
 }
 
@@ -158,8 +162,16 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         }
         int below = openat(fd, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         int number = errno;
+        orr_status status =
+            create && below >= 0 && root->trust
+                ? orr_trust_directory(root->trust, below, fd, made, root->path, error)
+                : ORR_OK;
         close(fd);
         fd = below;
+        if (status != ORR_OK) {
+            close(fd);
+            return status;
+        }
         errno = number;
         if (fd < 0 && !create && number == ENOENT) return ORR_OK;
         if (fd < 0 && (number == ELOOP || number == ENOTDIR))

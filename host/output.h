@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "host/partial.h"
+#include "host/trust.h"
 #include "kernels/status.h"
 
 #ifdef __cplusplus
@@ -20,6 +21,7 @@ typedef struct orr_output_root {
     dev_t dev;
     ino_t ino;
     struct orr_swept *swept; // directories searched for what killed runs left; owned
+    orr_trust *trust;        // the job's, or NULL
     int lock_fd;             // of this shard, -1 when there is none
     char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
@@ -49,7 +51,8 @@ typedef struct orr_output {
 } orr_output;
 
 // Opens the directory of `relative` below the root, creating missing directories, never through a
-// symlink. *name is the last component (points into `relative`). With `create` 0 a missing
+// symlink; one that is there already is trusted (host/trust.h). *name is the last component (points
+// into `relative`). With `create` 0 a missing
 // directory gives *directory = -1 and ORR_OK. The caller closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
                                 int *directory, const char **name, orr_error *error);

@@ -192,11 +192,28 @@ class Faults(Case):
         for folder in ("", "/x", "/x/y", "/x/y/z", "/x/y/z/in"):
             self.assertIn(f"fsync {here}{folder}", flushed)
         shutil.rmtree("x")
-        for n in (1, 2, 3):
+        for n in (3, 4, 5):  # the first two are of the keyring
             status, _, err = broken(f"fsync:{n}:EIO", *command)
             self.assertEqual(status, 7, err)
             self.assertIn("x/y/z: cannot create this directory: Input/output error", err)
             shutil.rmtree("x")
+
+    def test_what_was_finished_before_is_flushed(self):
+        for verb in VERBS:
+            self.fresh(verb)
+            self.done(*self.command(verb))
+            for command in (self.command(verb), ("verify", "-q", "-k", "keys", "sealed")):
+                with self.subTest(command):
+                    status, _, err = broken("syncfs:0:EIO", *command)
+                    self.assertEqual(status, 7, err)
+                    self.assertIn("what was written earlier does not reach its storage: Input/output error", err)
+                    status, _, err = broken("syncfs:0:EINVAL", *(word for word in command if word != "-q"))
+                    self.assertEqual(status, 0, err)
+                    self.assertIn("cannot be flushed from here (Invalid argument): run `sync` before any original is deleted", err)
+        for call in (1, 2):
+            status, _, err = broken(f"fsync:{call}:EIO", *self.command("rewrap"))
+            self.assertEqual(status, 7, err)
+            self.assertIn("keys: what was written earlier does not reach its storage", err)
 
     def test_file_systems_that_cannot_rename_without_replacing(self):
         for verb in ("encrypt", "decrypt", "reencrypt"):

@@ -7,6 +7,7 @@
 #include "host/cli/report.h"
 #include "host/cli/stop.h"
 #include "host/planets.h"
+#include "host/trust.h"
 #include "kernels/volume.h"
 
 static orr_verb verb_of(const orr_command *command) {
@@ -175,6 +176,10 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     limit_workers(cli);
     orr_status status = orr_name_list_read(&cli->arguments, &list, error);
     if (status == ORR_OK) status = orr_cli_keyring(cli, &keyring, error);
+    // A `keyring` command that was killed as it replaced it has not: what is sealed under the new
+    // keys must not outlive them.
+    if (status == ORR_OK && !cli->arguments.dry_run)
+        status = orr_trust_path(cli->arguments.keyring, error);
     if (status == ORR_OK) status = fill_options(cli, &keyring, &list, &options, error);
     if (status == ORR_OK) status = orr_cli_backend(cli, &backend, error);
     if (status != ORR_OK) goto done;

@@ -2,16 +2,17 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// sync (of a range), close, rekey (OpenSSL), thread, rename, unlink, mkdir, fallocate, fchmod,
-// futimens, or any
+// sync (of a range), syncfs, close, rekey (OpenSSL), thread, rename, unlink, mkdir, fallocate,
+// fchmod, futimens, or any
 //         of those that change something: change
 // N       which such call counts, from 1; 0: every one
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
 // kill (SIGKILL before the
 //         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
-//         (SIGTERM, then the call), usr1, usr2 (that signal likewise), twice (SIGTERM and at once SIGTERM
-//         again), later (SIGTERM, and again after 1.1 s), slow (a twentieth of a second, then the call), flip (a bit of
-//         pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that write there)
+//         (SIGTERM, then the call), usr1, usr2 (that signal likewise), twice (SIGTERM and at once
+//         SIGTERM again), later (SIGTERM, and again after 1.1 s), slow (a twentieth of a second,
+//         then the call), flip (a bit of pwrite's bytes, that of file offset ORRERY_FAULT_AT, in
+//         the calls that write there)
 // PART    only calls on files whose path contains this
 //
 // ORRERY_FAULT_BYTES=FROM-TO: only a pread that touches these bytes of its file (TO not included):
@@ -182,6 +183,10 @@ int close(int fd) { // closed also when it fails
     if (what != FAIL) return result;
     errno = number;
     return -1;
+}
+
+int syncfs(int fd) {
+    ON_RESULT(decide_fd("syncfs", fd), REAL(syncfs)(fd));
 }
 
 int sync_file_range(int fd, off_t at, off_t bytes, unsigned flags) {

@@ -1,0 +1,236 @@
+"""Power cuts, by a model (tests/support/powercut.py): what each verb did to the disk is recorded, the directories that a cut at
+any moment can leave are built, and the same command runs again on them. Nothing that has a final name is not whole; the same
+command finishes; and what a run calls finished a further cut does not take away, whoever wrote it. ORRERY_SEED=N repeats a run."""
+import json
+import os
+import random
+import re
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+from support.cli import Case, memory_directory, run, write_gray_tiff
+from support.powercut import DISORDERLY, RECORD, WAYS, Disk, is_killed
+
+SEED = int(os.environ.get("ORRERY_SEED") or random.SystemRandom().getrandbits(32))
+IMAGES = 12  # of each command, at random moments
+
+
+def setUpModule():
+    if not RECORD or not Path(RECORD).exists():
+        raise unittest.SkipTest("no RECORD library: run by ctest")
+    if "libasan" in Path("/proc/self/maps").read_text():
+        raise unittest.SkipTest("not under AddressSanitizer")
+    tempfile.tempdir = memory_directory(64 << 20)
+    print(f"seed {SEED}", flush=True)
+
+
+class Cuts(Case):
+    def setUp(self):
+        super().setUp()
+        self.rng = random.Random(SEED)
+        self.first = self.keyring()
+        self.keys = str(self.dir / "keys")
+        self.source = self.dir / "scans"
+        (self.source / "a" / "empty").mkdir(parents=True)
+        for name, size in (("one", 3000), ("a/two", 70000)):
+            (self.source / name).write_bytes(random.Random(size).randbytes(size))
+        self.names, self.count = ["one", "two"], 0
+
+    def fresh(self):
+        """A new directory to be, in which a disk or an image can be made."""
+        shutil.rmtree(self.dir / f"disk-{self.count}", ignore_errors=True)
+        self.count += 1
+        return self.dir / f"disk-{self.count}"
+
+    def disk(self):
+        root = self.fresh()
+        shutil.copytree(self.dir / "before", root) if (self.dir / "before").exists() else root.mkdir()
+        return Disk(root, self.rng)
+
+    def orrery(self, root, *arguments, status=0):
+        got, out, err = run(*arguments, cwd=root)
+        self.assertEqual(got, status, (arguments, out, err))
+        return out + err
+
+    # ---- what must be so
+
+    def assert_named_is_whole(self, root, where="vault"):
+        """Of what encrypt and its like write. 9 and 10: not all, or nothing is there."""
+        if (root / where).exists():
+            status, out, err = run("verify", "-k", self.keys, where, cwd=root)
+            self.assertIn(status, (0, 9, 10), out + err)
+
+    def assert_finished(self, root, where="vault"):
+        self.orrery(root, "verify", "-k", self.keys, where)
+        self.orrery(root, "decrypt", "-q", "-k", self.keys, where, "-o", "restored")
+        self.assert_restored(root, where)
+
+    def assert_restored_is_whole(self, root):
+        for path in (root / "restored").rglob("*"):
+            if path.is_file() and not path.name.startswith(".orrery-"):
+                self.assertEqual(path.read_bytes(), (self.source / path.relative_to(root / "restored/scans")).read_bytes())
+
+    def assert_restored(self, root, _=None):
+        self.assert_restored_is_whole(root)
+        self.assertEqual(sorted(p.name for p in (root / "restored").rglob("*") if p.is_file()), self.names, os.listdir(root))
+
+    # ---- cuts
+
+    def cut_anywhere(self, command, whole, finished, status=0):
+        """A cut at any moment of a run, then the same command."""
+        disk = self.disk()
+        got, said = disk.run(*command)
+        self.assertEqual(got, 0, said)
+        moments = [(disk.calls, way) for way in WAYS]
+        moments += [(self.rng.randint(1, disk.calls), self.rng.choice(DISORDERLY)) for _ in range(IMAGES)]
+        for moment, way in moments:
+            with self.subTest(seed=SEED, moment=moment, way=way):
+                image = disk.cut(moment, way, self.fresh())
+                whole(image)
+                self.orrery(image, *command)
+                finished(image)
+
+    def killed_then_cut(self, command, finished, then=None, **environment):
+        """A run that was killed after each of its calls; the same command (or another one), which says that all is finished;
+        then a cut that leaves nothing but what was flushed."""
+        disk = self.disk()
+        status, said = disk.run(*command)
+        self.assertEqual(status, 0, said)
+        for kill in (n for n, call in enumerate(disk.names_of_calls(), 1) if call not in ("write", "mode", "size", "time")):
+            with self.subTest(seed=SEED, kill=kill):
+                disk = self.disk()
+                status, said = disk.run(*command, kill=kill)
+                self.assertTrue(is_killed(status), said)
+                status, said = disk.run(*(then or command), **environment)
+                self.assertEqual(status, 0, said)
+                finished(disk.image("least", self.fresh()))
+
+    def both(self, command, whole, finished):
+        self.cut_anywhere(command, whole, finished)
+        self.killed_then_cut(command, finished)
+
+    def encrypt(self, where="vault"):
+        return "encrypt", "-q", "-j", "1", "-k", self.keys, str(self.source), "-o", where
+
+    def test_encrypt(self):
+        self.both(self.encrypt(), self.assert_named_is_whole, self.assert_finished)
+
+    def test_where_syncfs_does_not_flush(self):
+        self.killed_then_cut(self.encrypt("a/vault"), lambda root: self.assert_finished(root, "a/vault"), ORRERY_RECORD_FUSE="1")
+
+    def test_verify(self):
+        """A killed run wrote what it calls whole: that stays so."""
+        disk = self.disk()
+        disk.run(*self.encrypt())
+        for kill in (n for n, call in enumerate(disk.names_of_calls(), 1) if call == "rename"):
+            with self.subTest(kill=kill):
+                disk = self.disk()
+                self.assertTrue(is_killed(disk.run(*self.encrypt(), kill=kill)[0]))
+                _, said = disk.run("verify", "--json", "-k", self.keys, "vault")
+                whole = [m["file"] for m in map(json.loads, re.findall("^{.*", said, re.M)) if m.get("outcome") == "done"]
+                self.assertGreaterEqual(len(whole), 1, said)
+                image = disk.image("least", self.fresh())
+                for name in whole:
+                    self.orrery(image, "verify", "-k", self.keys, name)
+
+    def test_encrypt_paper(self):
+        shutil.rmtree(self.source)
+        self.source.mkdir()
+        write_gray_tiff(self.source / "scan.tif", 50, 40)
+        self.both((*self.encrypt(), "--profile", "paper"), self.assert_named_is_whole,
+                  lambda root: self.orrery(root, "verify", "-k", self.keys, "vault"))
+
+    def sealed(self, where):
+        self.assertEqual(run("encrypt", "-q", "-k", self.keys, "scans", "-o", where)[0], 0)
+        return str(self.dir / where)
+
+    def test_decrypt(self):
+        self.both(("decrypt", "-q", "-j", "1", "-k", self.keys, self.sealed("sealed"), "-o", "restored"),
+                  self.assert_restored_is_whole, self.assert_restored)
+
+    def test_reencrypt(self):
+        self.both(("reencrypt", "-q", "-j", "1", "-k", self.keys, self.sealed("sealed"), "-o", "vault"),
+                  self.assert_named_is_whole, self.assert_finished)
+
+    # ---- rewrap
+
+    def rewrap(self):
+        """The command, and a keyring that has the new key alone."""
+        self.sealed("before/vault")
+        second = run("keyring", "add", "-k", "keys")[1].strip()
+        self.orrery(self.dir, "keyring", "set-state", "-k", "keys", second, "active")
+        shutil.copy("keys", "new-keys")
+        self.orrery(self.dir, "keyring", "set-state", "-k", "new-keys", "--yes", self.first, "destroyed")
+        return "rewrap", "-q", "-j", "1", "-k", self.keys, "vault"
+
+    def assert_opens(self, root, keys="keys"):
+        shutil.rmtree(root / "restored", ignore_errors=True)
+        self.orrery(root, "decrypt", "-q", "-k", str(self.dir / keys), "vault", "-o", "restored")
+        self.assert_restored(root)
+
+    def assert_rewrapped(self, root):
+        self.orrery(root, "verify", "-k", self.keys, "vault")
+        self.assert_opens(root, "new-keys")
+
+    def test_rewrap(self):
+        self.both(self.rewrap(), self.assert_opens, self.assert_rewrapped)
+
+    def test_rewrap_killed_then_cut_anywhere(self):
+        """What a killed run wrote of a slot may not be on the disk when the next one writes the other."""
+        (self.source / "a/two").unlink()
+        command, self.names = self.rewrap(), ["one"]
+        for kill in (1, 2, 3):
+            disk = self.disk()
+            self.assertTrue(is_killed(disk.run(*command, kill=kill)[0]))
+            status, said = disk.run(*command)
+            self.assertEqual(status, 0, said)
+            for moment in range(disk.calls + 1):
+                for way in ("least", "data", *["random"] * 6):
+                    with self.subTest(seed=SEED, kill=kill, moment=moment, way=way):
+                        image = disk.cut(moment, way, self.fresh())
+                        self.assert_opens(image)
+            self.assert_rewrapped(disk.image("least", self.fresh()))
+
+    # ---- keyrings
+
+    def test_keyring(self):
+        """A keyring is always one of the two."""
+        Path("before").mkdir()
+        shutil.copy("keys", "before/keys")
+        second = run("keyring", "add", "-k", "before/keys")[1].strip()
+
+        def whole(root):
+            self.orrery(root, "keyring", "list", "-k", "keys")
+        for change in (("add", "-k", "keys"), ("set-state", "-k", "keys", second, "active")):
+            self.cut_anywhere(("keyring", *change), whole, whole)
+
+    def after_killed_keyring(self, change, use):
+        """A `keyring` command is killed at each of its calls; where that left a keyring, `use(its keys)` gives the next command,
+        and after that a cut."""
+        disk, used = self.disk(), 0
+        self.assertEqual(disk.run("keyring", *change)[0], 0)
+        for kill in range(1, disk.calls + 1):
+            disk = self.disk()
+            self.assertTrue(is_killed(disk.run("keyring", *change, kill=kill)[0]))
+            status, out, _ = run("keyring", "list", "-k", "keys", cwd=disk.root)
+            if status:
+                continue
+            with self.subTest(kill=kill):
+                status, said = disk.run(*use(re.findall("^[0-9a-f]{32}", out, re.M)))
+                self.assertEqual(status, 0, said)
+                self.assert_finished(disk.image("least", self.fresh()))
+                used += 1
+        self.assertGreater(used, 0)
+
+    def test_a_keyring_that_is_used_stays(self):
+        decoy, self.keys = str(self.dir / "decoy.png"), "keys"
+        self.after_killed_keyring(("new", "-o", "keys", "--no-passphrase", "--decoy", decoy), lambda _: self.encrypt())
+        self.sealed("before/vault")
+        shutil.copy("keys", "before/keys")
+        self.after_killed_keyring(("add", "-k", "keys"), lambda keys: ("rewrap", "-q", "-k", "keys", "--to", keys[-1], "vault"))
+
+
+if __name__ == "__main__":
+    unittest.main()

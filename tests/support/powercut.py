@@ -1,0 +1,222 @@
+"""What a power cut leaves on a disk. A `Disk` is a directory and what is known to be flushed of it: it runs programs whose calls
+tests/support/preload/record.c records, and builds the directories ("images") that a cut at this moment can leave.
+
+A file that was flushed (fsync) holds what it held then; a name is there when its directory was flushed since, or all was
+(syncfs). Whatever came later may be there or not, each by itself: that is all that POSIX promises. The ways of a cut:
+  least    only what was flushed
+  names    every name, but of the files only what was flushed: the rest is missing
+  zeros    every name and size; bytes that were not flushed are zero
+  data     every byte, but only the names that were flushed
+  ordered  as a journalling file system: names up to some moment after the last flush of anything; files that were not
+           flushed are whole or have no bytes that are new
+  random   each name, sector, size and mode by itself: old, new or, where nothing was before, zero
+  most     everything, as when only the program is killed"""
+import copy
+import itertools
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from support.cli import ORRERY
+
+RECORD = os.environ.get("RECORD")
+SECTOR = 512
+WAYS = ("least", "names", "zeros", "data", "ordered", "random", "most")
+DISORDERLY = WAYS[:-1]
+
+
+class Node:
+    """A file or directory: as the program sees it, and as it was when it was flushed last."""
+    def __init__(self, directory, mode):
+        self.directory, self.mode, self.time = directory, mode, None
+        self.now = {} if directory else b""
+        self.between = {}  # of a directory: what a name meant since it was flushed, each in turn
+        self.flush(empty=True)
+
+    def flush(self, empty=False):
+        self.flushed = type(self.now)() if empty else self.now.copy() if self.directory else self.now
+        self.flushed_mode, self.flushed_time, self.between = self.mode, self.time, {}
+
+    def name(self, name, node):
+        self.between.setdefault(name, [self.flushed.get(name)]).append(node)
+        if node is None:
+            self.now.pop(name, None)
+        else:
+            self.now[name] = node
+
+    def write(self, at, data):
+        old = self.now.ljust(at, b"\0")
+        self.now = old[:at] + data + old[at + len(data):]
+
+
+def parse(records):
+    """(name, words, data) of each call that record.c wrote down."""
+    at = 0
+    while at < len(records):
+        end = records.index(b"\n", at)
+        call, *words, size = records[at:end].split()
+        yield call.decode(), words, records[end + 1:end + 1 + int(size)]
+        at = end + 2 + int(size)
+
+
+class Disk:
+    def __init__(self, root, rng):
+        self.root, self.rng, self.nodes, self.ordered = Path(root).resolve(), rng, {}, []
+        self.top = self.load(self.root)
+        self.log = self.root.parent / (self.root.name + ".log")
+
+    def load(self, path):
+        """Takes what is there for flushed."""
+        info = path.lstat()
+        node = self.nodes[info.st_ino] = Node(path.is_dir(), info.st_mode & 0o7777)
+        node.time = info.st_mtime_ns
+        node.now = {os.fsencode(child.name): self.load(child) for child in path.iterdir()} if node.directory else path.read_bytes()
+        node.flush()
+        return node
+
+    def run(self, *arguments, kill=0, **environment):
+        """Runs orrery in the directory, killed once it has made `kill` calls. Returns (status, what it said: both
+        streams, output first); self.calls says how many calls it made."""
+        self.before = self.copy()
+        self.log.unlink(missing_ok=True)
+        env = {**os.environ, "LD_PRELOAD": RECORD, "ORRERY_RECORD": str(self.log), "ORRERY_RECORD_ROOT": str(self.root),
+               "ORRERY_RECORD_KILL": str(kill), **environment}
+        done = subprocess.run([ORRERY, *arguments], cwd=self.root, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=120, check=False)
+        self.records = self.log.read_bytes() if self.log.exists() else b""
+        self.calls = self.replay(self.records)
+        return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+
+    def copy(self):
+        """The same knowledge of the same disk, to take another course."""
+        other = copy.copy(self)
+        other.top, other.nodes, other.ordered = copy.deepcopy((self.top, self.nodes, self.ordered))
+        return other
+
+    def cut(self, moment, way, to):
+        """The image of a cut after the first `moment` calls of the last run."""
+        then = self.before.copy()
+        then.replay(self.records, moment)
+        return then.image(way, to)
+
+    def names_of_calls(self):
+        """What each call of the last run was, in order."""
+        return [call for call, _, _ in parse(self.records)]
+
+    def replay(self, records, until=None):
+        """Takes up what was recorded, the first `until` calls of it; returns how many there were."""
+        count = 0
+        for call, words, data in itertools.islice(parse(records), until):
+            getattr(self, "on_" + call)(data, *words)
+            count += 1
+        return count
+
+    def note_order(self, flushed=False):
+        """What the names are at this moment, for the way "ordered"."""
+        if flushed:
+            self.ordered = []
+        self.ordered.append({node: node.now.copy() for node in self.nodes.values() if node.directory})
+
+    def on_create(self, _, parent, name, inode, kind, mode):
+        node = self.nodes[int(inode)] = Node(kind == b"d", int(mode, 8))
+        self.nodes[int(parent)].name(bytes.fromhex(name.decode()), node)
+        self.note_order()
+
+    def on_link(self, _, inode, parent, name):
+        self.nodes[int(parent)].name(bytes.fromhex(name.decode()), self.nodes[int(inode)])
+        self.note_order()
+
+    def on_unlink(self, _, parent, name):
+        self.nodes[int(parent)].name(bytes.fromhex(name.decode()), None)
+        self.note_order()
+
+    def on_rename(self, _, old, old_name, new, new_name, flags):
+        places = [(self.nodes[int(d)], bytes.fromhex(n.decode())) for d, n in ((old, old_name), (new, new_name))]
+        (source, name), (target, final) = places
+        node, other = source.now[name], target.now.get(final) if int(flags) & 2 else None  # RENAME_EXCHANGE
+        target.name(final, node)
+        source.name(name, other)
+        self.note_order()
+
+    def on_write(self, data, inode, at):
+        self.nodes[int(inode)].write(int(at), data)
+
+    def on_size(self, _, inode, size):
+        node, size = self.nodes[int(inode)], int(size)
+        node.now = node.now[:size].ljust(size, b"\0")
+
+    def on_hole(self, _, inode, size):
+        pass
+
+    def on_mode(self, _, inode, mode):
+        self.nodes[int(inode)].mode = int(mode, 8)
+
+    def on_time(self, _, inode, seconds, nanoseconds):
+        self.nodes[int(inode)].time = int(seconds) * 10**9 + int(nanoseconds)
+
+    def on_sync(self, _, inode):
+        self.nodes[int(inode)].flush()
+        self.note_order(flushed=True)
+
+    def on_syncfs(self, _):
+        for node in self.nodes.values():
+            node.flush()
+        self.note_order(flushed=True)
+
+    # ---- images
+
+    def image(self, way, to):
+        """Builds what a cut leaves into the new directory `to`."""
+        at = self.rng.choice(self.ordered) if way == "ordered" and self.ordered else None
+        self.build(self.top, Path(to), way, at, {})
+        return Path(to).resolve()
+
+    def names_of(self, node, way, at):
+        if way == "random":
+            names = dict(node.flushed)
+            for name, values in node.between.items():
+                names[name] = self.rng.choice(values)
+            return {name: child for name, child in names.items() if child}
+        if at:
+            return at.get(node, node.flushed)
+        return node.flushed if way in ("least", "data") else node.now
+
+    def bytes_of(self, node, way):
+        if node.now == node.flushed or way in ("data", "most"):
+            return node.now
+        if way in ("least", "names"):
+            return node.flushed
+        if way == "ordered":
+            return self.rng.choice((node.flushed, node.now))
+        if way == "zeros":
+            return node.flushed[:len(node.now)].ljust(len(node.now), b"\0")
+        sizes = sorted((len(node.flushed), len(node.now)))
+        size = self.rng.choice((*sizes, self.rng.randint(*sizes)))
+        made = bytearray()
+        for start in range(0, size, SECTOR):
+            old, new = node.flushed[start:start + SECTOR], node.now[start:start + SECTOR]
+            # Only room that was not in use before can come up as zeros.
+            made += self.rng.choice((old, new) if old else (bytes(SECTOR), new)).ljust(SECTOR, b"\0")
+        return bytes(made[:size])
+
+    def build(self, node, path, way, at, built):
+        old = way in ("least", "names", "zeros") or (way in ("random", "ordered") and self.rng.random() < 0.5)
+        mode, time = (node.flushed_mode, node.flushed_time) if old else (node.mode, node.time)
+        if node in built:
+            os.link(built[node], path)
+            return
+        built[node] = path
+        if node.directory:
+            path.mkdir()
+            for name, child in self.names_of(node, way, at).items():
+                self.build(child, path / os.fsdecode(name), way, at, built)
+        else:
+            path.write_bytes(self.bytes_of(node, way))
+        path.chmod(mode)
+        if time is not None:
+            os.utime(path, ns=(time, time))
+
+
+def is_killed(status):
+    return status == -signal.SIGKILL
