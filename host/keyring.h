@@ -52,8 +52,8 @@ typedef struct orr_passphrase {
     size_t length;
     int present;
 } orr_passphrase;
-// First line without its newline (one \n or \r\n), raw bytes. ORR_IO, or ORR_KEY when empty or over
-// 1,023 bytes. Reads nothing after the line.
+// First line without its newline (one \n or \r\n), raw bytes. ORR_IO, or ORR_KEY when empty, over
+// 1,023 bytes, with a byte order mark or in UTF-16. Reads nothing after the line.
 orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase, orr_error *error);
 orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error *error);
 // Asks on /dev/tty with echo off (restored on signals), twice when `confirm`. ORR_KEY when there is
@@ -62,23 +62,30 @@ orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error 
 orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase,
                               orr_error *error);
 void orr_passphrase_wipe(orr_passphrase *passphrase);
+// Has it too few characters to be worth much, even if they were drawn at random? 14 of base64 have
+// 84 bits.
+#define ORR_PASSPHRASE_LEAST 14
+int orr_passphrase_is_weak(const orr_passphrase *passphrase);
 
 // An empty keyring in memory, with one new active master key.
 orr_status orr_keyring_init(orr_keyring *keyring, const char *label, orr_error *error);
 void orr_keyring_free(orr_keyring *keyring); // wipes
-// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file has none: then
-// ORR_KEY says that one is needed. ORR_KEY: wrong passphrase or damaged (GCM cannot tell which;
-// says both). ORR_NOT_ORRERY: not a keyring. ORR_UNSUPPORTED: version, or scrypt cost over the cap
-// (checked before any work). ORR_IO.
+// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file has none;
+// ORR_KEY when it has one, and when one is given and it has none: then it may be another keyring,
+// put in its place. ORR_KEY: wrong passphrase or damaged (GCM cannot tell which; says both).
+// ORR_NOT_ORRERY: not a keyring. ORR_UNSUPPORTED: version, or scrypt cost over the cap (checked
+// before any work). ORR_IO.
 orr_status orr_keyring_load(orr_keyring *keyring, const char *path,
                             const orr_passphrase *passphrase, orr_error *error);
 // Does the file say that it is sealed with a passphrase? (so that the caller asks only then)
 orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error);
-// Writes a new keyring: O_EXCL, 0600, fsync, directory fsync. ORR_EXISTS when there is one.
-// `passphrase` NULL or absent: sealed without one.
+// Writes a new keyring, mode 0600: a partial file (host/partial.h), which gets its name when it is
+// whole and flushed, without replacing anything (ORR_EXISTS). Partial files that killed runs left
+// in its directory go. `passphrase` NULL or absent: sealed without one.
 orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
                               const orr_passphrase *passphrase, orr_error *error);
-// Lock (flock on PATH.lock), then load, `change` and atomic replace, then unlock. `new_passphrase`
+// Lock (flock on PATH.lock), then load, `change` and atomic replace by a partial file, then unlock.
+// `new_passphrase`
 // NULL keeps the old, an absent one takes it away. A symlink is followed: the file it points to is
 // locked and replaced. A failing `change` leaves the file alone and its status is returned.
 typedef orr_status (*orr_keyring_change)(orr_keyring *keyring, void *context, orr_error *error);
@@ -89,6 +96,8 @@ orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase
 // Can the group or others read or write this file? 1 with a sentence for the user in `text`, else 0
 // (also when it cannot be looked at).
 int orr_file_mode_warning(const char *path, char *text, size_t text_bytes);
+// Does its file system refuse to flush it? As above.
+int orr_file_flush_warning(const char *path, char *text, size_t text_bytes);
 
 // Changes, for use inside orr_keyring_update.
 orr_status orr_keyring_add(orr_keyring *keyring, const char *label, uint8_t id[ORR_KEY_ID_BYTES],
@@ -100,9 +109,11 @@ orr_status orr_keyring_add_decoy(orr_keyring *keyring, const orr_decoy *decoy, o
 // ORR_KEY when there is no such key.
 orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
                                  orr_key_state state, orr_error *error);
-// Finds a key by ID in hex: whole, or an unambiguous prefix of at least 4 digits. ORR_KEY.
-orr_status orr_keyring_find(const orr_keyring *keyring, const char *hex, const orr_master_key **key,
-                            orr_error *error);
+// Finds a key by its ID in hex (whole, or a prefix of at least 4 digits) or by its label. ORR_KEY
+// when there is none, or when the name is that of several: they are listed. A whole ID names that
+// key alone.
+orr_status orr_keyring_find(const orr_keyring *keyring, const char *name,
+                            const orr_master_key **key, orr_error *error);
 // The active key. ORR_KEY when there is none.
 orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key,
                               orr_error *error);

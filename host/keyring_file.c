@@ -1,19 +1,20 @@
 // A keyring on disk: exclusive creation, locked updates, atomic replacement.
-#define _GNU_SOURCE // asprintf
+#define _GNU_SOURCE // asprintf, strndup
 
 #include "host/keyring.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host/keyring_codec.h"
+#include "host/partial.h"
 
 static orr_status fail_errno(orr_error *error, const char *path, const char *what) {
     return orr_fail(error, ORR_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -123,58 +124,137 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
     return 0;
 }
 
-// Makes a creation or rename in path's directory durable.
-static int sync_directory(const char *path) {
-    char *copy = strdup(path);
-    if (!copy) return -1;
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = fd < 0 || fsync(fd);
-    if (failed && fd >= 0 && (errno == EINVAL || errno == ENOTSUP))
-        failed = 0; // no such notion there
-    int saved = errno;
-    if (fd >= 0) close(fd);
-    free(copy);
-    errno = saved;
-    return failed ? -1 : 0;
+// Has the file system no such notion? Then its user is told (orr_file_flush_warning,
+// orr_file_mode_warning); the keyring is kept.
+static int is_lacking(int number) {
+    return number == EINVAL || number == ENOSYS || number == ENOTSUP || number == EOPNOTSUPP;
 }
 
-// Creates `path` exclusively with mode 0600 and writes it durably; removes it again on failure.
-// With `like`, the new file gets the owner and group of the one that it will replace.
-static orr_status write_new(const char *path, const uint8_t *bytes, size_t count,
-                            const struct stat *like, orr_error *error) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 && errno == EEXIST)
-        return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten",
-                        path);
-    if (fd < 0) return fail_errno(error, path, "cannot create");
-    int failed = fchmod(fd, 0600); // whatever the umask and default ACLs say
-    if (!failed && like && (like->st_uid != geteuid() || like->st_gid != getegid()))
-        failed = fchown(fd, like->st_uid, like->st_gid);
-    failed = failed || write_all(fd, bytes, count) || fsync(fd);
-    int saved = errno;
-    if (close(fd) && !failed) {
-        failed = 1;
-        saved = errno;
+static int flush(int fd) {
+    return fsync(fd) && !is_lacking(errno) ? -1 : 0;
+}
+
+// A keyring file before it has its name: as partial outputs have, a random one and a mark
+// (host/partial.h), so that no name that a user could have given is ever in its way, and what a
+// killed run leaves can be told.
+typedef struct fresh_file {
+    int directory, fd;
+    char partial[ORR_PARTIAL_NAME_BYTES];
+    const char *shown; // the name that it will have, for messages
+    const char *name;  // its last component
+} fresh_file;
+
+static orr_status fresh_begin(fresh_file *fresh, const char *path, orr_error *error) {
+    const char *slash = strrchr(path, '/');
+    *fresh = (fresh_file){.directory = -1, .fd = -1, .shown = path};
+    fresh->name = slash ? slash + 1 : path;
+    if (!*fresh->name)
+        return orr_fail(error, ORR_USAGE, "%s: names a directory; a keyring is a file", path);
+    char *directory = !slash ? strdup(".") : strndup(path, slash == path ? 1 : slash - path);
+    if (!directory) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
+    fresh->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(directory);
+    if (fresh->directory < 0) return fail_errno(error, path, "cannot open its directory");
+    orr_partial_sweep(fresh->directory, NULL); // of runs that were killed
+    fresh->fd = orr_partial_create(fresh->directory, ORR_PARTIAL_SUFFIX, fresh->partial);
+    return fresh->fd < 0 ? fail_errno(error, path, "cannot create") : ORR_OK;
+}
+
+// Writes it durably, with mode 0600 and, with `like`, the owner and group of the file that it will
+// replace.
+static orr_status fresh_write(const fresh_file *fresh, const uint8_t *bytes, size_t count,
+                              const struct stat *like, orr_error *error) {
+    struct stat mine;
+    int failed = fstat(fresh->fd, &mine);
+    if (!failed && like && (like->st_uid != mine.st_uid || like->st_gid != mine.st_gid))
+        failed = fchown(fresh->fd, like->st_uid, like->st_gid);
+    // Whatever the umask and default ACLs say. Where modes cannot be set it has what they all have.
+    if (!failed && fchmod(fresh->fd, 0600 | (mine.st_mode & ORR_PARTIAL_MARK)))
+        failed = !is_lacking(errno) && errno != EPERM;
+    failed = failed || write_all(fresh->fd, bytes, count) || flush(fresh->fd);
+    if (!failed) { // what a network file system says only at the close
+        int copy = fcntl(fresh->fd, F_DUPFD_CLOEXEC, 0);
+        failed = copy < 0 || close(copy);
     }
-    if (!failed) return ORR_OK;
-    unlink(path);
+    if (failed) return fail_errno(error, fresh->shown, "cannot write the keyring");
+    if (orr_is_same_file(fresh->directory, fresh->partial, fresh->fd)) return ORR_OK;
+    return orr_fail(error, ORR_IO,
+                    "%s: its partial file was removed or replaced while it was written: run the "
+                    "same command again",
+                    fresh->shown);
+}
+
+// Neither RENAME_NOREPLACE nor hard links: looks, and renames plainly, under a lock of the
+// directory that lets in one such creation at a time.
+static int name_under_lock(const fresh_file *fresh) {
+    struct stat info;
+    while (flock(fresh->directory, LOCK_EX) && errno == EINTR) continue;
+    int failed = fstatat(fresh->directory, fresh->name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    if (failed) errno = EEXIST;
+    failed = failed || errno != ENOENT ||
+             renameat(fresh->directory, fresh->partial, fresh->directory, fresh->name);
+    int saved = errno;
+    flock(fresh->directory, LOCK_UN);
     errno = saved;
-    return fail_errno(error, path, "cannot write the keyring");
+    return failed;
+}
+
+// Gives it its name, which nothing has yet.
+static int name_new(const fresh_file *fresh) {
+    int at = fresh->directory;
+    if (!syscall(SYS_renameat2, at, fresh->partial, at, fresh->name, 1u /* RENAME_NOREPLACE */))
+        return 0;
+    if (!is_lacking(errno)) return -1;
+    if (linkat(at, fresh->partial, at, fresh->name, 0))
+        return errno == EEXIST ? -1 : name_under_lock(fresh);
+    unlinkat(at, fresh->partial, 0);
+    return 0;
+}
+
+// Once it has its name: the mark goes, and the name is made durable.
+static orr_status fresh_settle(const fresh_file *fresh, orr_error *error) {
+    struct stat mine;
+    if (!fstat(fresh->fd, &mine) && mine.st_mode & ORR_PARTIAL_MARK) (void)fchmod(fresh->fd, 0600);
+    return flush(fresh->directory) ? fail_errno(error, fresh->shown, "cannot flush its directory")
+                                   : ORR_OK;
+}
+
+static void fresh_end(fresh_file *fresh) {
+    if (fresh->fd >= 0) {
+        if (orr_is_same_file(fresh->directory, fresh->partial, fresh->fd))
+            unlinkat(fresh->directory, fresh->partial, 0);
+        close(fresh->fd);
+    }
+    if (fresh->directory >= 0) close(fresh->directory);
+}
+
+static orr_status fail_exists(orr_error *error, const char *path) {
+    return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten", path);
 }
 
 orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
                               const orr_passphrase *passphrase, orr_error *error) {
-    uint8_t *file;
+    uint8_t *file = NULL;
     size_t bytes;
     struct stat info;
-    // Asked first only to spare the user an scrypt; O_EXCL decides.
-    if (!lstat(path, &info))
-        return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten",
-                        path);
+    fresh_file fresh = {.directory = -1, .fd = -1};
+    // Asked first only to spare the user an scrypt; the naming decides.
+    if (!lstat(path, &info)) return fail_exists(error, path);
     orr_status status = orr_keyring_seal(keyring, passphrase, path, &file, &bytes, error);
-    if (!status) status = write_new(path, file, bytes, NULL, error);
-    if (!status && sync_directory(path))
-        status = fail_errno(error, path, "cannot sync its directory");
+    if (!status) status = fresh_begin(&fresh, path, error);
+    if (!status) status = fresh_write(&fresh, file, bytes, NULL, error);
+    if (status) goto out;
+    if (name_new(&fresh)) {
+        status = errno == EEXIST ? fail_exists(error, path)
+                                 : fail_errno(error, path, "cannot name the keyring");
+        goto out;
+    }
+    status = fresh_settle(&fresh, error);
+    // Nobody has used it yet: what is not sure to last goes.
+    if (status && orr_is_same_file(fresh.directory, fresh.name, fresh.fd))
+        unlinkat(fresh.directory, fresh.name, 0);
+out:
+    fresh_end(&fresh);
     free(file);
     return status;
 }
@@ -197,35 +277,30 @@ static orr_status lock(const char *path, const char *target, int *fd, orr_error 
     return ORR_IO;
 }
 
-// The locked part of an update. `target` is free of symlinks, `fresh` is the new file's first name.
-static orr_status replace(const char *target, const char *fresh, const orr_passphrase *passphrase,
+// The locked part of an update. `target` is free of symlinks.
+static orr_status replace(const char *target, const orr_passphrase *passphrase,
                           const orr_passphrase *new_passphrase, orr_keyring_change change,
                           void *context, orr_error *error) {
     orr_keyring keyring;
     struct stat info;
     uint8_t *file = NULL;
     size_t bytes;
+    fresh_file fresh = {.directory = -1, .fd = -1};
     orr_status status = load(&keyring, target, passphrase, &info, error);
     if (status) return status;
     status = change ? change(&keyring, context, error) : ORR_OK;
     if (status) goto out;
     if (!new_passphrase && keyring.has_passphrase) new_passphrase = passphrase;
     status = orr_keyring_seal(&keyring, new_passphrase, target, &file, &bytes, error);
+    if (!status) status = fresh_begin(&fresh, target, error);
+    if (!status) status = fresh_write(&fresh, file, bytes, &info, error);
     if (status) goto out;
-    // Left over by an update that was killed; nobody else uses the name under the lock.
-    if (unlink(fresh) && errno != ENOENT) {
-        status = fail_errno(error, fresh, "cannot remove what an interrupted update left");
-        goto out;
-    }
-    status = write_new(fresh, file, bytes, &info, error);
-    if (status) goto out;
-    if (rename(fresh, target)) {
+    if (renameat(fresh.directory, fresh.partial, fresh.directory, fresh.name))
         status = fail_errno(error, target, "cannot replace the keyring");
-        unlink(fresh);
-    } else if (sync_directory(target)) {
-        status = fail_errno(error, target, "cannot sync its directory");
-    }
+    else
+        status = fresh_settle(&fresh, error);
 out:
+    fresh_end(&fresh);
     free(file);
     orr_keyring_free(&keyring);
     return status;
@@ -234,24 +309,21 @@ out:
 orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
                               const orr_passphrase *new_passphrase, orr_keyring_change change,
                               void *context, orr_error *error) {
-    char *lock_path = NULL, *fresh = NULL;
+    char *lock_path = NULL;
     int fd = -1;
     orr_status status = ORR_INTERNAL;
     // A symlink stays and the file that it points to is replaced, under that file's own lock.
     char *target = realpath(path, NULL);
     if (!target) return fail_open(error, path);
-    if (asprintf(&lock_path, "%s.lock", target) < 0) lock_path = NULL;
-    if (asprintf(&fresh, "%s.new", target) < 0) fresh = NULL;
-    if (!lock_path || !fresh) {
+    if (asprintf(&lock_path, "%s.lock", target) < 0) {
+        lock_path = NULL;
         orr_fail(error, status, "%s: out of memory", path);
         goto out;
     }
     status = lock(lock_path, target, &fd, error);
-    if (!status)
-        status = replace(target, fresh, passphrase, new_passphrase, change, context, error);
+    if (!status) status = replace(target, passphrase, new_passphrase, change, context, error);
 out:
     if (fd >= 0) close(fd);
-    free(fresh);
     free(lock_path);
     free(target);
     return status;
@@ -267,4 +339,18 @@ int orr_file_mode_warning(const char *path, char *text, size_t text_bytes) {
              "%s: mode %04o lets the group or others at it; `chmod 600` keeps it to its owner",
              path, mode);
     return 1;
+}
+
+int orr_file_flush_warning(const char *path, char *text, size_t text_bytes) {
+    if (text_bytes) text[0] = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return 0;
+    int lacks = fsync(fd) && is_lacking(errno);
+    close(fd);
+    if (lacks)
+        snprintf(text, text_bytes,
+                 "%s: its file system cannot be told to write it to the disk now: copy it before "
+                 "anything is encrypted with it",
+                 path);
+    return lacks;
 }
