@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "host/keyring_codec.h"
@@ -125,31 +126,52 @@ orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_
     return ORR_OK;
 }
 
-orr_status orr_keyring_find(const orr_keyring *keyring, const char *hex, const orr_master_key **key,
-                            orr_error *error) {
-    size_t length = strlen(hex);
-    *key = NULL;
+// Is `name` the first digits of this ID?
+static int starts_id(const uint8_t id[ORR_KEY_ID_BYTES], const char *name) {
+    size_t length = strlen(name);
     if (length < 4 || length > 2 * ORR_KEY_ID_BYTES ||
-        strspn(hex, "0123456789abcdefABCDEF") != length)
-        return orr_fail(error, ORR_KEY, "a key ID is 4 to %d hexadecimal digits",
-                        2 * ORR_KEY_ID_BYTES);
+        strspn(name, "0123456789abcdefABCDEF") != length)
+        return 0;
+    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(id, ORR_KEY_ID_BYTES, hex);
+    return !strncasecmp(hex, name, length);
+}
+
+static orr_status fail_several(const orr_keyring *keyring, const char *name, orr_error *error) {
+    char list[2048] = "", hex[2 * ORR_KEY_ID_BYTES + 1];
+    size_t used = 0;
+    for (size_t i = 0; i < keyring->key_count && used < sizeof list; i++) {
+        const orr_master_key *k = &keyring->keys[i];
+        if (!starts_id(k->id, name) && strcmp(k->label, name)) continue;
+        orr_hex(k->id, ORR_KEY_ID_BYTES, hex);
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s (%s, %s)", used ? ", " : "",
+                                 hex, k->label, orr_key_state_name(k->state));
+    }
+    return orr_fail(error, ORR_KEY, "\"%s\" names several keys: give more digits of an ID: %s",
+                    name, list);
+}
+
+orr_status orr_keyring_find(const orr_keyring *keyring, const char *name,
+                            const orr_master_key **key, orr_error *error) {
+    int whole = strlen(name) == 2 * ORR_KEY_ID_BYTES;
+    *key = NULL;
+    for (size_t i = 0; i < keyring->key_count && whole && !*key; i++)
+        if (starts_id(keyring->keys[i].id, name)) *key = &keyring->keys[i]; // whatever labels say
+    if (*key) return ORR_OK;
     for (size_t i = 0; i < keyring->key_count; i++) {
-        uint8_t differ = 0;
-        for (size_t d = 0; d < length; d++) {
-            uint8_t byte = keyring->keys[i].id[d / 2], digit = d % 2 ? byte & 15 : byte >> 4;
-            uint8_t wanted = hex[d] <= '9' ? hex[d] - '0' : (hex[d] | 0x20) - 'a' + 10;
-            differ |= digit ^ wanted;
-        }
-        if (differ) continue;
+        const orr_master_key *candidate = &keyring->keys[i];
+        if (!starts_id(candidate->id, name) && strcmp(candidate->label, name)) continue;
         if (*key) {
             *key = NULL;
-            return orr_fail(error, ORR_KEY, "several keys start with %s; give more digits", hex);
+            return fail_several(keyring, name, error);
         }
-        *key = &keyring->keys[i];
+        *key = candidate;
     }
     if (*key) return ORR_OK;
     return orr_fail(error, ORR_KEY,
-                    "the keyring has no key %s; `orrery keyring list` shows its keys", hex);
+                    "the keyring has no key \"%s\" (an ID, 4 or more of its first digits, or a "
+                    "label); `orrery keyring list` shows its keys",
+                    name);
 }
 
 orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key,

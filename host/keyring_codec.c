@@ -282,6 +282,11 @@ orr_status orr_keyring_open(orr_keyring *keyring, const uint8_t *file, size_t by
     int sealed = header.kdf == ORR_KDF_SCRYPT;
     if (sealed && (!passphrase || !passphrase->present))
         return orr_fail(error, ORR_KEY, "%s: this keyring needs its passphrase", name);
+    if (!sealed && passphrase && passphrase->present)
+        return orr_fail(error, ORR_KEY,
+                        "%s: this keyring takes no passphrase, and one was given: if it is not "
+                        "meant to be without, somebody may have put another keyring in its place",
+                        name);
     status = sealing_key(&header, passphrase, key, name, error);
     if (!status) status = open_with(keyring, &header, file, key, name, error);
     orr_wipe(key, sizeof key);

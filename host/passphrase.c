@@ -53,9 +53,26 @@ static int take_byte(orr_passphrase *passphrase, uint8_t byte) {
     return 0;
 }
 
+// Has an editor put a byte order mark in front, or saved it as UTF-16? On a keyboard, or in another
+// editor, the same passphrase is other bytes, and the keyring would not open. Of UTF-16 each other
+// byte of plain letters is zero; of its line's last character half is behind the newline.
+static int is_recoded(const orr_passphrase *passphrase) {
+    const uint8_t *b = passphrase->bytes;
+    size_t n = passphrase->length, zeros[2] = {0, 0};
+    if (n >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf) return 1;
+    if (n >= 2 && ((b[0] == 0xff && b[1] == 0xfe) || (b[0] == 0xfe && b[1] == 0xff))) return 1;
+    for (size_t i = 0; i < n; i++) zeros[i % 2] += b[i] == 0;
+    return n >= 2 && (zeros[0] == (n + 1) / 2 || zeros[1] == n / 2);
+}
+
 static orr_status finish(orr_passphrase *passphrase, const char *source, orr_error *error) {
     orr_status status = ORR_OK;
-    if (passphrase->length == 0)
+    if (is_recoded(passphrase))
+        status = orr_fail(error, ORR_KEY,
+                          "%s: the passphrase begins with a byte order mark or is UTF-16: save it "
+                          "as plain text, UTF-8 without a mark",
+                          source);
+    else if (passphrase->length == 0)
         status = orr_fail(error, ORR_KEY, "%s: the passphrase is empty", source);
     else if (passphrase->length > MAX_BYTES)
         status = orr_fail(error, ORR_KEY, "%s: the passphrase is over %d bytes", source, MAX_BYTES);
@@ -88,6 +105,13 @@ static orr_status read_line(int fd, const char *source, orr_passphrase *passphra
         if (end) break;
     }
     return finish(passphrase, source, error);
+}
+
+int orr_passphrase_is_weak(const orr_passphrase *passphrase) {
+    size_t characters = 0; // of UTF-8: bytes that do not continue one
+    for (size_t i = 0; i < passphrase->length; i++)
+        characters += (passphrase->bytes[i] & 0xc0) != 0x80;
+    return characters < ORR_PASSPHRASE_LEAST;
 }
 
 orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase,

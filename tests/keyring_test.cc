@@ -230,6 +230,16 @@ TEST_F(KeyringTest, FindByHex) {
     }
     EXPECT_EQ(orr_keyring_find(&ring, whole.c_str(), &key, &error), ORR_OK);
     EXPECT_EQ(key, &ring.keys[0]);
+    // By label: "first" is one key's, "x" that of two. Digits may be a label too.
+    EXPECT_EQ(orr_keyring_find(&ring, "first", &key, &error), ORR_OK);
+    EXPECT_EQ(key, &ring.keys[0]);
+    EXPECT_EQ(orr_keyring_find(&ring, "x", &key, &error), ORR_KEY);
+    EXPECT_NE(strstr(error.text, "several"), nullptr) << error.text;
+    strcpy(ring.keys[2].label, "abcd1234");
+    EXPECT_EQ(orr_keyring_find(&ring, "abcd1234", &key, &error), ORR_KEY);
+    strcpy(ring.keys[2].label, whole.c_str());
+    EXPECT_EQ(orr_keyring_find(&ring, whole.c_str(), &key, &error), ORR_OK);
+    EXPECT_EQ(key, &ring.keys[0]);
 }
 
 TEST_F(KeyringTest, LimitsOfKeysAndLabels) {

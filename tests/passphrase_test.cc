@@ -36,6 +36,15 @@ TEST_F(PassphraseTest, FirstLineOfAFile) {
     EXPECT_EQ(text, " a b \r");
     EXPECT_EQ(From("a\r", &text), ORR_OK);
     EXPECT_EQ(text, "a\r");
+    // Marks of Unicode, and UTF-16 without one; other bytes are taken as they are.
+    for (const std::string &recoded :
+         {std::string("\xef\xbb\xbf"
+                      "secret\n"),
+          std::string("\xff\xfes\0e\0\n\0", 8), std::string("\xfe\xff\0s\0e\0\n", 8),
+          std::string("s\0e\0\r\0\n\0", 8), std::string("\0s\0e\0\n", 6)})
+        EXPECT_EQ(From(recoded, &text), ORR_KEY) << recoded;
+    EXPECT_EQ(From(std::string("\x01\0\x02\x03", 4), &text), ORR_OK);
+    EXPECT_EQ(From("\xff\xff", &text), ORR_OK);
     for (const char *content : {"", "\n", "\r\n", "\nsecret"})
         EXPECT_EQ(From(content, &text), ORR_KEY);
     EXPECT_EQ(From(std::string(1023, 'x') + "\r\n", &text), ORR_OK);

@@ -44,12 +44,14 @@ orr_status orr_cmd_bench(orr_cli *cli, orr_error *error);
 orr_status orr_cmd_train(orr_cli *cli, orr_error *error);
 
 // ---- shared
-// The passphrase of an existing keyring, only when the file says that it has one: from the file or
-// descriptor of the command line, else from the terminal. Warns of readable files.
+// The passphrase of an existing keyring: from the file or descriptor of the command line, else,
+// when the file says that it has one, from the terminal. Warns of readable files.
 orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error);
-// A new passphrase: file, descriptor or terminal (asked twice).
+// A new passphrase: file, descriptor or terminal (asked twice). Warns of a short one.
 orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
                                   orr_passphrase *passphrase, orr_error *error);
+// Warns of what the file system did not do for a keyring that has just been written.
+void orr_cli_warn_of_keyring(orr_cli *cli, const char *path);
 // orr_cli_passphrase, then orr_keyring_load.
 orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_error *error);
 // Opens the device of the command line and runs its self-test. The caller closes it.

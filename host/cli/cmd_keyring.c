@@ -92,6 +92,7 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
         if (a->save_decoys) orr_generator_unsave(&generator, a->save_decoys, keyring.decoy_count);
         goto done;
     }
+    orr_cli_warn_of_keyring(cli, a->output);
     print_key(cli, &keyring.keys[0]);
     orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
                      a->output, keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s",
@@ -116,13 +117,16 @@ done:
 typedef struct change {
     orr_cli *cli;
     orr_master_key key; // what was changed, without its secret
-    uint64_t decoys;
+    int found;          // set-state: `key` is the one; its name was looked up before
+    int same_label;     // add: another key has this label
 } change;
 
 static orr_status change_add(orr_keyring *keyring, void *context, orr_error *error) {
     change *c = context;
     const char *label = c->cli->arguments.label;
     uint8_t id[ORR_KEY_ID_BYTES];
+    for (size_t i = 0; label && i < keyring->key_count; i++)
+        c->same_label |= !strcmp(keyring->keys[i].label, label);
     orr_status status = orr_keyring_add(keyring, label ? label : "master", id, error);
     if (status != ORR_OK) return status;
     c->key = keyring->keys[keyring->key_count - 1];
@@ -134,7 +138,9 @@ static orr_status change_state(orr_keyring *keyring, void *context, orr_error *e
     change *c = context;
     const orr_arguments *a = &c->cli->arguments;
     const orr_master_key *key = NULL;
-    orr_status status = orr_keyring_find(keyring, a->operands[0], &key, error);
+    char id[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(c->key.id, sizeof c->key.id, id);
+    orr_status status = orr_keyring_find(keyring, c->found ? id : a->operands[0], &key, error);
     if (status == ORR_OK) status = orr_keyring_set_state(keyring, key->id, a->state, error);
     if (status != ORR_OK) return status;
     c->key = *key;
@@ -142,17 +148,26 @@ static orr_status change_state(orr_keyring *keyring, void *context, orr_error *e
     return ORR_OK;
 }
 
+// The change in memory alone: would it be done?
+static orr_status try_change(orr_cli *cli, orr_keyring_change function, change *c,
+                             const orr_passphrase *passphrase, orr_error *error) {
+    orr_keyring keyring = {0};
+    c->cli = cli;
+    orr_status status = orr_keyring_load(&keyring, cli->arguments.keyring, passphrase, error);
+    if (status == ORR_OK && function) status = function(&keyring, c, error);
+    orr_keyring_free(&keyring);
+    return status;
+}
+
 static orr_status apply(orr_cli *cli, orr_keyring_change function, change *c,
                         const orr_passphrase *passphrase, const orr_passphrase *new_passphrase,
                         orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     c->cli = cli;
-    if (!a->dry_run)
-        return orr_keyring_update(a->keyring, passphrase, new_passphrase, function, c, error);
-    orr_keyring keyring = {0};
-    orr_status status = orr_keyring_load(&keyring, a->keyring, passphrase, error);
-    if (status == ORR_OK && function) status = function(&keyring, c, error);
-    orr_keyring_free(&keyring);
+    if (a->dry_run) return try_change(cli, function, c, passphrase, error);
+    orr_status status =
+        orr_keyring_update(a->keyring, passphrase, new_passphrase, function, c, error);
+    if (status == ORR_OK) orr_cli_warn_of_keyring(cli, a->keyring);
     return status;
 }
 
@@ -168,6 +183,10 @@ orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
         return ORR_OK;
     }
     print_key(cli, &c.key);
+    if (c.same_label)
+        orr_console_warn(&cli->console, 0,
+                         "another key has the label \"%s\" too: only their IDs tell them apart",
+                         c.key.label);
     orr_console_note(&cli->console,
                      "added; copies of the keyring made earlier lack this key: copy it anew");
     orr_console_note(&cli->console,
@@ -177,30 +196,39 @@ orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
     return ORR_OK;
 }
 
-// Asks before a key goes for good. --yes answers beforehand; without a terminal it is required.
-static orr_status confirm_destruction(orr_cli *cli, orr_error *error) {
-    const orr_arguments *a = &cli->arguments;
-    char answer[16] = "";
-    if (a->state != ORR_KEY_DESTROYED || a->yes || a->dry_run) return ORR_OK;
+// Asks before a key goes for good: after the passphrase and a look at the key, so that nothing else
+// can be expected than this question, and without echo, should a passphrase be typed all the same.
+// --yes answers beforehand; without a terminal it is required.
+static orr_status confirm_destruction(orr_cli *cli, change *c, const orr_passphrase *passphrase,
+                                      orr_error *error) {
+    orr_passphrase answer;
+    char id[2 * ORR_KEY_ID_BYTES + 1], label[4 * ORR_LABEL_BYTES], prompt[512];
+    orr_status status = try_change(cli, change_state, c, passphrase, error);
+    if (status != ORR_OK) return status;
+    c->found = 1;
     if (!isatty(STDIN_FILENO))
         return orr_fail(error, ORR_USAGE, "destroying a key needs --yes without a terminal");
-    char shown[64];
-    orr_text_escape(a->operands[0], shown, sizeof shown);
-    fprintf(
-        stderr,
-        "Files wrapped only under key %s will be lost for ever. Type yes to destroy it: ", shown);
-    if (!fgets(answer, sizeof answer, stdin) || strcmp(answer, "yes\n") != 0) {
-        return orr_fail(error, ORR_USAGE, "not destroyed: the answer was not yes");
-    }
-    return ORR_OK;
+    orr_hex(c->key.id, sizeof c->key.id, id);
+    orr_text_escape(c->key.label, label, sizeof label);
+    snprintf(prompt, sizeof prompt,
+             "Files wrapped only under key %s (%s) will be lost for ever.\n"
+             "Type yes to destroy it (what you type is not shown): ",
+             id, label);
+    status = orr_passphrase_ask(prompt, 0, &answer, error);
+    int yes = status == ORR_OK && answer.length == 3 && !memcmp(answer.bytes, "yes", 3);
+    orr_passphrase_wipe(&answer);
+    if (yes || status == ORR_STOPPED) return status;
+    return orr_fail(error, ORR_USAGE, "key %s was not destroyed: what was typed is not \"yes\"",
+                    id);
 }
 
 orr_status orr_cmd_keyring_set_state(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_passphrase passphrase = {0};
     change c = {0};
-    orr_status status = confirm_destruction(cli, error);
-    if (status == ORR_OK) status = orr_cli_passphrase(cli, &passphrase, error);
+    int asks = a->state == ORR_KEY_DESTROYED && !a->yes && !a->dry_run;
+    orr_status status = orr_cli_passphrase(cli, &passphrase, error);
+    if (status == ORR_OK && asks) status = confirm_destruction(cli, &c, &passphrase, error);
     if (status == ORR_OK) status = apply(cli, change_state, &c, &passphrase, NULL, error);
     orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;

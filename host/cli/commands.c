@@ -33,14 +33,14 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "number of decoys. No key is printed.",
      "orrery keyring list -k hospital.keyring", ORR_NEED_KEYRING, 0, 0, NULL, KEYRING_EXITS, 1,
      orr_cmd_keyring_list},
-    {ORR_COMMAND_KEYRING_SET_STATE, "keyring set-state", "-k KEYRING [OPTION]... KEYID STATE",
+    {ORR_COMMAND_KEYRING_SET_STATE, "keyring set-state", "-k KEYRING [OPTION]... KEY STATE",
      "make a key active, retire it, or destroy it",
-     "KEYID is a key's ID, or 4 or more of its first digits. STATE is one of\n"
+     "KEY is a key's label or ID, or 4 or more of its first digits. STATE is one of\n"
      "  active        wraps new files; the key that was active becomes decrypt-only\n"
      "  decrypt-only  old files still open\n"
      "  destroyed     gone for ever, with every file wrapped only under it",
      "orrery keyring set-state -k hospital.keyring 3f8a active", ORR_NEED_KEYRING, 2, 2,
-     "KEYID and STATE", KEYRING_EXITS, 1, orr_cmd_keyring_set_state},
+     "KEY and STATE", KEYRING_EXITS, 1, orr_cmd_keyring_set_state},
     {ORR_COMMAND_KEYRING_PASSWD, "keyring passwd", "-k KEYRING [OPTION]...",
      "change or remove the passphrase",
      "Seals the keyring under a new passphrase. Copies made earlier keep the old one.",

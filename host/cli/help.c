@@ -38,6 +38,8 @@ static const char *exit_text(orr_status status) {
 static const char *stopped_text(const orr_command *command) {
     if (command->id == ORR_COMMAND_TRAIN)
         return "stopped by a signal; the same command with --resume goes on";
+    if (command->id == ORR_COMMAND_VERIFY)
+        return "stopped by a signal; the same command begins anew";
     return command->run == orr_cmd_job ? "stopped by a signal; the same command resumes"
                                        : exit_text(ORR_STOPPED);
 }

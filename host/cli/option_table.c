@@ -36,6 +36,7 @@ FLAG(quick)
 FLAG(no_passphrase)
 TEXT(keyring, "--keyring")
 TEXT(output, "--output")
+TEXT(to, "--to")
 TEXT(passphrase_file, "--passphrase-file")
 TEXT(new_passphrase_file, "--new-passphrase-file")
 TEXT(files_from, "--files-from")
@@ -57,17 +58,6 @@ static orr_status set_label(orr_arguments *a, const char *value, orr_error *erro
                         ORR_LABEL_BYTES - 1);
     }
     a->label = value;
-    return ORR_OK;
-}
-
-static orr_status set_to(orr_arguments *a, const char *value, orr_error *error) {
-    size_t digits = strlen(value);
-    if (digits < 4 || digits > 2 * ORR_KEY_ID_BYTES ||
-        strspn(value, "0123456789abcdefABCDEF") != digits) {
-        return orr_fail(error, ORR_USAGE,
-                        "--to takes a key ID, or 4 or more of its first hexadecimal digits");
-    }
-    a->to = value;
     return ORR_OK;
 }
 
@@ -347,7 +337,7 @@ const orr_option orr_options[] = {
      set_decoy, 1},
     {0, "label", "TEXT", "name of the new master key [master]", ON(KEYRING_NEW) | ON(KEYRING_ADD),
      set_label, 0},
-    {0, "to", "KEYID", "master key to wrap under [the active one]", ON(REWRAP) | ON(REENCRYPT),
+    {0, "to", "KEY", "master key to wrap under [the active one]", ON(REWRAP) | ON(REENCRYPT),
      set_to, 0},
     {0, "profile", "NAME", "archive, or paper: pixels not sealed [archive]", ON(ENCRYPT),
      set_profile, 0},

@@ -195,7 +195,9 @@ static void print_next_step(orr_report *report, orr_status status) {
     int reads = report->verb != ORR_VERB_ENCRYPT;
     if (reads && report->salvage_helps) orr_console_hint(console, "%s", salvage_hint(report));
     if (status == ORR_STOPPED) {
-        orr_console_hint(console, "stopped; run the same command again to resume");
+        orr_console_hint(console, report->verb == ORR_VERB_VERIFY
+                                      ? "stopped; the same command verifies all of it anew"
+                                      : "stopped; run the same command again to resume");
     } else if (status == ORR_SELF_TEST) {
         orr_console_hint(console,
                          "the device computes wrongly: do not use it before it has been examined");
