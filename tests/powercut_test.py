@@ -10,8 +10,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support.cli import Case, memory_directory, run, write_gray_tiff
-from support.powercut import DISORDERLY, RECORD, WAYS, Disk, is_killed
+from support.cli import Case, memory_directory, png, run, write_gray_tiff
+from support.powercut import DISORDERLY, RECORD, WAYS, Disk, is_killed, parse
 
 SEED = int(os.environ.get("ORRERY_SEED") or random.SystemRandom().getrandbits(32))
 IMAGES = 12  # of each command, at random moments
@@ -230,6 +230,31 @@ class Cuts(Case):
         self.sealed("before/vault")
         shutil.copy("keys", "before/keys")
         self.after_killed_keyring(("add", "-k", "keys"), lambda keys: ("rewrap", "-q", "-k", "keys", "--to", keys[-1], "vault"))
+
+    # ---- training
+
+    def test_train(self):
+        """A checkpoint that a killed run named is gone on from, or was the last one: it stays."""
+        Path("images").mkdir()
+        for n in range(8):
+            png(self.dir / "images" / f"{n}.png", 20 * n)
+        command = ("train", "--data", str(self.dir / "images"), "-o", "runs/a", "--image", "32", "--width", "4", "--latent", "8",
+                   "--batch", "4", "--epochs", "2", "--keep", "1", "--device", "cpu", "--threads", "1", "--resume")
+        disk = self.disk()
+        status, said = disk.run(*command)
+        self.assertEqual(status, 0, said)
+        # Behind each directory that it made, and each checkpoint that it named: "step-" in hexadecimal.
+        kills = [n for n, (call, words, _) in enumerate(parse(disk.records), 1)
+                 if call == "create" and words[3] == b"d" or call == "rename" and words[3].startswith(b"737465702d")]
+        for kill in kills:
+            with self.subTest(seed=SEED, kill=kill):
+                disk = self.disk()
+                self.assertTrue(is_killed(disk.run(*command, kill=kill)[0]))
+                status, said = disk.run(*command)
+                self.assertEqual(status, 0, said)
+                image = disk.image("least", self.fresh())
+                self.assertIn("step-0000000004", os.listdir(image / "runs/a/checkpoints"))
+                self.assertNotIn("warning", self.orrery(image, *command))  # it is whole
 
 
 if __name__ == "__main__":

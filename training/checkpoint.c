@@ -376,7 +376,12 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
         if (!*found && damaged) damaged(context, failure.text);
     }
     status = ORR_OK;
-    if (count && !*found) {
+    // The run that wrote it may have been killed before it flushed its name; others go after this.
+    if (*found && ((fsync(folder) && errno != EINVAL) || (fsync(run->fd) && errno != EINVAL))) {
+        status = io_error(run, "flush a checkpoint", error);
+        orr_gan_state_free(state);
+        *found = 0;
+    } else if (count && !*found) {
         status = orr_fail(error, ORR_UNSUPPORTED,
                           "%s/" FOLDER ": none of the %zu checkpoints is whole: train anew in "
                           "another directory",

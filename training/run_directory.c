@@ -29,16 +29,20 @@ static int flush(int fd) {
     return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: nothing there that could be flushed
 }
 
-// Makes a directory and flushes the one that it is in, if that may be opened.
+// Makes a directory and flushes the one that it is in, if that may be opened: also for one that is
+// there, since a run that made it may have been killed before it did so. -1 with errno, EEXIST when
+// it is there.
 static int make_directory(const char *path, mode_t mode) {
-    if (mkdir(path, mode)) return -1;
+    int found = mkdir(path, mode) != 0;
+    if (found && errno != EEXIST) return -1;
     char *copy = strdup(path);
     int above = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int failed = above < 0 || flush(above) ? errno : 0;
     if (above < 0 && failed == EACCES) failed = 0;
     if (above >= 0) close(above);
     free(copy);
-    if (failed) rmdir(path);
+    if (found && failed != EIO && failed != ENOSPC && failed != EDQUOT) failed = EEXIST;
+    if (failed && !found) rmdir(path);
     errno = failed;
     return failed ? -1 : 0;
 }
