@@ -56,6 +56,40 @@ void orr_gan_weights_free(orr_gan_weights *weights) {
     memset(weights, 0, sizeof *weights);
 }
 
+// Takes the components "module" (DataParallel) and "_orig_mod" (torch.compile) out of a name,
+// wherever they stand and however often: PyTorch puts them before the names of whatever it has
+// wrapped.
+static int unwrap(char *name) {
+    static const char *const wrappers[] = {"module.", "_orig_mod."};
+    int changed = 0;
+    for (char *at = name; at;) {
+        size_t length = 0;
+        for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
+            if (strncmp(at, wrappers[i], strlen(wrappers[i])) == 0) length = strlen(wrappers[i]);
+        }
+        if (length) {
+            memmove(at, at + length, strlen(at + length) + 1);
+            changed = 1;
+        } else {
+            at = strchr(at, '.');
+            if (at) at++;
+        }
+    }
+    return changed;
+}
+
+static orr_status unwrap_names(orr_safetensors *file, orr_error *error) {
+    int changed = 0;
+    for (size_t i = 0; i < file->count; i++) changed |= unwrap(file->tensors[i].name);
+    for (size_t i = 0; changed && i < file->count; i++) {
+        if (orr_safetensors_find(file, file->tensors[i].name) == &file->tensors[i]) continue;
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: two tensors are named %s, apart from \"module.\" and \"_orig_mod.\"",
+                        file->path, file->tensors[i].name);
+    }
+    return ORR_OK;
+}
+
 // A convolution's weight: a tensor of four dimensions, the last two 4. NULL when there is none of
 // that number.
 static const orr_tensor_info *find_convolution(const orr_safetensors *file, uint32_t module) {
@@ -146,12 +180,33 @@ static orr_status read_tensor(const orr_safetensors *file, const orr_tensor *exp
     return status;
 }
 
+#define NAMED 3 // of the tensors that are too many
+
+// Refuses tensors that the network has not, a bias, say, which would be left out in silence.
+static orr_status refuse_others(const orr_safetensors *file, int which, const orr_tensor *tensors,
+                                size_t count, orr_error *error) {
+    char names[NAMED * (ORR_SAFETENSORS_MAX_NAME + 2) + 32] = "";
+    size_t others = 0, used = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        size_t known = 0;
+        while (known < count && strcmp(tensors[known].name, file->tensors[i].name) != 0) known++;
+        if (known < count || others++ >= NAMED) continue;
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                 file->tensors[i].name);
+    }
+    if (!others) return ORR_OK;
+    if (others > NAMED)
+        snprintf(names + used, sizeof names - used, " and %zu more", others - NAMED);
+    return orr_fail(error, ORR_UNSUPPORTED, "%s: tensors that a %s of this shape has not: %s",
+                    file->path, kind(which), names);
+}
+
 static orr_status read_all(const orr_safetensors *file, int which, orr_gan_weights *weights,
                            orr_error *error) {
     char(*names)[ORR_SAFETENSORS_MAX_NAME] = calloc(ORR_GAN_MAX_TENSORS, sizeof *names);
     orr_tensor *tensors = calloc(ORR_GAN_MAX_TENSORS, sizeof *tensors);
     orr_status status = ORR_OK;
-    size_t count, known = 0;
+    size_t count;
     weights->parameters = calloc(weights->network.parameter_count, sizeof(float));
     weights->running = calloc(weights->network.running_count + 1, sizeof(float));
     if (!names || !tensors || !weights->parameters || !weights->running) {
@@ -161,15 +216,9 @@ static orr_status read_all(const orr_safetensors *file, int which, orr_gan_weigh
     count = orr_gan_tensors(&weights->network, "", ORR_DTYPE_F32, weights->parameters,
                             weights->running, &weights->batches, names, tensors);
     for (size_t i = 0; i < count && status == ORR_OK; i++) {
-        known += orr_safetensors_find(file, tensors[i].name) != NULL;
         status = read_tensor(file, &tensors[i], error);
     }
-    if (status == ORR_OK &&
-        file->count != known) { // a bias, say, which would be left out in silence
-        status =
-            orr_fail(error, ORR_UNSUPPORTED, "%s: %zu tensors where a %s of this shape has %zu",
-                     file->path, file->count, kind(which), count);
-    }
+    if (status == ORR_OK) status = refuse_others(file, which, tensors, count, error);
     for (uint32_t i = 0; i < weights->network.layer_count && status == ORR_OK; i++) {
         const orr_gan_layer *layer = &weights->network.layers[i];
         for (uint32_t c = 0; layer->batch_norm && c < layer->out_channels && status == ORR_OK;
@@ -192,7 +241,8 @@ orr_status orr_gan_weights_read(const char *path, int which, orr_gan_weights *we
     memset(weights, 0, sizeof *weights);
     status = orr_safetensors_open(path, &file, error);
     if (status != ORR_OK) return status;
-    status = deduce_shape(&file, which, &weights->shape, error);
+    status = unwrap_names(&file, error);
+    if (status == ORR_OK) status = deduce_shape(&file, which, &weights->shape, error);
     if (status == ORR_OK) {
         if (which == ORR_GAN_GENERATOR) {
             orr_gan_generator(&weights->shape, &weights->network);

@@ -23,7 +23,9 @@ typedef struct orr_gan_weights {
 // tensors. ORR_IO; ORR_UNSUPPORTED when the file is damaged, holds something else than the whole of
 // such a network, or numbers that are not finite. (A discriminator does not tell its latent size:
 // it is the default then. num_batches_tracked may be missing, as in PyTorch, where it is newer than
-// batch norm: it counts 0 then, and no image depends on it.) Free with orr_gan_weights_free.
+// batch norm: it counts 0 then, and no image depends on it. "module." and "_orig_mod.", which
+// PyTorch puts before the names of what DataParallel or torch.compile has wrapped, do not count.)
+// Free with orr_gan_weights_free.
 orr_status orr_gan_weights_read(const char *path, int which, orr_gan_weights *weights,
                                 orr_error *error);
 void orr_gan_weights_free(orr_gan_weights *weights); // a zeroed one is fine

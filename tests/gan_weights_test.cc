@@ -322,6 +322,87 @@ TEST_F(GanWeights, HostileHeadersAreRefused) {
     orr_safetensors_close(&file);
 }
 
+// A generator's tensors under other names.
+struct Renamed {
+    State state{{16, 1, 2, 1}};
+    char names[ORR_GAN_MAX_TENSORS][ORR_SAFETENSORS_MAX_NAME];
+    orr_tensor tensors[ORR_GAN_MAX_TENSORS];
+    uint64_t batches = 3;
+    size_t count;
+    std::vector<std::string> kept; // the names, while they are changed
+    Renamed() {
+        state.s.state[0].parameters[7] = 0.75f;
+        count =
+            orr_gan_tensors(&state.s.networks[0], "", ORR_DTYPE_F32, state.s.state[0].parameters,
+                            state.s.state[0].running, &batches, names, tensors);
+        for (size_t i = 0; i < count; i++) kept.push_back(tensors[i].name);
+    }
+    orr_status read(const std::string &file, orr_gan_weights *weights, orr_error *error) {
+        for (size_t i = 0; i < kept.size(); i++) tensors[i].name = kept[i].c_str();
+        EXPECT_EQ(orr_safetensors_write(file.c_str(), tensors, kept.size(), nullptr, 0, 1, nullptr),
+                  ORR_OK);
+        return orr_gan_weights_read(file.c_str(), 0, weights, error);
+    }
+};
+
+TEST_F(GanWeights, NamesOfWrappedModulesLoad) {
+    for (const char *form : {"module.%", "_orig_mod.%", "module._orig_mod.%", "_orig_mod.module.%",
+                             "module.module.%", "main._orig_mod.", "_orig_mod.main.module."}) {
+        SCOPED_TRACE(form);
+        Renamed r;
+        for (std::string &name : r.kept) {
+            std::string to = form;
+            size_t place = to.find('%');
+            // behind the prefix, or with the wrapper inside the name: main.W.0.weight
+            name = place == std::string::npos ? to + name.substr(5) : to.replace(place, 1, name);
+        }
+        orr_gan_weights read{};
+        orr_error error{};
+        ASSERT_EQ(r.read(path("w"), &read, &error), ORR_OK) << error.text;
+        EXPECT_EQ(read.parameters[7], 0.75f);
+        EXPECT_EQ(read.batches, 3u);
+        orr_gan_weights_free(&read);
+    }
+    Renamed some; // only some layers wrapped, as with a DataParallel of a part
+    some.kept[0] = "main.module.0.weight";
+    orr_gan_weights read{};
+    orr_error error{};
+    EXPECT_EQ(some.read(path("w"), &read, &error), ORR_OK) << error.text;
+    orr_gan_weights_free(&read);
+    for (const char *name :
+         {"modules.main.0.weight", "main.0.weight.module", "main.orig_mod.0.weight"}) {
+        Renamed other;
+        other.kept[0] = name;
+        EXPECT_EQ(other.read(path("w"), &read, &error), ORR_UNSUPPORTED) << name;
+    }
+}
+
+TEST_F(GanWeights, TensorsThatAreTooManyAreNamed) {
+    Renamed r;
+    orr_gan_weights read{};
+    orr_error error{};
+    auto more = [&](const char *name) {
+        r.tensors[r.kept.size()] = r.tensors[1]; // of one dimension
+        r.kept.push_back(name);
+    };
+    more("main.0.bias");
+    EXPECT_EQ(r.read(path("w"), &read, &error), ORR_UNSUPPORTED);
+    EXPECT_NE(strstr(error.text, "a generator of this shape has not: main.0.bias"), nullptr)
+        << error.text;
+    for (const char *name : {"main.3.bias", "main.6.bias", "ema.decay", "step"}) more(name);
+    EXPECT_EQ(r.read(path("w"), &read, &error), ORR_UNSUPPORTED);
+    EXPECT_NE(strstr(error.text, "has not: main.0.bias, main.3.bias, main.6.bias and 2 more"),
+              nullptr)
+        << error.text;
+    // Both the plain and the wrapped one: which is meant?
+    Renamed twice;
+    twice.tensors[twice.kept.size()] = twice.tensors[1];
+    twice.kept.push_back("module." + twice.kept[1]);
+    EXPECT_EQ(twice.read(path("w"), &read, &error), ORR_UNSUPPORTED);
+    EXPECT_NE(strstr(error.text, "two tensors are named main.1.weight, apart from"), nullptr)
+        << error.text;
+}
+
 TEST_F(GanWeights, WrongNumbersAndTensorsAreRefused) {
     State state({16, 1, 2, 1});
     orr_gan_weights read{};
@@ -364,7 +445,9 @@ TEST_F(GanWeights, WrongNumbersAndTensorsAreRefused) {
     ASSERT_EQ(orr_safetensors_write(name.c_str(), tensors, kept + 1, nullptr, 0, 1, nullptr),
               ORR_OK);
     EXPECT_EQ(orr_gan_weights_read(name.c_str(), 0, &read, &error), ORR_UNSUPPORTED);
-    EXPECT_NE(strstr(error.text, "tensors where"), nullptr) << error.text;
+    EXPECT_NE(strstr(error.text, "that a generator of this shape has not: main.1.num_batches"),
+              nullptr)
+        << error.text;
     // a convolution with a bias is another network
     float value[4] = {0};
     orr_tensor bias[2] = {{"main.0.weight", ORR_DTYPE_F32, 1, {4}, value},

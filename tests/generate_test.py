@@ -205,7 +205,7 @@ class Generate(Folder):
         missing = {k: v for k, v in wrong.items() if k != "main.4.running_var"}
         for content, text in ((whole[:-1], "sound"), (whole[:100], "truncated"), (b"", "sound"), (b"\x89PNG" * 99, "sound"),
                               (safetensors(discriminator), "weights of a discriminator, not of a generator"),
-                              (safetensors(shape), "main.1.bias has another shape"), (safetensors(bias), "tensors where"),
+                              (safetensors(shape), "main.1.bias has another shape"), (safetensors(bias), "shape has not: main.0.bias"),
                               (safetensors(missing), "main.4.running_var is missing")):
             self.weights.write_bytes(content)
             self.assertIn(text, self.ask("-o", self.path("g.png"), status=8)[1])

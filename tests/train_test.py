@@ -426,6 +426,39 @@ class Train(Case):
         self.assertTrue(any(line.startswith(b"data/line\\x0Abad.png: not usable") for line in lines), lines)
         self.assertTrue(any(line.startswith(b"data/\xff\\x1Bbad.png: not usable") for line in lines), lines)
 
+    def test_a_generator_of_no_use_is_told(self):
+        """By the measure that `keyring new` refuses by, in a warning, the last line, the page and the last JSON line."""
+        def refused(name):
+            status, _, err = run("keyring", "new", "-o", "k", "--no-passphrase", "--dry-run", "--weights", name + "/generator.safetensors")
+            self.assertEqual(status, 0, err)  # a look at the file makes no images
+            status, _, err = run("keyring", "new", "-o", "k", "--no-passphrase", "--weights", name + "/generator.safetensors")
+            if status == 0:
+                os.unlink("k")
+            return status == 8 and ("images hardly differ" in err or "too few different images" in err)
+        err = self.done("poor", "--learning-rate", "1e-9", epochs="1")[1]
+        self.assertTrue(refused("poor"))
+        warning = "the generator is of no use for decoys, and `keyring new` will refuse it: its images hardly differ, by "
+        self.assertIn(warning, err)
+        self.assertIn("where 2 are the least, after 5 few steps: more images", err)
+        self.assertIn("few steps (5): a generator takes some thousands", err)
+        last = err.splitlines()[-1]
+        self.assertIn("done, but the generator is of no use, as warned", last)
+        self.assertIn("This generator is of no use for decoys", Path("poor/report.html").read_text())
+        # A finished run that is looked at again says it again; in JSON too.
+        out, err = self.done("poor", "--resume", "--json", epochs="1")
+        messages = [json.loads(line) for line in out.splitlines()]
+        self.assertTrue(any(warning in m.get("text", "") for m in messages if m["message_type"] == "warning"), out)
+        self.assertEqual((messages[-1]["useful"], messages[-1]["exit_status"]), (False, 0))
+        self.assertLess(messages[-1]["diversity"], 2)
+        # One that keyring new takes is not warned of.
+        out, err = self.done("fair", "--json", "--learning-rate", "0.005", epochs="20")
+        summary = json.loads(out.splitlines()[-1])
+        self.assertEqual((summary["useful"], refused("fair")), (True, False), summary)
+        self.assertGreater(summary["diversity"], 2)
+        self.assertNotIn("of no use", out + Path("fair/report.html").read_text())
+        out, _ = self.done("never", "--json", "--dry-run")
+        self.assertNotIn("useful", json.loads(out.splitlines()[-1]))
+
     def test_copies_and_likeness_are_told_in_their_time(self):
         copies, alike = "images have the same pixels as another one", "images are much alike"
         err = self.done("run", "--learning-rate", "1e-9", "--snapshot-every", "1", epochs="9")[1]

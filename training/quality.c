@@ -100,6 +100,23 @@ double orr_diversity(const uint8_t *images, uint32_t count, uint32_t size, uint3
     return pairs ? sum / pairs : 0;
 }
 
+void orr_channel_sums(const uint8_t *pixels, size_t samples, uint32_t channels, uint64_t sums[3]) {
+    sums[0] = sums[1] = sums[2] = 0;
+    for (size_t i = 0; i < samples; i += channels)
+        for (size_t c = 0; c < 3; c++) sums[c] += pixels[i + (channels == 3 ? c : 0)];
+}
+
+static int compare_sums(const void *a, const void *b) {
+    return memcmp(a, b, 3 * sizeof(uint64_t));
+}
+
+size_t orr_different_sums(uint64_t (*sums)[3], size_t count) {
+    size_t different = count ? 1 : 0;
+    qsort(sums, count, sizeof *sums, compare_sums);
+    for (size_t i = 1; i < count; i++) different += compare_sums(sums[i - 1], sums[i]) != 0;
+    return different;
+}
+
 void orr_dataset_spread(const orr_dataset *set, uint32_t count, uint32_t offset, uint8_t *out,
                         uint32_t *index) {
     size_t bytes = orr_dataset_image_bytes(set);

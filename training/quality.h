@@ -30,6 +30,26 @@ double orr_nearest_median(const orr_nearest *nearest, uint32_t count);
 // Fewer than two give 0.
 double orr_diversity(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels);
 
+// ---- what makes a generator of use for decoys: `keyring new` refuses others, and `train` warns
+
+// The least diversity of ORR_POOL_COMPARED images. Rounding to bytes alone makes two equal pictures
+// differ by up to about 0.5; networks that were never trained give 0.6 and a collapsed one that
+// `train` had warned of 0.8; no eye sees 2. The shipped generator gives about 50, its checkpoint
+// after two epochs 36, and no snapshot between 0 and the last fell below 28. An absolute bound,
+// because what the training images differed by is not in the weights: it refuses what is certainly
+// no pool of different pictures, and leaves generators of dull but different images alone.
+#define ORR_POOL_DIVERSITY 2.0
+#define ORR_POOL_COMPARED 64u // images, whatever the size of the pool
+#define ORR_POOL_IMAGES 256u  // of a pool, unless somebody wants another number
+// Sums of the samples of each channel; gray counts as three equal channels.
+void orr_channel_sums(const uint8_t *pixels, size_t samples, uint32_t channels, uint64_t sums[3]);
+// How many of `count` triples of sums are different from each other; sorts them. The same few
+// images in turn differ well in the mean, and are no pool: more than half must be different.
+size_t orr_different_sums(uint64_t (*sums)[3], size_t count);
+static inline int orr_pool_useful(double diversity, size_t different, size_t count) {
+    return diversity >= ORR_POOL_DIVERSITY && different * 2 > count;
+}
+
 // The most images whose sliced Wasserstein distance is taken: as many of the data set as of others.
 #define ORR_SWD_IMAGES 512u
 // `count` images of the data set, evenly spread, beginning at place `offset` of each stride, to

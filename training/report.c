@@ -251,6 +251,9 @@ static orr_status put_page(const orr_session *s, orr_sink *sink, orr_error *erro
              s->data.channels == 1 ? "" : "s", o->shape.width, o->gan.batch,
              (unsigned long long)o->seed, n->epoch, o->epochs);
     orr_page_begin(sink, "Training run", summary);
+    if (s->outcome.images && !s->outcome.useful)
+        orr_page_note(sink, "This generator is of no use for decoys, and `keyring new` will refuse "
+                            "it: its images hardly differ from each other, or are a few in turn.");
     put_numbers(s, sink);
     orr_page_heading(sink, 2, "Curves");
     orr_page_row_begin(sink);

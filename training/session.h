@@ -10,6 +10,7 @@
 
 #define ORR_GRID_IMAGES 64u // of the fixed latents
 #define ORR_GRID_COLUMNS 8u
+#define ORR_FEW_STEPS 1000u // with fewer no generator is as good as it could be
 
 typedef struct orr_session {
     orr_training_options options; // in force; strings lent, or of settings
@@ -30,6 +31,7 @@ typedef struct orr_session {
     uint8_t *real;         // [sample_count] of the data set
     float *latents;        // [max(sample_count, ORR_GRID_IMAGES)][latent], fixed
     double swd_floor, nearest_real, diversity_real;
+    orr_training_outcome outcome; // of the whole run; zero before
 } orr_session;
 
 void orr_session_warn(orr_session *s, const char *format, ...)
@@ -45,6 +47,8 @@ orr_status orr_settings_write(const orr_session *s, orr_error *error);
 orr_status orr_snapshot_prepare(orr_session *s, orr_error *error);
 // Grids, measures, report and checkpoint of the present step, in this order.
 orr_status orr_snapshot_take(orr_session *s, orr_error *error);
+// Sets s->outcome. When the generator is of no use: warns, and writes the report anew with it.
+orr_status orr_snapshot_judge(orr_session *s, orr_error *error);
 
 // report.c: loss.svg, swd.svg, report.html from the history.
 orr_status orr_report_write(const orr_session *s, orr_error *error);

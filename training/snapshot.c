@@ -74,9 +74,9 @@ static orr_status write_grids(const orr_session *s, uint64_t step, const uint8_t
     return status;
 }
 
-// Images of the fixed latents as bytes; malloc'ed.
-static orr_status generate(orr_session *s, uint8_t **images, orr_error *error) {
-    uint32_t count = generated_count(s);
+// Images of `count` latents as bytes; malloc'ed.
+static orr_status generate(orr_session *s, const float *latents, uint32_t count, uint8_t **images,
+                           orr_error *error) {
     size_t floats = count * orr_dataset_image_bytes(&s->data);
     float *values = malloc(floats * sizeof *values);
     orr_status status = ORR_OK;
@@ -84,7 +84,7 @@ static orr_status generate(orr_session *s, uint8_t **images, orr_error *error) {
     if (!values || !*images) {
         status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
     } else {
-        status = s->options.backend->trainer_sample(s->trainer, s->latents, count, values, error);
+        status = s->options.backend->trainer_sample(s->trainer, latents, count, values, error);
         if (!status) orr_gan_to_bytes(values, floats, *images);
     }
     free(values);
@@ -138,7 +138,7 @@ orr_status orr_snapshot_take(orr_session *s, orr_error *error) {
     orr_training_snapshot *n = &record.numbers;
     char grid[4096];
     orr_status status = s->options.backend->trainer_state(s->trainer, &s->state, error);
-    if (!status) status = generate(s, &images, error);
+    if (!status) status = generate(s, s->latents, generated_count(s), &images, error);
     if (status) goto out;
     n->step = s->state.step;
     n->epoch = orr_session_epoch(s, n->step);
@@ -164,5 +164,57 @@ orr_status orr_snapshot_take(orr_session *s, orr_error *error) {
     if (s->hooks.snapshot) s->hooks.snapshot(s->hooks.context, n);
 out:
     free(images);
+    return status;
+}
+
+// How it fails, and what may help.
+static void tell_useless(orr_session *s) {
+    const orr_training_outcome *o = &s->outcome;
+    const char *advice = s->steps < ORR_FEW_STEPS
+                             ? "few steps: more images, more epochs or a smaller batch make more"
+                             : "steps: take an earlier checkpoint, or another seed";
+    if (o->diversity < ORR_POOL_DIVERSITY)
+        orr_session_warn(s,
+                         "the generator is of no use for decoys, and `keyring new` will refuse it: "
+                         "its images hardly differ, by %.2f grey levels in the mean of %u images, "
+                         "where %g are the least, after %llu %s",
+                         o->diversity, ORR_POOL_COMPARED, ORR_POOL_DIVERSITY,
+                         (unsigned long long)s->state.step, advice);
+    else
+        orr_session_warn(s,
+                         "the generator is of no use for decoys, and `keyring new` will refuse it: "
+                         "it makes %zu different images among %zu, after %llu %s",
+                         o->different, o->images, (unsigned long long)s->state.step, advice);
+}
+
+orr_status orr_snapshot_judge(orr_session *s, orr_error *error) {
+    uint32_t count = ORR_POOL_IMAGES, channels = s->data.channels;
+    size_t latents = (size_t)count * s->options.shape.latent;
+    size_t samples = orr_dataset_image_bytes(&s->data);
+    uint8_t *images = NULL;
+    float *chosen = calloc(latents, sizeof *chosen);
+    uint64_t(*sums)[3] = calloc(count, sizeof *sums);
+    orr_training_outcome *o = &s->outcome;
+    orr_status status = ORR_OK;
+    if (!chosen || !sums) {
+        status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
+        goto out;
+    }
+    orr_gan_deviates(s->options.seed, ORR_STREAM_SAMPLE, 0, latents, chosen);
+    status = generate(s, chosen, count, &images, error);
+    if (status) goto out;
+    for (uint32_t i = 0; i < count; i++)
+        orr_channel_sums(images + i * samples, samples, channels, sums[i]);
+    o->diversity = orr_diversity(images, ORR_POOL_COMPARED, s->data.size, channels);
+    o->different = orr_different_sums(sums, count);
+    o->images = count;
+    o->useful = orr_pool_useful(o->diversity, o->different, o->images);
+    if (o->useful) goto out;
+    tell_useless(s);
+    status = orr_report_write(s, error);
+out:
+    free(images);
+    free(chosen);
+    free(sums);
     return status;
 }

@@ -104,6 +104,11 @@ static orr_status read_data(orr_session *s, orr_error *error) {
     if (s->data.count < o->gan.batch)
         orr_session_warn(s, "only %u images for batches of %u: some come twice in a batch",
                          s->data.count, o->gan.batch);
+    if (s->steps < ORR_FEW_STEPS)
+        orr_session_warn(s,
+                         "few steps (%llu): a generator takes some thousands to be of use; more "
+                         "images, more epochs or a smaller batch make more",
+                         (unsigned long long)s->steps);
     return ORR_OK;
 }
 
@@ -322,6 +327,8 @@ static orr_status run_session(orr_session *s, orr_error *error) {
     if (!status) status = s->options.backend->trainer_state(s->trainer, &s->state, error);
     if (!status) status = orr_checkpoint_export(s->run.path, &s->state, s->data.hash, error);
     if (!status) orr_checkpoint_retire(&s->run, s->state.step, o->keep);
+    if (!status) status = orr_snapshot_judge(s, error);
+    if (!status && s->hooks.finished) s->hooks.finished(s->hooks.context, &s->outcome);
     return status;
 }
 

@@ -98,6 +98,14 @@ typedef struct orr_training_setting {
     const char *data_hash;
 } orr_training_setting;
 
+// What has come of a run that is done: the measures by which `keyring new` takes or refuses it
+// (training/quality.h), on ORR_POOL_IMAGES images.
+typedef struct orr_training_outcome {
+    double diversity;         // of the first ORR_POOL_COMPARED
+    size_t different, images; // images with channel sums of their own, of all
+    int useful;               // `keyring new` would take it
+} orr_training_outcome;
+
 // All may be NULL. Called on the thread of orr_train.
 typedef struct orr_training_hooks {
     void *context;
@@ -108,6 +116,7 @@ typedef struct orr_training_hooks {
     void (*progress)(void *context, const orr_training_progress *progress);
     void (*snapshot)(void *context, const orr_training_snapshot *snapshot);
     void (*warning)(void *context, const char *text);
+    void (*finished)(void *context, const orr_training_outcome *outcome); // after the last epoch
 } orr_training_hooks;
 
 // Runs to the last epoch. ORR_STOPPED after a stop, with a checkpoint of the last step; ORR_EXISTS

@@ -20,6 +20,7 @@ typedef struct show {
     char data_hash[65];
     orr_training_snapshot snapshot; // the last one
     int snapshots;
+    orr_training_outcome outcome; // images 0: the run has not come to its end
 } show;
 
 static double now(void) {
@@ -158,6 +159,11 @@ static void on_warning(void *context, const char *text) {
     orr_console_warn(&s->cli->console, 0, "%s", text);
 }
 
+static void on_finished(void *context, const orr_training_outcome *outcome) {
+    show *s = context;
+    s->outcome = *outcome;
+}
+
 // The implementation for --device, and its name for the records.
 static orr_status choose_backend(orr_cli *cli, orr_training_options *options, char name[16],
                                  orr_error *error) {
@@ -179,6 +185,11 @@ static void add_summary(show *s) {
         cJSON_AddNumberToObject(summary, "last_snapshot_step", (double)s->snapshot.step);
         add_number(summary, "swd", s->snapshot.swd);
     }
+    if (s->outcome.images) {
+        add_number(summary, "diversity", s->outcome.diversity);
+        cJSON_AddNumberToObject(summary, "different_images", (double)s->outcome.different);
+        cJSON_AddBoolToObject(summary, "useful", s->outcome.useful);
+    }
 }
 
 orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
@@ -193,7 +204,8 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
                                 .start = on_start,
                                 .progress = on_progress,
                                 .snapshot = on_snapshot,
-                                .warning = on_warning};
+                                .warning = on_warning,
+                                .finished = on_finished};
     options.run = a->output;
     options.folders = a->folders;
     options.dry_run = a->dry_run;
@@ -205,6 +217,12 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
     if (cli->console.json) add_summary(&s);
     if (status == ORR_OK && a->dry_run)
         orr_console_note(&cli->console, "would train in %s; nothing was written", a->output);
+    else if (status == ORR_OK && !s.outcome.useful)
+        orr_console_note(
+            &cli->console,
+            "done, but the generator is of no use, as warned: %s/report.html shows the "
+            "run, and can show patients",
+            a->output);
     else if (status == ORR_OK)
         orr_console_note(&cli->console,
                          "done: %s/report.html shows the run, %s/generator.safetensors is the "

@@ -7,17 +7,7 @@
 #include "host/cli/stop.h"
 #include "training/quality.h"
 
-#define WORDS 256   // drawn at a time
-#define COMPARED 64 // images, whatever the size of the pool; as `train` compares
-
-// The least mean distance of the compared images from each other (orr_diversity: root mean square
-// in grey levels of 256). Rounding to bytes alone makes two equal pictures differ by up to about
-// 0.5; networks that were never trained give 0.6 and a collapsed one that `train` had warned of
-// 0.8; no eye sees 2. The shipped generator gives about 50, its checkpoint after two epochs 36, and
-// no snapshot between 0 and the last fell below 28. An absolute bound, because what the training
-// images differed by is not in the weights: it refuses what is certainly no pool of different
-// pictures, and leaves generators of dull but different images alone.
-#define LEAST_DIVERSITY 2.0
+#define WORDS 256 // drawn at a time
 
 // Normal deviates from random words of the system, by the transform of gan/philox.h.
 static orr_status secret_latents(float *latents, size_t count, orr_error *error) {
@@ -37,47 +27,39 @@ static orr_status secret_latents(float *latents, size_t count, orr_error *error)
     return status;
 }
 
-static int by_sums(const void *a, const void *b) {
-    return memcmp(a, b, sizeof(orr_decoy));
-}
-
 // A generator that has collapsed makes the same image again and again: no pool of decoys. Before
 // anything is kept or saved of them.
 static orr_status check_diversity(const orr_generator *generator, orr_error *error) {
     double diversity =
-        orr_diversity(generator->pixels, COMPARED, generator->weights.shape.image_size,
+        orr_diversity(generator->pixels, ORR_POOL_COMPARED, generator->weights.shape.image_size,
                       generator->weights.shape.channels);
-    if (diversity >= LEAST_DIVERSITY) return ORR_OK;
+    if (diversity >= ORR_POOL_DIVERSITY) return ORR_OK;
     return orr_fail(error, ORR_UNSUPPORTED,
                     "the generator's images hardly differ: by %.2f grey levels in the mean of %d "
                     "images, and less than %g is refused; use weights of another step or run",
-                    diversity, COMPARED, LEAST_DIVERSITY);
+                    diversity, (int)ORR_POOL_COMPARED, ORR_POOL_DIVERSITY);
 }
 
-// The same few images in turn differ well in the mean, and are no pool either.
 static orr_status check_variety(const orr_keyring *keyring, orr_error *error) {
-    size_t different = 1;
-    orr_decoy *sorted = malloc(keyring->decoy_count * sizeof *sorted);
-    if (!sorted) return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    memcpy(sorted, keyring->decoys, keyring->decoy_count * sizeof *sorted);
-    qsort(sorted, keyring->decoy_count, sizeof *sorted, by_sums);
-    for (size_t i = 1; i < keyring->decoy_count; i++) {
-        different += by_sums(&sorted[i - 1], &sorted[i]) != 0;
-    }
-    orr_wipe(sorted, keyring->decoy_count * sizeof *sorted);
-    free(sorted);
-    if (different * 2 > keyring->decoy_count) return ORR_OK;
+    size_t count = keyring->decoy_count;
+    uint64_t(*sums)[3] = malloc(count * sizeof *sums);
+    if (!sums) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    for (size_t i = 0; i < count; i++) memcpy(sums[i], keyring->decoys[i].sum, sizeof *sums);
+    size_t different = orr_different_sums(sums, count);
+    orr_wipe(sums, count * sizeof *sums);
+    free(sums);
+    if (orr_pool_useful(ORR_POOL_DIVERSITY, different, count)) return ORR_OK;
     return orr_fail(
         error, ORR_UNSUPPORTED,
         "the generator makes too few different images: %zu among %zu; use other weights", different,
-        keyring->decoy_count);
+        count);
 }
 
 static orr_status one_batch(orr_generator *generator, orr_keyring *keyring, float *latents,
                             uint32_t count, const char *folder, orr_error *error) {
     size_t samples = orr_gan_output_floats(&generator->weights.network);
     int first = keyring->decoy_count == 0;
-    uint32_t made = first && count < COMPARED ? COMPARED : count;
+    uint32_t made = first && count < ORR_POOL_COMPARED ? ORR_POOL_COMPARED : count;
     orr_status status =
         secret_latents(latents, (size_t)made * generator->weights.shape.latent, error);
     if (status == ORR_OK) status = orr_generator_run(generator, latents, made, error);

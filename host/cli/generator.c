@@ -110,11 +110,8 @@ orr_status orr_generator_run(orr_generator *generator, const float *latents, uin
 }
 
 void orr_generator_sums(const orr_generator *generator, const uint8_t *pixels, orr_decoy *decoy) {
-    size_t channels = generator->weights.shape.channels, samples = image_samples(generator);
-    memset(decoy, 0, sizeof *decoy);
-    for (size_t i = 0; i < samples; i += channels) {
-        for (size_t c = 0; c < 3; c++) decoy->sum[c] += pixels[i + (channels == 3 ? c : 0)];
-    }
+    orr_channel_sums(pixels, image_samples(generator), generator->weights.shape.channels,
+                     decoy->sum);
 }
 
 static char *image_path(const char *folder, size_t number) {

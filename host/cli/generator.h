@@ -8,6 +8,7 @@
 #include "gan/weights.h"
 #include "host/cli/cli.h"
 #include "media/image_file.h"
+#include "training/quality.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,7 +56,7 @@ orr_status orr_cli_gan_device(orr_cli *cli, orr_gan_options *options,
 
 // The pool of `keyring new --weights`: decoys into the keyring, and the generator's hash. Starts
 // threads: ask for a passphrase before. ORR_UNSUPPORTED when the images hardly differ.
-#define ORR_DEFAULT_DECOYS 256
+#define ORR_DEFAULT_DECOYS ORR_POOL_IMAGES
 orr_status orr_cli_decoy_pool(orr_cli *cli, orr_generator *generator, orr_keyring *keyring,
                               orr_error *error);
 
