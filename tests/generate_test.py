@@ -378,7 +378,7 @@ class KeyringFromAGenerator(Folder):
             if there:
                 saved.mkdir()
             err = self.new("no/such/k", "--decoys", "70", "--save-decoys", str(saved), status=7)[1]
-            self.assertIn("cannot create", err)
+            self.assertIn("cannot open its directory", err)
             self.assertEqual(list(saved.iterdir()) if there else saved.exists(), [] if there else False)
 
     def test_the_keyring_encrypts(self):
