@@ -54,7 +54,7 @@ static orr_status run_job(suite *s, orr_verb verb, const char *from, const char 
     static const volatile sig_atomic_t never;
     char source[PATH_MAX], target[PATH_MAX];
     char *paths[] = {source};
-    orr_job_hooks hooks = {s, file_done, warning};
+    orr_job_hooks hooks = {.context = s, .file = file_done, .warning = warning};
     orr_progress progress = {0};
     orr_summary summary;
     orr_bench_files_path(&s->files, from, source);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernels/flush.h"
+
 uint16_t orr_half_from_float(float value) {
     uint32_t bits, magnitude;
     uint16_t sign;
@@ -111,7 +113,7 @@ static int write_all(FILE *out, const char *header, const orr_tensor *tensors, s
          i = next_in_order(tensors, count, &size, i + 1)) {
         if (!write_tensor(out, &tensors[i])) return 0;
     }
-    return fflush(out) == 0 && fsync(fileno(out)) == 0;
+    return fflush(out) == 0 && orr_flush(fileno(out)) >= 0;
 }
 
 static orr_status write_error(const char *path, orr_error *error) {
@@ -122,18 +124,24 @@ static orr_status write_error(const char *path, orr_error *error) {
 static int flush_directory(const char *path) {
     char *copy = strdup(path);
     int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int done = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL); // some file systems cannot
+    int done = fd >= 0 && orr_flush(fd) >= 0;
     if (fd >= 0) close(fd);
     free(copy);
     return done;
 }
 
 static int give_new_name(const char *partial, const char *path, int replace) {
+    struct stat info;
     int failed = renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE);
     if (failed && replace) return rename(partial, path);
-    if (failed && (errno == EINVAL || errno == ENOSYS)) { // a file system without it
+    if (failed && orr_is_refusal(errno)) { // a file system without it
         failed = link(partial, path);
         if (!failed) unlink(partial);
+    }
+    if (failed && orr_is_refusal(errno)) { // and without hard links
+        failed = lstat(path, &info) == 0;
+        if (failed) errno = EEXIST;
+        if (!failed) failed = rename(partial, path);
     }
     return failed;
 }

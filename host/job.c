@@ -45,6 +45,18 @@ void orr_job_warn(orr_job *job, const char *format, ...) {
     pthread_mutex_unlock(&job->lock);
 }
 
+// What is said of the output's file system.
+static void hear_target(void *context, int aside, const char *text) {
+    orr_job *job = context;
+    if (!aside) {
+        orr_job_warn(job, "%s", text);
+        return;
+    }
+    pthread_mutex_lock(&job->lock);
+    if (job->hooks->note) job->hooks->note(job->hooks->context, text);
+    pthread_mutex_unlock(&job->lock);
+}
+
 // ---- events
 
 static void count_event(orr_job *job, const orr_file_event *event) {
@@ -478,6 +490,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (!o->output) return ORR_OK;
     orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
     job->root.trust = &job->trust;
+    if (status == ORR_OK) orr_target_hear(job->root.target, hear_target, job);
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
     status = refuse_output_as_input(job, error);
     if (status == ORR_OK && !o->dry_run)
@@ -531,6 +544,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     if (status == ORR_OK) flush_trusted(&job);
     job.summary.status = exit_status(&job);
     job.summary.unfinished = job.journals;
+    if (options->output) job.summary.without = orr_target_counted(job.root.target);
 out:
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status);
     orr_resume_free(job.resume);

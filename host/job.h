@@ -7,6 +7,7 @@
 #include "host/format.h"
 #include "host/keyring.h"
 #include "host/stages.h"
+#include "host/target.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus
@@ -86,6 +87,7 @@ typedef struct orr_job_hooks {
     void *context;
     void (*file)(void *context, const orr_file_event *event);
     void (*warning)(void *context, const char *text);
+    void (*note)(void *context, const char *text); // for who asked for details; may be NULL
 } orr_job_hooks;
 
 // The same layout in C and C++ (tests).
@@ -106,6 +108,7 @@ typedef struct orr_progress {
 
 typedef struct orr_summary {
     uint64_t files, done, present, planned, skipped, failed, bytes;
+    orr_target_counts without; // outputs that their file system did not hold in full
     uint64_t unfinished; // journals among the inputs: jobs that have not written all they were to
     orr_status status; // the exit status by the rules of the README
 } orr_summary;

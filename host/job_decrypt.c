@@ -61,8 +61,9 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
         orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status;
     int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
-    int same = !number && S_ISREG(st.st_mode) && st.st_mtim.tv_sec == m->mtime_seconds &&
-               st.st_mtim.tv_nsec == (long)m->mtime_nanoseconds;
+    const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
+    int same = !number && S_ISREG(st.st_mode) &&
+               orr_output_time_is_held(&file->job->root, directory, &mtime, &st.st_mtim);
     if (same)
         same = file->container->header.profile == ORR_PROFILE_PAPER
                    ? has_pages(file, directory, name)
@@ -184,11 +185,9 @@ static void decrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worke
 orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error) {
     const orr_metadata *m = file->metadata;
     struct stat st;
-    struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
-                                {m->mtime_seconds, (long)m->mtime_nanoseconds}};
-    if (futimens(file->output.fd, times) != 0)
-        return orr_fail(error, ORR_IO, "%s: cannot restore its time: %s", file->output.shown,
-                        strerror(errno));
+    const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
+    orr_status status = orr_output_set_time(&file->output, &mtime, error);
+    if (status != ORR_OK) return status;
     if (fstat(file->output.fd, &st) == 0 && claim_inode(file, &st) == ORR_CLAIM_MEMORY)
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     // Set-user-ID and the like are not brought back: the file may land with another owner.

@@ -156,7 +156,8 @@ static orr_status fresh_begin(fresh_file *fresh, const char *path, orr_error *er
     free(directory);
     if (fresh->directory < 0) return fail_errno(error, path, "cannot open its directory");
     orr_partial_sweep(fresh->directory, NULL); // of runs that were killed
-    fresh->fd = orr_partial_create(fresh->directory, ORR_PARTIAL_SUFFIX, fresh->partial);
+    fresh->fd = orr_partial_create(fresh->directory, ORR_PARTIAL_SUFFIX, ORR_PARTIAL_MARK,
+                                    fresh->partial);
     return fresh->fd < 0 ? fail_errno(error, path, "cannot create") : ORR_OK;
 }
 

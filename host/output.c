@@ -3,24 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "host/claims.h"
 #include "host/text.h"
+#include "kernels/flush.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
-
-// The directories that were searched for partial files already. Any worker.
-struct orr_swept {
-    pthread_mutex_t lock;
-    orr_claims places; // device and inode
-};
+#define LOCK_TRIES 100
+#define LOCK_WAIT 50000000 // nanoseconds
 
 static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
     int number = errno;
@@ -36,7 +33,7 @@ static int make_directory(const char *path) {
     if (found && errno != EEXIST) return -1;
     int made = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int parent = made >= 0 ? openat(made, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int failed = parent < 0 ? errno != EACCES : fsync(parent) != 0 && errno != EINVAL;
+    int failed = parent < 0 ? errno != EACCES : orr_fsync(parent) < 0;
     int number = errno;
     if (made >= 0) close(made);
     if (parent >= 0) close(parent);
@@ -78,12 +75,12 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     memset(root, 0, sizeof *root);
     root->fd = root->lock_fd = -1;
     root->path = strdup(path);
-    root->swept = calloc(1, sizeof *root->swept);
-    if (!root->path || !root->swept) {
+    root->target = orr_target_new(path);
+    root->dry_run = dry_run;
+    if (!root->path || !root->target) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
         goto failed;
     }
-    pthread_mutex_init(&root->swept->lock, NULL);
     if (!*path) {
         status = orr_fail(error, ORR_USAGE, "no output directory given");
         goto failed;
@@ -122,11 +119,7 @@ void orr_output_root_close(orr_output_root *root) {
         orr_output_root_unlock(root);
         close(root->fd);
     }
-    if (root->swept) {
-        orr_claims_free(&root->swept->places);
-        pthread_mutex_destroy(&root->swept->lock);
-        free(root->swept);
-    }
+    orr_target_free(root->target);
     free(root->path);
     free(root->only);
     memset(root, 0, sizeof *root);
@@ -155,7 +148,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         p += n + 1;
         // A new directory is made durable in its parent: nobody flushes that later.
         int made = create && mkdirat(fd, component, 0777) == 0;
-        if (create && (made ? fsync(fd) != 0 && errno != EINVAL : errno != EEXIST)) {
+        if (create && (made ? orr_fsync(fd) < 0 : errno != EEXIST)) {
             orr_status status = io_error(error, relative, "create its directory");
             close(fd);
             return status;
@@ -184,23 +177,12 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
     return ORR_OK;
 }
 
-// Once for each directory that a job writes into: what a killed run left there goes, before the
-// first new file of this job is there to be told from it.
-static void sweep_once(const orr_output_root *root, int directory) {
-    struct stat st;
-    if (fstat(directory, &st) != 0) return;
-    const uint64_t place[2] = {st.st_dev, st.st_ino};
-    pthread_mutex_lock(&root->swept->lock);
-    orr_claim_result seen = orr_claim(&root->swept->places, place, sizeof place, NULL, 0);
-    pthread_mutex_unlock(&root->swept->lock);
-    if (seen == ORR_CLAIM_NEW) orr_partial_sweep(directory, NULL);
-}
-
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error) {
     const char *name;
     memset(output, 0, sizeof *output);
     output->fd = output->directory = -1;
+    output->root = root;
     orr_status status = orr_output_directory(root, relative, 1, &output->directory, &name, error);
     if (status != ORR_OK) return status;
     size_t room = strlen(root->path) + strlen(relative) + 2;
@@ -218,8 +200,11 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
                           output->shown, NAME_MAX);
         goto failed;
     }
-    sweep_once(root, output->directory);
-    output->fd = orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX, output->partial);
+    orr_target_sweep(root->target, output->directory);
+    status = orr_target_probe(root->target, output->directory, output->shown, error);
+    if (status != ORR_OK) goto failed;
+    output->fd = orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX,
+                                    orr_target_mark(root->target), output->partial);
     if (output->fd < 0) {
         status = io_error(error, output->shown, "create this file");
         goto failed;
@@ -235,19 +220,54 @@ failed:
     return status;
 }
 
-// Gives the partial file its final name. ORR_EXISTS when another file has it.
+// For a file system that can only look and then rename. A directory of outputs is locked as long as
+// its job lives; a single output file takes that lock for this moment. -1 with errno.
+static int look_and_rename(const orr_output *output) {
+    struct stat st;
+    int lock = -1, tries = 0, failed = -1;
+    if (output->root->only) {
+        lock = openat(output->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        while (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 &&
+               (errno == EWOULDBLOCK || errno == EINTR)) {
+            if (tries++ == LOCK_TRIES) goto out;
+            nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT}, NULL);
+        }
+    }
+    if (fstatat(output->directory, output->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        errno = EEXIST;
+    else if (errno == ENOENT)
+        failed = renameat(output->directory, output->partial, output->directory, output->name);
+out:;
+    int number = errno;
+    if (lock >= 0) close(lock);
+    errno = number;
+    return failed;
+}
+
+// Gives the partial file its final name. ORR_EXISTS when another file has it. A directory below may
+// lie on another file system than the one that was probed: then the next way is tried.
 static orr_status give_name(const orr_output *output, orr_error *error) {
-    int failed = syscall(SYS_renameat2, output->directory, output->partial, output->directory,
+    orr_naming naming = orr_target_naming(output->root->target);
+    int failed = 1;
+    if (naming == ORR_NAMING_NOREPLACE) {
+        failed = syscall(SYS_renameat2, output->directory, output->partial, output->directory,
                          output->name, 1u /* RENAME_NOREPLACE */) != 0;
-    // File systems without that flag: a hard link never replaces either.
-    if (failed && (errno == EINVAL || errno == ENOSYS)) {
+        if (failed && orr_is_refusal(errno)) naming = ORR_NAMING_LINK;
+    }
+    if (naming == ORR_NAMING_LINK) {
         failed =
             linkat(output->directory, output->partial, output->directory, output->name, 0) != 0;
         if (!failed) unlinkat(output->directory, output->partial, 0);
+        if (failed && orr_is_refusal(errno)) naming = ORR_NAMING_LOOK;
     }
+    if (naming == ORR_NAMING_LOOK) failed = look_and_rename(output) != 0;
     if (failed && errno == EEXIST)
         return orr_fail(error, ORR_EXISTS,
                         "%s: appeared while it was being written: nothing was replaced",
+                        output->shown);
+    if (failed && errno == EWOULDBLOCK)
+        return orr_fail(error, ORR_IO,
+                        "%s: another orrery job is writing into this directory: wait until it ends",
                         output->shown);
     return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
 }
@@ -263,15 +283,25 @@ static int check_close(int fd) {
     }
 }
 
+orr_status orr_output_set_time(orr_output *output, const struct timespec *mtime, orr_error *error) {
+    int lacks = orr_target_set_time(output->root->target, output->fd, mtime);
+    if (lacks < 0) return io_error(error, output->shown, "restore its time");
+    output->lacks |= (unsigned)lacks;
+    return ORR_OK;
+}
+
 orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error) {
+    orr_target *target = output->root->target;
     struct stat st;
     output->mode = mode;
-    // All of its mode but the mark is there before the name is; where a file system took no mark,
-    // it may refuse it here too.
-    mode_t mark = fstat(output->fd, &st) == 0 ? st.st_mode & ORR_PARTIAL_MARK : 0;
-    if (fchmod(output->fd, mode | mark) != 0)
-        return io_error(error, output->shown, "set its mode");
-    if (fsync(output->fd) != 0) return io_error(error, output->shown, "flush this file");
+    // All of its mode but the mark is there before the name is.
+    output->mark = fstat(output->fd, &st) == 0 ? st.st_mode & ORR_PARTIAL_MARK : 0;
+    int lacks = orr_target_set_mode(target, output->fd, mode | output->mark);
+    if (lacks < 0) return io_error(error, output->shown, "set its mode");
+    output->lacks |= (unsigned)lacks;
+    lacks = orr_target_flush(target, output->fd);
+    if (lacks < 0) return io_error(error, output->shown, "flush this file");
+    output->lacks |= (unsigned)lacks;
     if (check_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
     if (!orr_is_same_file(output->directory, output->partial, output->fd))
         return orr_fail(error, ORR_IO,
@@ -293,6 +323,20 @@ static void take_name_back(const orr_output *output, const struct stat *st, orr_
                  "; and its name could not be taken back: remove it");
 }
 
+// What is left to do once the name is given.
+static orr_status settle_name(orr_output *output, orr_error *error) {
+    orr_target *target = output->root->target;
+    int lacks = output->mark ? orr_target_set_mode(target, output->fd, output->mode) : 0;
+    if (lacks < 0) return io_error(error, output->shown, "set its mode");
+    output->lacks |= (unsigned)lacks;
+    lacks = orr_target_flush_directory(target, output->directory);
+    if (lacks < 0) return io_error(error, output->shown, "flush its directory");
+    output->lacks |= (unsigned)lacks;
+    int closed = close(output->fd);
+    output->fd = -1;
+    return closed == 0 ? ORR_OK : io_error(error, output->shown, "close this file");
+}
+
 orr_status orr_output_name(orr_output *output, orr_error *error) {
     struct stat st;
     orr_status status = fstat(output->fd, &st) == 0
@@ -301,16 +345,10 @@ orr_status orr_output_name(orr_output *output, orr_error *error) {
     if (status == ORR_OK) {
         free(output->partial);
         output->partial = NULL; // it is gone
-        if (fchmod(output->fd, output->mode) != 0)
-            status = io_error(error, output->shown, "set its mode");
-        else if (fsync(output->directory) != 0 && errno != EINVAL)
-            status = io_error(error, output->shown, "flush its directory");
-        int closed = close(output->fd);
-        output->fd = -1;
-        if (status == ORR_OK && closed != 0)
-            status = io_error(error, output->shown, "close this file");
+        status = settle_name(output, error);
         if (status != ORR_OK) take_name_back(output, &st, error);
     }
+    if (status == ORR_OK) orr_target_count(output->root->target, output->lacks);
     orr_output_abort(output);
     return status;
 }
@@ -320,6 +358,11 @@ orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error) 
     if (status == ORR_OK) return orr_output_name(output, error);
     orr_output_abort(output);
     return status;
+}
+
+int orr_output_time_is_held(const orr_output_root *root, int directory,
+                            const struct timespec *wanted, const struct timespec *found) {
+    return orr_target_time_is_held(root->target, directory, !root->dry_run, wanted, found);
 }
 
 void orr_output_settle(const orr_output_root *root, const char *relative) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "host/partial.h"
+#include "host/target.h"
 #include "host/trust.h"
 #include "kernels/status.h"
 
@@ -20,9 +21,10 @@ typedef struct orr_output_root {
     char *only; // name of the single output file in that directory, or NULL; owned
     dev_t dev;
     ino_t ino;
-    struct orr_swept *swept; // directories searched for what killed runs left; owned
-    orr_trust *trust;        // the job's, or NULL
-    int lock_fd;             // of this shard, -1 when there is none
+    orr_trust *trust;   // the job's, or NULL
+    orr_target *target; // what its file system can hold; owned
+    int dry_run;        // nothing may be written
+    int lock_fd;        // of this shard, -1 when there is none
     char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
 
@@ -43,11 +45,13 @@ void orr_output_root_close(orr_output_root *root);
 
 // One output while it is being written.
 typedef struct orr_output {
+    const orr_output_root *root; // outlives it
     int fd;
     int directory;        // open descriptor of its directory
     char *name, *partial; // last components; owned
     char *shown;          // whole path for messages; owned
-    mode_t mode;          // that it is to have, set by the flush
+    mode_t mode, mark;    // that it is to have, and what is to go from it: set by the flush
+    unsigned lacks;       // ORR_LACKS_* bits: what the file system refused
 } orr_output;
 
 // Opens the directory of `relative` below the root, creating missing directories, never through a
@@ -60,6 +64,8 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
 // (0: not). The first one in a directory removes those that killed runs left there. Any thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
+// Gives it its mtime, as well as the target can hold it.
+orr_status orr_output_set_time(orr_output *output, const struct timespec *mtime, orr_error *error);
 // The last steps of an output. The first gives it its mode (permission bits) and sends all of it to
 // its storage, with the errors that a close would report: after it the output is whole, under its
 // partial name, and may still be aborted. ORR_IO, also when that name is no longer this file: what
@@ -71,6 +77,10 @@ orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error);
 orr_status orr_output_name(orr_output *output, orr_error *error);
 // Both. Ends the output either way.
 orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error);
+// Is `found`, the mtime of a file in the open `directory`, what this target makes of the time
+// `wanted`? File systems round times and clamp years. The planner's.
+int orr_output_time_is_held(const orr_output_root *root, int directory,
+                            const struct timespec *wanted, const struct timespec *found);
 // Completes what a run that was killed in the last step of a commit left of a finished output.
 void orr_output_settle(const orr_output_root *root, const char *relative);
 // Closes and removes the partial file. Does nothing on an output that was never begun (all zero) or

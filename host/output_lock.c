@@ -60,7 +60,7 @@ orr_status orr_output_root_lock(orr_output_root *root, unsigned shard, unsigned 
                         shards ? " (jobs with --shard may run side by side)" : "");
     if (shards) {
         snprintf(suffix, sizeof suffix, SHARD_LEAD "%u-of-%u", shard, shards);
-        root->lock_fd = orr_partial_create(root->fd, suffix, root->lock_name);
+        root->lock_fd = orr_partial_create(root->fd, suffix, ORR_PARTIAL_MARK, root->lock_name);
         if (root->lock_fd < 0)
             return orr_fail_errno(error, errno, "%s: cannot create a file here: %s", root->path,
                                   strerror(errno));

@@ -46,19 +46,24 @@ const char *orr_partial_suffix(const char *name) {
 
 int orr_partial_is_name(const char *name) {
     const char *suffix = orr_partial_suffix(name);
-    return suffix && !strcmp(suffix, ORR_PARTIAL_SUFFIX);
+    return suffix && (!strcmp(suffix, ORR_PARTIAL_SUFFIX) || !strcmp(suffix, ORR_PROBE_SUFFIX));
 }
 
-int orr_partial_create(int directory, const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]) {
+int orr_partial_draw(const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]) {
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) return -1;
+    snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx%s", (unsigned long long)number, suffix);
+    return 0;
+}
+
+int orr_partial_create(int directory, const char *suffix, mode_t mark,
+                       char name[ORR_PARTIAL_NAME_BYTES]) {
     for (int tries = 0; tries < TRIES; tries++) {
-        uint64_t number;
-        if (getrandom(&number, sizeof number, 0) != sizeof number) return -1;
-        snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx%s", (unsigned long long)number,
-                 suffix);
+        if (orr_partial_draw(suffix, name) != 0) return -1;
         const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-        int fd = openat(directory, name, flags, 0600 | ORR_PARTIAL_MARK);
+        int fd = openat(directory, name, flags, 0600 | mark);
         // Some file systems refuse the mark instead of dropping it.
-        if (fd < 0 && (errno == EPERM || errno == EINVAL || errno == EIO))
+        if (fd < 0 && mark && (errno == EPERM || errno == EINVAL || errno == EIO))
             fd = openat(directory, name, flags, 0600);
         if (fd < 0 && errno == EEXIST) continue;
         if (fd < 0) return -1;

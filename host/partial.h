@@ -20,15 +20,18 @@ extern "C" {
 
 #define ORR_PARTIAL_MARK S_ISVTX
 #define ORR_PARTIAL_SUFFIX ".partial"
+#define ORR_PROBE_SUFFIX ".probe" // of a file that only tries what its file system can do
 #define ORR_PARTIAL_NAME_BYTES 64 // enough for any that is made, with the NUL
 
-// Creates a marked file in a directory (0600, read and write, locked), named `.orrery-<16 hex
-// digits><suffix>`, with a suffix of at most 38 bytes. Its name goes to `name`. Returns its
-// descriptor, or -1 with errno.
-int orr_partial_create(int directory, const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]);
+// Draws a name `.orrery-<16 hex digits><suffix>`, with a suffix of at most 38 bytes. -1 with errno.
+int orr_partial_draw(const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]);
+// Creates a file of such a name in a directory (0600 and the mark, which may be 0; read and write,
+// locked). Returns its descriptor, or -1 with errno.
+int orr_partial_create(int directory, const char *suffix, mode_t mark,
+                       char name[ORR_PARTIAL_NAME_BYTES]);
 // The suffix of a name that orr_partial_create makes, or NULL when it is none.
 const char *orr_partial_suffix(const char *name);
-// Is it a partial file's?
+// Is it a partial file's, or a probe's?
 int orr_partial_is_name(const char *name);
 // Removes a marked file whose writer is gone. Returns 1 when it has one, or may have; else 0.
 int orr_partial_remove_stale(int directory, const char *name);

@@ -8,6 +8,7 @@
 
 #include <png.h>
 
+#include "kernels/flush.h"
 #include "media/image_internal.h"
 
 static void png_fail(png_structp png, png_const_charp text) {
@@ -175,7 +176,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
         bytes += n;
         count -= (size_t)n;
     }
-    return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: a device that cannot be flushed
+    return orr_flush(fd) < 0 ? -1 : 0;
 }
 
 orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *error) {

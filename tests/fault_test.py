@@ -79,7 +79,7 @@ class Faults(Case):
     def assert_complete(self, verb):
         """All is there, with nothing of a partial file left, its mark included."""
         self.assertEqual([str(p) for p in Path(".").rglob("*") if p.is_file() and p.stat().st_mode & 0o7000], [])
-        self.assertEqual([str(p) for p in Path(".").rglob("*") if "partial" in p.name or "journal" in p.name], [])
+        self.assertEqual([str(p) for p in Path(".").rglob(".orrery-*")], [])
         if verb == "decrypt":
             self.assert_original("out")
         else:
@@ -97,7 +97,7 @@ class Faults(Case):
         """Whatever has a final name is whole, also after a failure."""
         self.assert_sources()
         for path in Path("out").rglob("*"):
-            if path.is_file() and "partial" not in path.name and "journal" not in path.name:
+            if path.is_file() and not path.name.startswith(".orrery-"):
                 if verb == "decrypt":
                     self.assertTrue(path.read_bytes() == self.originals[str(path.relative_to("out"))], path)
                 else:

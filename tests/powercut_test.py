@@ -124,7 +124,8 @@ class Cuts(Case):
         """A killed run wrote what it calls whole: that stays so."""
         disk = self.disk()
         disk.run(*self.encrypt())
-        for kill in (n for n, call in enumerate(disk.names_of_calls(), 1) if call == "rename"):
+        renames = [n for n, call in enumerate(disk.names_of_calls(), 1) if call == "rename"]
+        for kill in renames[1:]:  # the first one tries whether the file system can
             with self.subTest(kill=kill):
                 disk = self.disk()
                 self.assertTrue(is_killed(disk.run(*self.encrypt(), kill=kill)[0]))

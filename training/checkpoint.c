@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "gan/weights.h"
+#include "kernels/flush.h"
 #include "training/digest.h"
 #include "training/listing.h"
 
@@ -207,7 +208,7 @@ static orr_status io_error(const orr_run_directory *run, const char *doing, orr_
 static int open_folder(const orr_run_directory *run) {
     int made = !mkdirat(run->fd, FOLDER, 0700);
     if (!made && errno != EEXIST) return -1;
-    if (made && fsync(run->fd) && errno != EINVAL) return -1; // some file systems cannot
+    if (made && orr_flush(run->fd) < 0) return -1;
     return openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -270,6 +271,15 @@ static int retire(int folder, uint64_t step, unsigned keep) {
     return 0;
 }
 
+// -1 with errno. Where a file system cannot exchange names, the older one goes first: a run that is
+// killed there goes on from the checkpoint before.
+static int change_places(int folder, const char *name) {
+    if (renameat2(folder, PARTIAL, folder, name, RENAME_EXCHANGE) == 0) return 0;
+    if (!orr_is_refusal(errno)) return -1;
+    remove_checkpoint(folder, name);
+    return renameat(folder, PARTIAL, folder, name);
+}
+
 orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_state *state,
                                 const char data_hash[65], unsigned keep, orr_error *error) {
     char name[32], shown[4096];
@@ -296,12 +306,11 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     // A checkpoint of the same step may be there (it may be damaged): it changes places with this
     // one and is removed.
     if (renameat(folder, PARTIAL, folder, name) &&
-        ((errno != EEXIST && errno != ENOTEMPTY) ||
-         renameat2(folder, PARTIAL, folder, name, RENAME_EXCHANGE))) {
+        ((errno != EEXIST && errno != ENOTEMPTY) || change_places(folder, name))) {
         status = io_error(run, "name a checkpoint", error);
         goto out;
     }
-    if (fsync(folder) && errno != EINVAL) { // some file systems cannot
+    if (orr_flush(folder) < 0) {
         status = io_error(run, "flush a checkpoint", error);
         goto out;
     }

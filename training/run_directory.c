@@ -13,6 +13,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "kernels/flush.h"
 #include "training/listing.h"
 
 static orr_status io_error(orr_error *error, const char *directory, const char *name,
@@ -25,10 +26,6 @@ static orr_status io_error(orr_error *error, const char *directory, const char *
                     doing, strerror(number), next);
 }
 
-static int flush(int fd) {
-    return fsync(fd) && errno != EINVAL ? -1 : 0; // EINVAL: nothing there that could be flushed
-}
-
 // Makes a directory and flushes the one that it is in, if that may be opened: also for one that is
 // there, since a run that made it may have been killed before it did so. -1 with errno, EEXIST when
 // it is there.
@@ -37,7 +34,7 @@ static int make_directory(const char *path, mode_t mode) {
     if (found && errno != EEXIST) return -1;
     char *copy = strdup(path);
     int above = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int failed = above < 0 || flush(above) ? errno : 0;
+    int failed = above < 0 || orr_fsync(above) < 0 ? errno : 0;
     if (above < 0 && failed == EACCES) failed = 0;
     if (above >= 0) close(above);
     free(copy);
@@ -155,10 +152,10 @@ orr_status orr_run_write_at(int directory, const char *shown, const char *name, 
     int fd =
         openat(directory, partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return io_error(error, shown, name, "create");
-    int failed = write_all(fd, bytes, count) || flush(fd) ? errno : 0;
+    int failed = write_all(fd, bytes, count) || orr_flush(fd) < 0 ? errno : 0;
     if (close(fd) && !failed) failed = errno;
     if (!failed && renameat(directory, partial, directory, name)) failed = errno;
-    if (!failed && flush(directory)) failed = errno;
+    if (!failed && orr_flush(directory) < 0) failed = errno;
     if (!failed) return ORR_OK;
     unlinkat(directory, partial, 0);
     errno = failed;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench/evidence/report.h"
+#include "kernels/flush.h"
 
 #define PHANTOM_SIDE 512
 #define SCHEMA_VERSION 1
@@ -78,7 +79,7 @@ static orr_status write_file(const orr_evidence *e, const char *name, const char
             bytes -= (size_t)wrote;
         }
     }
-    if (status == ORR_OK && fsync(fd) != 0)
+    if (status == ORR_OK && orr_flush(fd) < 0)
         status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
     if (close(fd) != 0 && status == ORR_OK)
         status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));

@@ -137,7 +137,7 @@ static orr_status run_job(orr_cli *cli, const orr_job_options *options, orr_erro
     orr_report *report = malloc(sizeof *report);
     if (!report) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     orr_report_init(report, cli, options->verb);
-    orr_job_hooks hooks = {report, orr_report_file, orr_report_warning};
+    orr_job_hooks hooks = {report, orr_report_file, orr_report_warning, orr_report_note};
     orr_progress progress = {0};
     orr_summary summary = {0};
     double start = seconds_now();

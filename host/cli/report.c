@@ -126,6 +126,11 @@ void orr_report_warning(void *context, const char *text) {
     orr_console_warn(&report->cli->console, 0, "%s", text);
 }
 
+void orr_report_note(void *context, const char *text) {
+    orr_report *report = context;
+    if (report->cli->console.verbose) orr_console_note(&report->cli->console, "%s", text);
+}
+
 static void end_json(orr_report *report, const orr_summary *s, double seconds) {
     cJSON *object = report->cli->summary = orr_json_message("summary");
     cJSON_AddNumberToObject(object, "files", (double)s->files);
@@ -136,6 +141,11 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
     cJSON_AddNumberToObject(object, "failed", (double)s->failed);
     cJSON_AddNumberToObject(object, "bytes", (double)s->bytes);
     cJSON_AddNumberToObject(object, "seconds", (double)(uint64_t)(seconds * 1000) / 1000);
+    if (report->cli->arguments.output) {
+        cJSON_AddNumberToObject(object, "without_mode", (double)s->without.modes);
+        cJSON_AddNumberToObject(object, "without_exact_time", (double)s->without.times);
+        cJSON_AddNumberToObject(object, "not_flushed", (double)s->without.flushes);
+    }
     if (report->verb == ORR_VERB_VERIFY) {
         cJSON_AddNumberToObject(object, "pixels_not_authenticated", (double)report->unsealed);
         cJSON_AddNumberToObject(object, "unfinished_jobs", (double)s->unfinished);
@@ -147,13 +157,18 @@ static const char *plural(uint64_t count) {
 }
 
 static void print_figures(orr_report *report, const orr_summary *s, double seconds) {
-    char size[24], rate[24], time[32], rest[160] = "";
+    char size[24], rate[24], time[32], rest[400] = "";
     size_t used = 0;
     const struct {
         uint64_t count;
         const char *what;
-    } others[] = {{s->present, "already finished"}, {s->skipped, "skipped"}, {s->failed, "failed"}};
-    for (size_t i = 0; i < 3; i++) {
+    } others[] = {{s->present, "already finished"},
+                  {s->skipped, "skipped"},
+                  {s->failed, "failed"},
+                  {s->without.modes, "without their mode"},
+                  {s->without.times, "without their exact time"},
+                  {s->without.flushes, "not flushed"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (!others[i].count) continue;
         used += (size_t)snprintf(rest + used, sizeof rest - used, "%s%" PRIu64 " %s",
                                  used ? ", " : "; ", others[i].count, others[i].what);

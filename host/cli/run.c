@@ -4,6 +4,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/stop.h"
 #include "host/crypto.h"
+#include "kernels/flush.h"
 
 orr_status orr_status_merge(orr_status worst, orr_status next) {
     static const orr_status order[] = {ORR_SELF_TEST, ORR_IO, ORR_STOPPED, ORR_AUTH};
@@ -47,6 +48,10 @@ static orr_status run_command(orr_cli *cli, orr_error *error) {
     orr_status status = cli->arguments.command->run(cli, error);
     if (status != ORR_OK && !cli->said) orr_console_error(&cli->console, error, NULL);
     if (status == ORR_USAGE && !cli->said) print_usage_hint(cli);
+    if (orr_flush_refused())
+        orr_console_warn(&cli->console, 0,
+                         "the output's file system does not flush what is written: a power cut may "
+                         "take it until it was unmounted");
     orr_wipe_stack();
     return status;
 }

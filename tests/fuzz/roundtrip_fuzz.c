@@ -46,7 +46,7 @@ static void keep(void *context, const orr_file_event *event) {
 static orr_status job(orr_job_options *options, orr_verb verb, const char *input,
                       const char *output) {
     orr_error error = {0};
-    orr_job_hooks hooks = {NULL, keep, NULL};
+    orr_job_hooks hooks = {.file = keep};
     orr_progress progress = {0};
     orr_summary summary;
     volatile sig_atomic_t stop = 0;

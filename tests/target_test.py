@@ -1,0 +1,259 @@
+"""Outputs on file systems that refuse, round, cannot or die: a FUSE file system of the tests' own (tests/support/fuse/faultfs.c),
+and, as root, ext4 with small inodes and NTFS on loop devices."""
+import os
+import shutil
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from support.cli import ORRERY, Case, png, run
+
+FAULTFS = str(Path(os.environ.get("BUILD", "build"), "tests", "faultfs"))
+FAULT = os.environ.get("FAULT")
+FUSERMOUNT = shutil.which("fusermount3")
+WHEN = 1_400_000_000_987_654_321  # ns
+
+
+def why_no_fuse():
+    if not Path(FAULTFS).exists():
+        return "faultfs was not built (libfuse3-dev)"
+    if not os.path.exists("/dev/fuse") or not FUSERMOUNT:
+        return "no /dev/fuse, or no fusermount3 (fuse3)"
+    return ""
+
+
+class Target(Case):
+    """`in` holds three files (one in a directory), `sealed` their archive."""
+
+    def setUp(self):
+        super().setUp()
+        self.key = self.keyring()
+        for name, size in {"a.tif": 1000, "b.tif": 70_000, "sub/c.tif": 3}.items():
+            path = Path("in", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(size))
+            os.utime(path, ns=(0, WHEN))
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
+
+    def done(self, *arguments):
+        status, out, err = run(*arguments)
+        self.assertEqual(status, 0, f"{arguments}: {err}")
+        return err
+
+    def mount(self, words=""):
+        """Mounts faultfs at `mnt`; returns the function that sets its faults."""
+        if why_no_fuse():
+            self.skipTest(why_no_fuse())
+        Path("beneath").mkdir()
+        Path("mnt").mkdir()
+        folder = os.getcwd()
+
+        def control(text):
+            Path(folder, "control.new").write_text(text)
+            os.replace(Path(folder, "control.new"), Path(folder, "control"))
+        control(words)
+        self.server = subprocess.Popen([FAULTFS, "beneath", "mnt", f"{folder}/control"], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE)
+        self.addCleanup(self.unmount, f"{folder}/mnt")
+        while not os.path.ismount("mnt"):
+            if self.server.poll() is not None:
+                self.skipTest("FUSE is refused here: " + self.server.stderr.read().decode(errors="replace").strip())
+            time.sleep(0.01)
+        return control
+
+    def unmount(self, place):
+        subprocess.run([FUSERMOUNT, "-u", "-z", place], stderr=subprocess.DEVNULL, check=False)
+        self.server.kill()
+        self.server.communicate()
+
+    def assert_restored(self, folder, exact=True):
+        for source in (p for p in Path("in").rglob("*") if p.is_file()):
+            copy = Path(folder, source)
+            self.assertTrue(copy.read_bytes() == source.read_bytes(), copy)
+            if exact:
+                self.assertEqual(copy.stat().st_mtime_ns, WHEN)
+
+    def assert_nothing_left(self, folder):
+        self.assertEqual([str(p) for p in Path(folder).rglob(".orrery-*")], [])
+
+    def summary(self, *arguments):
+        status, out, err = run(*arguments, "--json")
+        return status, self.messages(out, status)
+
+
+class Refused(Target):
+    def test_what_is_refused_costs_no_output(self):
+        control = self.mount()
+        cases = (("chmod=EPERM", "does not keep permissions .Operation not permitted", "without_mode"),
+                 ("chmod=ENOTSUP", "does not keep permissions .Operation not supported", "without_mode"),
+                 ("ignore=chmod", "does not keep permissions .they read back as others", "without_mode"),
+                 ("utimens=EPERM", "does not take times .Operation not permitted", "without_exact_time"),
+                 ("fsync=ENOTSUP", "does not flush files .Operation not supported", "not_flushed"),
+                 ("fsync=EINVAL", "does not flush files .Invalid argument", "not_flushed"),
+                 ("fsyncdir=ENOTSUP", "does not flush directories .Operation not supported", "not_flushed"),
+                 ("fsyncdir=EINVAL", "does not flush directories .Invalid argument", "not_flushed"))
+        for n, (words, sentence, count) in enumerate(cases):
+            with self.subTest(words):
+                control(words)
+                before = control and list(Path("mnt").iterdir())
+                status, messages = self.summary("decrypt", "-k", "keys", "sealed", "-o", f"mnt/{n}")
+                warnings = [m["text"] for m in messages if m["message_type"] == "warning"]
+                self.assertEqual(status, 0, messages)
+                self.assertEqual(len(warnings), 1, warnings)
+                self.assertRegex(warnings[0], sentence)
+                self.assertEqual({key: messages[-1][key] for key in ("without_mode", "without_exact_time", "not_flushed")},
+                                 {"without_mode": 0, "without_exact_time": 0, "not_flushed": 0, count: 3})
+                self.assertEqual(len(list(Path("mnt").iterdir())), len(before) + 1)
+                self.assert_restored(f"mnt/{n}", exact=not words.startswith("utimens"))
+                self.assert_nothing_left(f"mnt/{n}")
+                # People read it in the line of figures; encrypt, too, loses no output.
+                err = self.done("encrypt", "-k", "keys", "in", "-o", f"mnt/{n}e")
+                if not words.startswith("utimens"):
+                    self.assertRegex(err, sentence)
+                    self.assertIn("3 without their mode" if count == "without_mode" else "3 not flushed", err)
+                self.assert_nothing_left(f"mnt/{n}e")
+                self.done("verify", "-q", "-k", "keys", f"mnt/{n}e")
+                self.done("encrypt", "-q", "-k", "keys", "in", "-o", f"mnt/{n}e")  # all is there already
+                modes = {oct(p.stat().st_mode & 0o7000) for p in Path("mnt", f"{n}e").rglob("*") if p.is_file()}
+                self.assertEqual(modes, {"0o0"})
+
+    def test_what_goes_wrong_is_no_refusal(self):
+        control = self.mount()
+        for words in ("chmod=EIO", "utimens=EIO", "fsync=EIO", "fsyncdir=EIO", "flush=EIO", "fsync=ENOSPC"):
+            with self.subTest(words):
+                control(words)
+                status, _, err = run("decrypt", "-q", "-k", "keys", "sealed", "-o", "mnt/out")
+                self.assertEqual(status, 7, err)
+                control("")
+                self.assertEqual([str(p) for p in Path("mnt").rglob("*") if p.is_file()], [])
+                shutil.rmtree("mnt/out", ignore_errors=True)
+
+    def test_other_writers_take_a_refused_flush(self):
+        self.mount("fsync=ENOTSUP fsyncdir=ENOTSUP")
+        Path("data").mkdir()
+        for i in range(8):
+            png(Path(f"data/{i}.png"), i)
+        weights = Path(os.environ["SOURCE"], "models", "skin64", "generator.safetensors")
+        status, _, err = run("generate", "--weights", str(weights), "--count", "1", "-o", "mnt/images")
+        self.assertEqual(status, 0, err)
+        self.assertIn("does not flush", err)
+        status, _, err = run("train", "--data", "data", "-o", "mnt/run", "--image", "32", "--width", "2", "--latent", "2", "--batch",
+                             "4", "--device", "cpu", "--threads", "1", "--epochs", "1")
+        self.assertEqual(status, 0, err)
+        self.assertIn("does not flush", err)
+
+
+class Names(Target):
+    def test_without_links_or_careful_renames(self):
+        """exFAT, and most FUSE mounts: a name is looked up, then given."""
+        control = self.mount()
+        for n, (words, said) in enumerate((("noreplace=EINVAL", False), ("noreplace=EINVAL link=EPERM", True),
+                                           ("noreplace=ENOSYS link=ENOTSUP", True))):
+            with self.subTest(words):
+                control(words)
+                Path(f"mnt/{n}").mkdir()
+                err = self.done("encrypt", "-v", "-k", "keys", "in", "-o", f"mnt/{n}/out")
+                self.assertEqual(err.count("looked up before it is given"), said, err)
+                self.done("verify", "-q", "-k", "keys", f"mnt/{n}/out")
+                self.assertNotIn("looked up", self.done("reencrypt", "-k", "keys", f"mnt/{n}/out", "-o", f"mnt/{n}/again"))
+                self.done("decrypt", "-q", "-k", "keys", f"mnt/{n}/again", "-o", f"mnt/{n}/back")
+                self.assert_restored(f"mnt/{n}/back")
+                self.done("encrypt", "-q", "-k", "keys", "in/a.tif", "-o", f"mnt/{n}/single.orr.tif")
+                self.done("decrypt", "-q", "-k", "keys", f"mnt/{n}/single.orr.tif", "-o", f"mnt/{n}/single.tif")
+                self.assertEqual(Path(f"mnt/{n}/single.tif").read_bytes(), Path("in/a.tif").read_bytes())
+                self.assert_nothing_left("mnt")
+                # Shards, and nothing that is there is replaced.
+                for shard in ("1/2", "2/2"):
+                    self.done("encrypt", "-q", "-k", "keys", "in", "-o", f"mnt/{n}/shards", "--shard", shard)
+                self.assertEqual(len(list(Path(f"mnt/{n}/shards").rglob("*.orr.tif"))), 3)
+                for taken, command in ((f"mnt/{n}/back/in/a.tif", ("decrypt", "sealed", "-o", f"mnt/{n}/back")),
+                                       (f"mnt/{n}/single.tif", ("decrypt", f"mnt/{n}/single.orr.tif", "-o", f"mnt/{n}/single.tif"))):
+                    Path(taken).write_bytes(b"mine")
+                    status, _, err = run(*command, "-q", "-k", "keys")
+                    self.assertIn(status, (3, 6), err)
+                    self.assertEqual(Path(taken).read_bytes(), b"mine")
+
+    @unittest.skipUnless(FAULT and Path(FAULT).exists(), "no FAULT library: run by ctest")
+    def test_what_appears_meanwhile_stays(self):
+        self.mount("noreplace=EINVAL link=EPERM")
+        environment = {**os.environ, "LD_PRELOAD": FAULT, "ORRERY_FAULT": "pwrite:0:slow:.partial"}
+        Path("in/big").write_bytes(os.urandom(20 << 20))
+        job = subprocess.Popen([ORRERY, "encrypt", "-q", "-j", "1", "-k", "keys", "in/big", "-o", "mnt/big.orr.tif"], env=environment,
+                               stderr=subprocess.PIPE)
+        while not list(Path("mnt").glob(".orrery-*.partial")) and job.poll() is None:
+            time.sleep(0.01)
+        Path("mnt/big.orr.tif").write_bytes(b"mine")
+        err = job.communicate()[1].decode()
+        self.assertEqual(job.returncode, 6, err)
+        self.assertIn("appeared while it was being written", err)
+        self.assertEqual(Path("mnt/big.orr.tif").read_bytes(), b"mine")
+        self.assert_nothing_left("mnt")
+
+
+class Times(Target):
+    def resumes(self, folder, warned=True):
+        """Restores into `folder`, twice: the second run finds all of it finished."""
+        status, messages = self.summary("decrypt", "-k", "keys", "sealed", "-o", folder)
+        self.assertEqual(status, 0, messages)
+        warnings = [m["text"] for m in messages if m["message_type"] == "warning"]
+        self.assertEqual(len([w for w in warnings if "rounded or clamped" in w]), int(warned), warnings)
+        self.assertEqual(messages[-1]["without_exact_time"], 3 if warned else 0)
+        self.assert_restored(folder, exact=not warned)
+        for options in ([], ["--dry-run"]):
+            status, messages = self.summary("decrypt", "-k", "keys", "sealed", "-o", folder, *options)
+            self.assertEqual((status, messages[-1]["present"]), (0, 3), messages)
+        self.assert_nothing_left(folder)
+
+    def test_coarse_times(self):
+        control = self.mount()
+        for n, grain in enumerate((0, 100, 1000, 10_000_000, 1_000_000_000, 2_000_000_000)):
+            with self.subTest(grain=grain):
+                control(f"grain={grain}")
+                self.resumes(f"mnt/{n}", grain > 0)
+
+    def test_years_that_are_clamped(self):
+        control = self.mount(f"latest={(WHEN // 10**9) - 400_000_000}")
+        status, messages = self.summary("decrypt", "-k", "keys", "sealed", "-o", "mnt/out")
+        self.assertEqual((status, messages[-1]["without_exact_time"]), (0, 3), messages)
+        status, messages = self.summary("decrypt", "-k", "keys", "sealed", "-o", "mnt/out")
+        self.assertEqual((status, messages[-1]["present"]), (0, 3), messages)
+        control("")
+
+    def loop(self, make, mount):
+        """A file system in a file, on a loop device at `disk`."""
+        if os.geteuid() != 0:
+            self.skipTest("loop mounts need root")
+        if not shutil.which(make[0]) or (mount[0] != "mount" and not shutil.which(mount[0])):
+            self.skipTest(f"{make[0]} or {mount[0]} is not installed")
+        with open("image", "wb") as image:
+            image.truncate(64 << 20)
+        subprocess.run([*make, "image"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        Path("disk").mkdir()
+        done = subprocess.run([*mount, "image", "disk"], stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"cannot be mounted here: {done.stderr.decode(errors='replace').strip()}")
+        self.addCleanup(subprocess.run, ["umount", f"{os.getcwd()}/disk"], check=False)
+
+    def test_ext4_with_small_inodes(self):
+        self.loop(["mkfs.ext4", "-q", "-F", "-I", "128"], ["mount", "-o", "loop"])
+        self.resumes("disk/out")
+        # Beyond what 32 bits hold.
+        for path in Path("in").rglob("*"):
+            os.utime(path, ns=(0, 5_000_000_000 * 10**9))
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "late")
+        for present in (0, 3):
+            status, messages = self.summary("decrypt", "-k", "keys", "late", "-o", "disk/late")
+            self.assertEqual((status, messages[-1]["present"]), (0, present), messages)
+
+    def test_ext4(self):
+        self.loop(["mkfs.ext4", "-q", "-F", "-I", "256"], ["mount", "-o", "loop"])
+        self.resumes("disk/out", warned=False)
+
+    def test_ntfs(self):
+        self.loop(["mkfs.ntfs", "-q", "-F", "-f"], ["ntfs-3g"])
+        self.resumes("disk/out")
+
+
+if __name__ == "__main__":
+    unittest.main()
