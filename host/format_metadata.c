@@ -73,7 +73,8 @@ static int timestamp_is_valid(const uint8_t *text) {
     return 1;
 }
 
-// One record's value into its field. Returns zero when a writer would not have written it.
+// One record's value into its field, but for the paper record, which stays where it is. Returns
+// zero when a writer would not have written it.
 static int take(orr_metadata *metadata, unsigned tag, const uint8_t *value, size_t bytes) {
     switch (tag) {
     case TAG_PATH:
@@ -108,10 +109,7 @@ static int take(orr_metadata *metadata, unsigned tag, const uint8_t *value, size
         memcpy(metadata->timestamp, value, bytes);
         return 1;
     case TAG_PAPER:
-        // One byte more, so that an empty record is not a null pointer.
-        metadata->paper = malloc(bytes + 1);
-        if (!metadata->paper) return -1;
-        memcpy(metadata->paper, value, bytes);
+        metadata->paper = (uint8_t *)value;
         metadata->paper_length = bytes;
         return 1;
     default:
@@ -119,8 +117,9 @@ static int take(orr_metadata *metadata, unsigned tag, const uint8_t *value, size
     }
 }
 
-orr_status orr_metadata_decode(const uint8_t *in, size_t bytes, orr_metadata *metadata,
-                               orr_error *error) {
+// metadata->paper then points into `in`.
+static orr_status decode(const uint8_t *in, size_t bytes, orr_metadata *metadata,
+                         orr_error *error) {
     const unsigned required = 1u << TAG_PATH | 1u << TAG_SIZE | 1u << TAG_MTIME | 1u << TAG_MODE |
                               1u << TAG_DIGEST | 1u << TAG_TIME;
     unsigned seen = 0, last = 0;
@@ -135,23 +134,35 @@ orr_status orr_metadata_decode(const uint8_t *in, size_t bytes, orr_metadata *me
             length > bytes - at - RECORD_HEADER) {
             goto refused;
         }
-        int taken = take(metadata, tag, head + RECORD_HEADER, length);
-        if (taken < 0) {
-            orr_metadata_free(metadata);
-            return orr_fail(error, ORR_INTERNAL, "out of memory for %zu bytes of metadata", length);
-        }
-        if (!taken) goto refused;
+        if (!take(metadata, tag, head + RECORD_HEADER, length)) goto refused;
         last = tag;
         seen |= 1u << tag;
         at += RECORD_HEADER + length;
     }
     if ((seen & required) == required) return ORR_OK;
 refused:
+    metadata->paper = NULL;
     orr_metadata_free(metadata);
     return orr_fail(error, ORR_AUTH,
                     "the sealed metadata is not what this format writes (near byte %zu); a foreign "
                     "program made this file",
                     at);
+}
+
+orr_status orr_metadata_decode(const uint8_t *in, size_t bytes, orr_metadata *metadata,
+                               orr_error *error) {
+    orr_status status = decode(in, bytes, metadata, error);
+    if (status != ORR_OK || !metadata->paper) return status;
+    const uint8_t *paper = metadata->paper;
+    // One byte more, so that an empty record is not a null pointer.
+    metadata->paper = malloc(metadata->paper_length + 1);
+    if (metadata->paper) {
+        memcpy(metadata->paper, paper, metadata->paper_length);
+        return ORR_OK;
+    }
+    size_t length = metadata->paper_length;
+    orr_metadata_free(metadata);
+    return orr_fail(error, ORR_INTERNAL, "out of memory for %zu bytes of metadata", length);
 }
 
 void orr_metadata_free(orr_metadata *metadata) {
@@ -204,10 +215,16 @@ orr_status orr_container_read_metadata(const orr_container *container, int fd,
                  name);
         goto done;
     }
-    status = orr_metadata_decode(buffer, bytes, metadata, &inner);
+    status = decode(buffer, bytes, metadata, &inner);
     if (status != ORR_OK) {
         orr_fail(error, status, "%s: %s", name, inner.text);
         goto done;
+    }
+    if (metadata->paper) { // up to 64 MiB: it keeps the memory that it was read into
+        memmove(buffer, metadata->paper, metadata->paper_length);
+        orr_wipe(buffer + metadata->paper_length, bytes - metadata->paper_length);
+        metadata->paper = buffer;
+        buffer = NULL;
     }
     int archive = header->profile == ORR_PROFILE_ARCHIVE;
     if (archive ? metadata->paper || metadata->size != header->length : !metadata->paper) {

@@ -20,7 +20,7 @@ extern "C" {
 typedef struct orr_tag {
     uint16_t id, type;
     uint32_t count, bytes;
-    uint8_t *value; // `bytes` bytes, each element little-endian; owned
+    const uint8_t *value; // `bytes` bytes, each element little-endian; not owned
 } orr_tag;
 
 typedef struct orr_image_page {
@@ -32,17 +32,22 @@ typedef struct orr_image_page {
     uint16_t converted;                 // 1: the source holds JPEG YCbCr, decoded as RGB
     uint16_t tiled;                     // 0 strips, 1 tiles
     uint32_t chunk_columns, chunk_rows; // tile size; strips: width, RowsPerStrip
-    orr_tag *tags;                      // in file order, without strip and tile arrays
-    uint32_t tag_count;
+    // Encoded as in the record, in file order, without strip and tile arrays: a file may have
+    // 65,535 pages, and decoded tags would take many times as much.
+    uint8_t *tags;
+    uint32_t tag_bytes, tag_count;
 } orr_image_page;
 
 typedef struct orr_image {
     int big_endian, bigtiff;
     uint32_t page_count;
     orr_image_page *pages;
+    int borrowed; // the tags lie in the record that they were decoded from
 } orr_image;
 
-void orr_image_free(orr_image *image); // wipes tag values
+void orr_image_free(orr_image *image); // wipes tags that are its own
+// Bytes that the page table takes, without the tags.
+uint64_t orr_image_memory(const orr_image *image);
 
 // The page as a volume: samples x height x (width * bits / 8).
 orr_volume_shape orr_page_shape(const orr_image_page *page);
@@ -51,7 +56,9 @@ uint64_t orr_page_bytes(const orr_image_page *page);
 // Memory that one page needs at most while it is enciphered in place: the volume, the cipher's
 // scratch (kernels/volume.h), two strips or tiles; UINT64_MAX when that overflows.
 uint64_t orr_page_memory(const orr_image_page *page);
-// First element of a tag as a number; 0 when the tag is missing or not an unsigned integer.
+// The page's tag `id`; 0 when it is missing.
+int orr_page_tag(const orr_image_page *page, unsigned id, orr_tag *tag);
+// An element of a tag as a number; 0 when the tag is missing or not an unsigned integer.
 int orr_page_tag_number(const orr_image_page *page, unsigned id, unsigned element, uint64_t *value);
 // The meaning of sample n >= the colours: ExtraSamples as far as it is valid, else 0.
 uint16_t orr_page_extra_sample(const orr_image_page *page, unsigned n);
@@ -75,7 +82,8 @@ void orr_pixels_from_volume(const orr_image_page *page, orr_rectangle part, cons
 typedef struct orr_image_source orr_image_source;
 
 // Reads every directory of the TIFF at fd and checks that the paper profile takes each page.
-// `memory_limit` bounds what one page may need (volume, cipher scratch, one strip or tile).
+// `memory_limit` bounds what one page may need (volume, cipher scratch, strips or tiles) beside the
+// tags of all, and these.
 // ORR_UNSUPPORTED, with a sentence that points to the archive profile, for anything it does not
 // take or that is damaged; ORR_IO; ORR_INTERNAL. `name` must outlive the source. *source is closed
 // with orr_image_close.
@@ -86,6 +94,8 @@ const orr_image *orr_image_of(const orr_image_source *source);
 // ORR_IO.
 orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t *volume,
                                orr_error *error);
+// Frees the tags of all pages, which take as much as the record that was made of them.
+void orr_image_source_forget_tags(orr_image_source *source);
 // From here on a page that is being read ends with ORR_STOPPED when *stop is set.
 void orr_image_source_stop(orr_image_source *source, orr_stop_flag *stop);
 void orr_image_close(orr_image_source *source);
@@ -102,7 +112,8 @@ orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const 
                                 orr_error *error);
 // From here on a page that is being written ends with ORR_STOPPED when *stop is set.
 void orr_image_writer_stop(orr_image_writer *writer, orr_stop_flag *stop);
-// Ends the file: directories with all tags.
+// Ends the file: directories with all tags. ORR_UNSUPPORTED when these make a TIFF that libtiff
+// cannot read; ORR_IO; ORR_INTERNAL.
 orr_status orr_image_writer_finish(orr_image_writer *writer, orr_error *error);
 void orr_image_writer_free(orr_image_writer *writer);
 
@@ -110,7 +121,9 @@ void orr_image_writer_free(orr_image_writer *writer);
 // *record is malloc'ed. ORR_UNSUPPORTED when it would be over 64 MiB less 64 KiB; ORR_INTERNAL.
 orr_status orr_image_record_encode(const orr_image *image, const char *name, uint8_t **record,
                                    size_t *bytes, orr_error *error);
-// ORR_AUTH for anything that a writer of this format would not write; ORR_INTERNAL.
+// The image's tags lie in `record`, which must outlive it. ORR_AUTH for anything that a writer of
+// this format would not write; ORR_UNSUPPORTED for tags that contradict the page: what they would
+// restore nobody could read; ORR_INTERNAL.
 orr_status orr_image_record_decode(orr_image *image, const uint8_t *record, size_t bytes,
                                    const char *name, orr_error *error);
 

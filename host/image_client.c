@@ -57,14 +57,37 @@ static toff_t client_size(thandle_t handle) {
     return ((orr_tiff_client *)handle)->size;
 }
 
+// libtiff names the row and column where it was, also when it was nowhere yet.
+static void drop_unset_places(char *message) {
+    static const char *const places[] = {" at row 4294967295", ", col 4294967295",
+                                         " at scanline 4294967295", " for scanline 4294967295"};
+    for (size_t n = 0; n < sizeof places / sizeof *places; n++) {
+        char *found = strstr(message, places[n]);
+        size_t length = strlen(places[n]);
+        if (found) memmove(found, found + length, strlen(found + length) + 1);
+    }
+}
+
 static int keep_message(TIFF *tif, void *user, const char *module, const char *format,
                         va_list arguments) {
     orr_tiff_client *client = user;
     (void)tif;
     (void)module;
-    if (!client->complained) vsnprintf(client->message, sizeof client->message, format, arguments);
+    if (client->complained) return 1;
+    int used = snprintf(client->message, sizeof client->message, "libtiff: ");
+    vsnprintf(client->message + used, sizeof client->message - (size_t)used, format, arguments);
+    drop_unset_places(client->message);
     client->complained = 1;
     return 1; // handled: nothing is printed
+}
+
+void orr_tiff_client_complain(orr_tiff_client *client, const char *format, ...) {
+    va_list arguments;
+    if (client->complained) return;
+    va_start(arguments, format);
+    vsnprintf(client->message, sizeof client->message, format, arguments);
+    va_end(arguments);
+    client->complained = 1;
 }
 
 static int drop_message(TIFF *tif, void *user, const char *module, const char *format,

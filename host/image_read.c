@@ -29,20 +29,23 @@ uint64_t orr_page_bytes(const orr_image_page *page) {
     return bytes;
 }
 
+int orr_page_tag(const orr_image_page *page, unsigned id, orr_tag *tag) {
+    const uint8_t *at = page->tags;
+    size_t left = page->tag_bytes;
+    while (orr_tag_next(&at, &left, tag))
+        if (tag->id == id) return 1;
+    return 0;
+}
+
 int orr_page_tag_number(const orr_image_page *page, unsigned id, unsigned element,
                         uint64_t *value) {
-    for (uint32_t n = 0; n < page->tag_count; n++) {
-        const orr_tag *tag = &page->tags[n];
-        if (tag->id != id) continue;
-        unsigned each = orr_type_bytes(tag->type);
-        int number = tag->type == 1 || tag->type == 3 || tag->type == 4 || tag->type == 16;
-        if (!number || element >= tag->count) return 0;
-        *value = 0;
-        for (unsigned i = each; i > 0; i--)
-            *value = *value << 8 | tag->value[element * each + i - 1];
-        return 1;
-    }
-    return 0;
+    orr_tag tag;
+    if (!orr_page_tag(page, id, &tag) || element >= tag.count) return 0;
+    unsigned each = orr_type_bytes(tag.type);
+    if (tag.type != 1 && tag.type != 3 && tag.type != 4 && tag.type != 16) return 0;
+    *value = 0;
+    for (unsigned i = each; i > 0; i--) *value = *value << 8 | tag.value[element * each + i - 1];
+    return 1;
 }
 
 unsigned orr_page_extra_count(const orr_image_page *page) {
@@ -106,8 +109,8 @@ static orr_status libtiff_failed(orr_image_source *source, uint32_t index, const
     if (client->io_error)
         return orr_fail(error, ORR_IO, "%s: reading failed: %s", source->name,
                         strerror(client->io_error));
-    return orr_image_refuse(source->name, error, "page %u %s (libtiff: %s)", index + 1, what,
-                            client->complained ? client->message : "no reason given");
+    return orr_image_refuse(source->name, error, "page %u %s (%s)", index + 1, what,
+                            client->complained ? client->message : "libtiff gives no reason");
 }
 
 static orr_status select_page(orr_image_source *source, uint32_t index, orr_error *error) {
@@ -136,9 +139,7 @@ static int read_fields(TIFF *tif, orr_image_page *page) {
     TIFFGetFieldDefaulted(tif, TIFFTAG_PLANARCONFIG, &page->planar);
     TIFFGetFieldDefaulted(tif, TIFFTAG_COMPRESSION, &page->compression);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &page->fill_order);
-    uint16_t scheme = page->compression;
-    if (scheme == COMPRESSION_LZW || scheme == COMPRESSION_ADOBE_DEFLATE ||
-        scheme == COMPRESSION_DEFLATE || scheme == COMPRESSION_ZSTD || scheme == COMPRESSION_LZMA)
+    if (orr_scheme_predicts(page->compression))
         TIFFGetField(tif, TIFFTAG_PREDICTOR, &page->predictor);
     page->tiled = TIFFIsTiled(tif) != 0;
     if (page->tiled) {
@@ -173,25 +174,6 @@ static const char *objection(const orr_image_page *page) {
     if (page->tiled && (page->chunk_columns % 16 || page->chunk_rows % 16 || !page->chunk_columns))
         return "has tiles whose sides are no multiples of 16";
     return NULL;
-}
-
-// The raw tags must say what libtiff understood: else the restored file would decode differently.
-static int tags_agree(const orr_image_page *page) {
-    const struct {
-        unsigned id;
-        uint64_t value;
-    } fields[] = {{259, page->compression},   {262, page->photometric},   {266, page->fill_order},
-                  {339, page->sample_format}, {256, page->width},         {257, page->height},
-                  {258, page->bits},          {277, page->samples},       {278, page->chunk_rows},
-                  {284, page->planar},        {322, page->chunk_columns}, {323, page->chunk_rows}};
-    for (size_t n = 0; n < sizeof fields / sizeof *fields; n++) {
-        int tile_field = fields[n].id >= 322;
-        uint64_t value = 0;
-        if ((fields[n].id == 278 && page->tiled) || (tile_field && !page->tiled)) continue;
-        if (orr_page_tag_number(page, fields[n].id, 0, &value) && value != fields[n].value)
-            return 0;
-    }
-    return 1;
 }
 
 // Rows of pixels that libtiff hands out at once, and how many samples they interleave.
@@ -240,13 +222,13 @@ static orr_status describe_page(orr_image_source *source, uint32_t index, orr_er
                                 index + 1);
     const char *reason = objection(page);
     if (reason) return orr_image_refuse(source->name, error, "page %u %s", index + 1, reason);
-    if (!tags_agree(page))
-        return orr_image_refuse(source->name, error, "page %u contradicts itself in its tags",
-                                index + 1);
     if (page->photometric == PHOTOMETRIC_YCBCR) {
         page->converted = 1;
         page->photometric = PHOTOMETRIC_RGB;
     }
+    // The raw tags must say what libtiff understood: else the restored file would decode otherwise.
+    reason = orr_page_contradiction(page, source->image.bigtiff);
+    if (reason) return orr_image_refuse(source->name, error, "page %u %s", index + 1, reason);
     status = check_memory(source, index, error);
     if (status) return status;
     uint64_t stride = chunk_stride(page);
@@ -260,20 +242,25 @@ static orr_status describe_page(orr_image_source *source, uint32_t index, orr_er
 
 // Raw tags of every page, then what libtiff makes of them.
 static orr_status read_directories(orr_image_source *source, orr_error *error) {
-    orr_tiff_file file = {source->client.fd, source->client.size, 0,    0,
-                          ORR_RECORD_MAX,    source->name,        error};
+    // Tags are held twice for a moment, as they are and in the record: a part of the memory at
+    // most.
+    uint64_t part = source->memory_limit / 4, most = part < ORR_RECORD_MAX ? part : ORR_RECORD_MAX;
+    orr_tiff_file file = {.fd = source->client.fd,
+                          .size = source->client.size,
+                          .budget = (size_t)most,
+                          .most = (size_t)most,
+                          .name = source->name,
+                          .error = error};
     uint32_t pages = 0;
     orr_status status = orr_tiff_chain(&file, &source->offsets, &pages);
     if (status) return status;
     source->image =
-        (orr_image){file.big_endian, file.bigtiff, 0, calloc(pages, sizeof(orr_image_page))};
+        (orr_image){file.big_endian, file.bigtiff, 0, calloc(pages, sizeof(orr_image_page)), 0};
     if (!source->image.pages)
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source->name);
     source->image.page_count = pages;
-    for (uint32_t n = 0; !status && n < pages; n++) {
-        uint64_t next = 0;
-        status = orr_tiff_tags(&file, source->offsets[n], &source->image.pages[n], &next);
-    }
+    for (uint32_t n = 0; !status && n < pages; n++)
+        status = orr_tiff_tags(&file, source->offsets[n], &source->image.pages[n]);
     if (status) return status;
     // "c": strips as they are in the file, not chopped to libtiff's liking; "m": no memory map.
     source->tif = orr_tiff_client_open(&source->client, source->name, "rcm", source->memory_limit);
@@ -306,6 +293,16 @@ const orr_image *orr_image_of(const orr_image_source *source) {
     return &source->image;
 }
 
+void orr_image_source_forget_tags(orr_image_source *source) {
+    for (uint32_t n = 0; n < source->image.page_count; n++) {
+        orr_image_page *page = &source->image.pages[n];
+        if (page->tags) orr_wipe(page->tags, page->tag_bytes);
+        free(page->tags);
+        page->tags = NULL;
+        page->tag_bytes = page->tag_count = 0;
+    }
+}
+
 void orr_image_source_stop(orr_image_source *source, orr_stop_flag *stop) {
     source->client.stop = stop;
 }
@@ -318,20 +315,39 @@ void orr_image_close(orr_image_source *source) {
     free(source);
 }
 
+// Does the file hold the data of a strip or tile of `bytes` decoded bytes? libtiff would read
+// uncompressed ones beyond their end, or say so in numbers of its own. 0, with a message, when not.
+static int chunk_is_there(orr_image_source *source, const orr_image_page *page, uint32_t chunk,
+                          size_t bytes) {
+    orr_tiff_client *client = &source->client;
+    uint64_t count = TIFFGetStrileByteCount(source->tif, chunk),
+             offset = TIFFGetStrileOffset(source->tif, chunk);
+    int plain = page->compression == COMPRESSION_NONE;
+    const char *what = page->tiled ? "tile" : "strip";
+    if (client->complained) return 0;
+    if (count == 0)
+        orr_tiff_client_complain(client, "%s %u is empty", what, chunk + 1);
+    else if (offset == 0) // what libtiff takes for entries that its list does not have
+        orr_tiff_client_complain(client, "%s %u is nowhere in the file", what, chunk + 1);
+    else if (plain && count < bytes)
+        orr_tiff_client_complain(client, "%s %u holds %llu bytes in place of %zu", what, chunk + 1,
+                                 (unsigned long long)count, bytes);
+    else if (offset >= client->size || (plain && bytes > client->size - offset))
+        orr_tiff_client_complain(client, "%s %u lies beyond the end of the file", what, chunk + 1);
+    return !client->complained;
+}
+
 // Decodes one strip or tile into `pixels` and copies its part of the page. 0 when libtiff failed.
 static int read_chunk(orr_image_source *source, const orr_image_page *page, orr_rectangle part,
                       uint8_t *pixels, uint8_t *volume) {
     TIFF *tif = source->tif;
     uint16_t plane = (uint16_t)part.first_sample;
     size_t bytes = part.stride * (page->tiled ? page->chunk_rows : part.rows);
-    tmsize_t got = 0;
-    if (page->tiled) {
-        uint32_t tile = TIFFComputeTile(tif, part.column, part.row, 0, plane);
-        got = TIFFReadEncodedTile(tif, tile, pixels, (tmsize_t)bytes);
-    } else {
-        uint32_t strip = TIFFComputeStrip(tif, part.row, plane);
-        got = TIFFReadEncodedStrip(tif, strip, pixels, (tmsize_t)bytes);
-    }
+    uint32_t chunk = page->tiled ? TIFFComputeTile(tif, part.column, part.row, 0, plane)
+                                 : TIFFComputeStrip(tif, part.row, plane);
+    if (!chunk_is_there(source, page, chunk, bytes)) return 0;
+    tmsize_t got = page->tiled ? TIFFReadEncodedTile(tif, chunk, pixels, (tmsize_t)bytes)
+                               : TIFFReadEncodedStrip(tif, chunk, pixels, (tmsize_t)bytes);
     if (got < 0 || (size_t)got != bytes || source->client.complained || source->client.io_error)
         return 0;
     orr_pixels_to_volume(page, part, pixels, volume);

@@ -1,6 +1,5 @@
 // The page table and tags inside the sealed metadata (docs/FORMAT.md, "Page table and tags").
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,6 @@
 
 #define RECORD_VERSION 1
 #define PAGE_BYTES 44
-#define TAG_BYTES 12
 #define DEEPEST 2 // page, EXIF or GPS, interoperability
 
 // ---- buffer
@@ -61,63 +59,45 @@ void orr_buffer_free(orr_buffer *buffer) {
     *buffer = (orr_buffer){0};
 }
 
+void orr_buffer_reserve(orr_buffer *buffer, size_t bytes) {
+    if (buffer->data || buffer->failed) return;
+    buffer->data = malloc(bytes + 1);
+    buffer->room = buffer->data ? bytes + 1 : 0;
+    buffer->failed = !buffer->data;
+}
+
 // ---- tags
 
-void orr_tags_encode(orr_buffer *out, const orr_tag *tags, uint32_t count) {
+int orr_tag_next(const uint8_t **at, size_t *left, orr_tag *tag) {
+    if (*left < ORR_TAG_BYTES) return 0;
+    *tag = (orr_tag){orr_load_le16(*at), orr_load_le16(*at + 2), orr_load_le32(*at + 4),
+                     orr_load_le32(*at + 8), *at + ORR_TAG_BYTES};
+    if (tag->bytes > *left - ORR_TAG_BYTES) return 0;
+    *at += ORR_TAG_BYTES + tag->bytes;
+    *left -= ORR_TAG_BYTES + tag->bytes;
+    return 1;
+}
+
+// Are these `count` tags that the encoder writes at this level? *used: their length.
+static int tags_are_sound(const uint8_t *in, size_t bytes, uint32_t count, int level,
+                          size_t *used) {
+    const uint8_t *at = in;
+    size_t left = bytes, inner = 0;
+    orr_tag tag;
+    if (count > bytes / ORR_TAG_BYTES || count > ORR_DIRECTORY_MAX) return 0;
     for (uint32_t n = 0; n < count; n++) {
-        orr_buffer_le16(out, tags[n].id);
-        orr_buffer_le16(out, tags[n].type);
-        orr_buffer_le32(out, tags[n].count);
-        orr_buffer_le32(out, tags[n].bytes);
-        orr_buffer_add(out, tags[n].value, tags[n].bytes);
-    }
-}
-
-// Is this what the encoder writes for a tag at this level?
-static int tag_is_sound(const orr_tag *tag, int level) {
-    if (tag->type & ORR_TAG_DIRECTORY) {
-        orr_tag *inner = NULL;
-        size_t used = 0;
-        unsigned pointer = orr_type_bytes(tag->type & ~ORR_TAG_DIRECTORY);
-        if (pointer < 4 || level >= DEEPEST || tag->count == 0) return 0;
-        if (!orr_tags_decode(tag->value, tag->bytes, tag->count, level + 1, &inner, &used))
+        if (!orr_tag_next(&at, &left, &tag)) return 0;
+        unsigned each = orr_type_bytes(tag.type & ~ORR_TAG_DIRECTORY);
+        if (tag.type & ORR_TAG_DIRECTORY) {
+            if (each < 4 || level >= DEEPEST || tag.count == 0 ||
+                !tags_are_sound(tag.value, tag.bytes, tag.count, level + 1, &inner) ||
+                inner != tag.bytes)
+                return 0;
+        } else if (each == 0 || (uint64_t)tag.count * each != tag.bytes) {
             return 0;
-        orr_tags_free(inner, tag->count);
-        return used == tag->bytes;
+        }
     }
-    unsigned each = orr_type_bytes(tag->type);
-    return each != 0 && (uint64_t)tag->count * each == tag->bytes;
-}
-
-int orr_tags_decode(const uint8_t *in, size_t bytes, uint32_t count, int level, orr_tag **tags,
-                    size_t *used) {
-    if (count > bytes / TAG_BYTES || count > ORR_DIRECTORY_MAX) return 0;
-    orr_tag *out = calloc(count ? count : 1, sizeof *out);
-    if (!out) return 0;
-    size_t at = 0;
-    int sound = 1;
-    for (uint32_t n = 0; sound && n < count; n++) {
-        orr_tag *tag = &out[n];
-        sound = bytes - at >= TAG_BYTES;
-        if (!sound) break;
-        tag->id = orr_load_le16(in + at);
-        tag->type = orr_load_le16(in + at + 2);
-        tag->count = orr_load_le32(in + at + 4);
-        uint32_t length = orr_load_le32(in + at + 8);
-        at += TAG_BYTES;
-        sound = length <= bytes - at && (tag->value = malloc((size_t)length + 1)) != NULL;
-        if (!sound) break;
-        if (length) memcpy(tag->value, in + at, length);
-        tag->bytes = length;
-        at += length;
-        sound = tag_is_sound(tag, level);
-    }
-    if (!sound) {
-        orr_tags_free(out, count);
-        return 0;
-    }
-    *tags = out;
-    *used = at;
+    *used = bytes - left;
     return 1;
 }
 
@@ -140,21 +120,23 @@ static void encode_page(orr_buffer *out, const orr_image_page *page) {
     orr_buffer_le32(out, page->chunk_rows);
     orr_buffer_le32(out, 0);
     orr_buffer_le32(out, page->tag_count);
-    orr_tags_encode(out, page->tags, page->tag_count);
+    orr_buffer_add(out, page->tags ? page->tags : (const uint8_t *)"", page->tag_bytes);
 }
 
 orr_status orr_image_record_encode(const orr_image *image, const char *name, uint8_t **record,
                                    size_t *bytes, orr_error *error) {
     orr_buffer out = {0};
+    uint64_t most = 8;
+    for (uint32_t n = 0; n < image->page_count; n++) most += PAGE_BYTES + image->pages[n].tag_bytes;
+    if (most > ORR_RECORD_MAX) return orr_image_refuse(name, error, "more than 63 MiB of tags");
+    orr_buffer_reserve(&out, (size_t)most);
     orr_buffer_le16(&out, RECORD_VERSION);
     orr_buffer_le16(&out, (uint16_t)(image->big_endian | image->bigtiff << 1));
     orr_buffer_le32(&out, image->page_count);
     for (uint32_t n = 0; n < image->page_count; n++) encode_page(&out, &image->pages[n]);
-    if (out.failed || out.bytes > ORR_RECORD_MAX) {
-        orr_status status = out.failed ? orr_fail(error, ORR_INTERNAL, "%s: out of memory", name)
-                                       : orr_image_refuse(name, error, "more than 63 MiB of tags");
+    if (out.failed) {
         orr_buffer_free(&out);
-        return status;
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
     }
     *record = out.data;
     *bytes = out.bytes;
@@ -194,8 +176,9 @@ static int decode_page(orr_image_page *page, const uint8_t *in, size_t bytes, si
     if (orr_load_le32(in + 36) != 0 || !page_is_sound(page)) return 0;
     uint32_t count = orr_load_le32(in + 40);
     size_t tags = 0;
-    if (!orr_tags_decode(in + PAGE_BYTES, bytes - PAGE_BYTES, count, 0, &page->tags, &tags))
-        return 0;
+    if (!tags_are_sound(in + PAGE_BYTES, bytes - PAGE_BYTES, count, 0, &tags)) return 0;
+    page->tags = (uint8_t *)in + PAGE_BYTES; // never written to: the image is marked as borrowed
+    page->tag_bytes = (uint32_t)tags;
     page->tag_count = count;
     *used = PAGE_BYTES + tags;
     return 1;
@@ -203,12 +186,11 @@ static int decode_page(orr_image_page *page, const uint8_t *in, size_t bytes, si
 
 orr_status orr_image_record_decode(orr_image *image, const uint8_t *record, size_t bytes,
                                    const char *name, orr_error *error) {
-    *image = (orr_image){0};
-    errno = 0; // tells want of memory from a malformed record
+    *image = (orr_image){.borrowed = 1};
     size_t at = 8;
     uint32_t pages = bytes < at ? 0 : orr_load_le32(record + 4);
-    int sound = pages > 0 && pages <= ORR_MAX_PAGES && orr_load_le16(record) == RECORD_VERSION &&
-                orr_load_le16(record + 2) < 4;
+    int sound = pages > 0 && pages <= ORR_MAX_PAGES && pages <= (bytes - at) / PAGE_BYTES &&
+                orr_load_le16(record) == RECORD_VERSION && orr_load_le16(record + 2) < 4;
     if (sound) {
         image->big_endian = orr_load_le16(record + 2) & 1;
         image->bigtiff = orr_load_le16(record + 2) >> 1;
@@ -221,18 +203,36 @@ orr_status orr_image_record_decode(orr_image *image, const uint8_t *record, size
         sound = decode_page(&image->pages[n], record + at, bytes - at, &used);
         at += used;
     }
-    if (sound && at == bytes) return ORR_OK;
-    int number = errno;
-    orr_image_free(image);
-    if (number == ENOMEM) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
-    return orr_fail(error, ORR_AUTH,
-                    "%s: its sealed page table is malformed: the file comes from a foreign writer",
-                    name);
+    if (!sound || at != bytes) {
+        orr_image_free(image);
+        return orr_fail(
+            error, ORR_AUTH,
+            "%s: its sealed page table is malformed: the file comes from a foreign writer", name);
+    }
+    for (uint32_t n = 0; n < pages; n++) {
+        const char *why = orr_page_contradiction(&image->pages[n], image->bigtiff);
+        if (!why) continue;
+        orr_image_free(image);
+        return orr_fail(
+            error, ORR_UNSUPPORTED,
+            "%s: page %u of its sealed page table %s: no readable TIFF can be restored; "
+            "the file comes from a foreign writer",
+            name, n + 1, why);
+    }
+    return ORR_OK;
+}
+
+uint64_t orr_image_memory(const orr_image *image) {
+    uint64_t each = sizeof *image->pages;
+    if (!image->borrowed) each += 32; // what the allocator adds to each page's tags
+    return image->page_count * each;
 }
 
 void orr_image_free(orr_image *image) {
-    for (uint32_t n = 0; image->pages && n < image->page_count; n++)
-        orr_tags_free(image->pages[n].tags, image->pages[n].tag_count);
+    for (uint32_t n = 0; image->pages && !image->borrowed && n < image->page_count; n++) {
+        if (image->pages[n].tags) orr_wipe(image->pages[n].tags, image->pages[n].tag_bytes);
+        free(image->pages[n].tags);
+    }
     free(image->pages);
     *image = (orr_image){0};
 }

@@ -47,15 +47,22 @@ void orr_tiff_store(const orr_tiff_file *file, uint8_t *at, size_t bytes, uint64
     }
 }
 
+void orr_turn_elements(const orr_tiff_file *file, unsigned type, uint8_t *data, size_t bytes) {
+    size_t unit = orr_type_unit(type);
+    if (!file->big_endian || unit < 2) return;
+    for (size_t n = 0; n + unit <= bytes; n += unit) {
+        for (size_t i = 0; i < unit / 2; i++) {
+            uint8_t byte = data[n + i];
+            data[n + i] = data[n + unit - 1 - i];
+            data[n + unit - 1 - i] = byte;
+        }
+    }
+}
+
 void orr_copy_elements(const orr_tiff_file *file, unsigned type, uint8_t *to, const uint8_t *from,
                        size_t bytes) {
-    size_t unit = orr_type_unit(type);
-    if (!file->big_endian || unit < 2) {
-        if (bytes) memcpy(to, from, bytes);
-        return;
-    }
-    for (size_t n = 0; n + unit <= bytes; n += unit)
-        for (size_t i = 0; i < unit; i++) to[n + i] = from[n + unit - 1 - i];
+    if (bytes) memcpy(to, from, bytes);
+    orr_turn_elements(file, type, to, bytes);
 }
 
 // ---- reading
@@ -153,32 +160,27 @@ orr_status orr_tiff_chain(orr_tiff_file *file, uint64_t **offsets, uint32_t *cou
 
 // ---- tags with their values
 
-void orr_tags_free(orr_tag *tags, uint32_t count) {
-    for (uint32_t n = 0; tags && n < count; n++) {
-        if (tags[n].value) orr_wipe(tags[n].value, tags[n].bytes);
-        free(tags[n].value);
-    }
-    free(tags);
-}
-
-static int is_layout(unsigned id) {
+int orr_tag_is_layout(unsigned id) {
     return id == TAG_STRIP_OFFSETS || id == TAG_STRIP_COUNTS || id == TAG_TILE_OFFSETS ||
            id == TAG_TILE_COUNTS;
 }
 
-// Is this the pointer to a directory of plain tags that we carry along? Level 0 is a page.
-static int is_nested(unsigned id, int level) {
+int orr_tag_is_nested(unsigned id, int level) {
     return (level == 0 && (id == TAG_EXIF || id == TAG_GPS)) ||
            (level == 1 && id == TAG_INTEROPERABILITY);
 }
 
-// Tags whose value is a place in the file that we cannot bring back.
-static int is_unsupported_pointer(unsigned id, unsigned type) {
+int orr_tag_is_pointer(unsigned id, unsigned type) {
     static const uint16_t pointers[] = {288, 330, 400,      513,     519,
                                         520, 521, TAG_EXIF, TAG_GPS, TAG_INTEROPERABILITY};
     for (size_t n = 0; n < sizeof pointers / sizeof *pointers; n++)
         if (pointers[n] == id) return 1;
     return type == TYPE_IFD || type == TYPE_IFD8;
+}
+
+int orr_tag_points(unsigned type, int bigtiff) {
+    if (type == TIFF_LONG || type == TYPE_IFD) return 1;
+    return bigtiff && (type == TIFF_LONG8 || type == TYPE_IFD8);
 }
 
 static orr_status refuse_pointer(const orr_tiff_file *file, const orr_raw_entry *entry) {
@@ -189,107 +191,127 @@ static orr_status refuse_pointer(const orr_tiff_file *file, const orr_raw_entry 
     return orr_image_refuse(file->name, file->error, "it holds %s, tag %u)", what, entry->id);
 }
 
-static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr_tag **tags,
-                            uint32_t *count, uint64_t *next);
+static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr_buffer *out,
+                            uint32_t *count);
+
+static orr_status no_memory(const orr_tiff_file *file) {
+    return orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
+}
+
+static void add_head(orr_buffer *out, unsigned id, unsigned type, uint32_t count, size_t bytes) {
+    orr_buffer_le16(out, (uint16_t)id);
+    orr_buffer_le16(out, (uint16_t)type);
+    orr_buffer_le32(out, count);
+    orr_buffer_le32(out, (uint32_t)bytes);
+}
 
 static orr_status read_nested(orr_tiff_file *file, const orr_raw_entry *entry, int level,
-                              orr_tag *tag) {
+                              orr_buffer *out) {
     unsigned bytes = orr_type_bytes(entry->type);
-    orr_tag *inner = NULL;
     uint32_t count = 0;
-    uint64_t next = 0;
-    if (entry->count != 1 || bytes < 4 || bytes > (file->bigtiff ? 8u : 4u))
+    if (entry->count != 1 || !orr_tag_points(entry->type, file->bigtiff))
         return orr_image_refuse(file->name, file->error, "damaged: tag %u is no pointer",
                                 entry->id);
+    size_t head = out->bytes;
+    add_head(out, entry->id, entry->type | ORR_TAG_DIRECTORY, 0, 0);
     orr_status status =
-        read_tags(file, orr_tiff_load(file, entry->field, bytes), level + 1, &inner, &count, &next);
+        read_tags(file, orr_tiff_load(file, entry->field, bytes), level + 1, out, &count);
     if (status) return status;
-    orr_buffer out = {0};
-    orr_tags_encode(&out, inner, count);
-    orr_tags_free(inner, count);
-    if (out.failed) {
-        orr_buffer_free(&out);
-        return orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
-    }
-    *tag =
-        (orr_tag){entry->id, entry->type | ORR_TAG_DIRECTORY, count, (uint32_t)out.bytes, out.data};
+    if (out->failed) return no_memory(file);
+    orr_store_le32(out->data + head + 4, count);
+    orr_store_le32(out->data + head + 8, (uint32_t)(out->bytes - head - ORR_TAG_BYTES));
     return ORR_OK;
 }
 
-static orr_status read_value(orr_tiff_file *file, const orr_raw_entry *entry, orr_tag *tag) {
+static orr_status read_value(orr_tiff_file *file, const orr_raw_entry *entry, orr_buffer *out) {
     unsigned each = orr_type_bytes(entry->type);
     if (each == 0)
         return orr_image_refuse(file->name, file->error, "tag %u has the unknown type %u",
                                 entry->id, entry->type);
     if (entry->count > file->budget / each)
         return orr_image_refuse(file->name, file->error,
-                                "tag %u with %llu values: more than 63 MiB of tags", entry->id,
-                                (unsigned long long)entry->count);
+                                "tag %u with %llu values: more than %zu KiB of tags", entry->id,
+                                (unsigned long long)entry->count, file->most >> 10);
     size_t bytes = (size_t)entry->count * each, inside = file->bigtiff ? 8 : 4;
     uint64_t offset = orr_tiff_load(file, entry->field, inside);
     if (bytes > inside && (offset > file->size || bytes > file->size - offset))
         return orr_image_refuse(file->name, file->error,
                                 "damaged: the value of tag %u lies beyond the end of the file",
                                 entry->id);
-    uint8_t *raw = malloc(bytes + 1), *value = malloc(bytes + 1);
+    add_head(out, entry->id, entry->type, (uint32_t)entry->count, bytes);
+    uint8_t *value = orr_buffer_add(out, NULL, bytes);
+    if (!value) return no_memory(file);
     orr_status status = ORR_OK;
-    if (!raw || !value)
-        status = orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
-    else if (bytes > inside)
-        status = read_at(file, offset, raw, bytes);
+    if (bytes > inside)
+        status = read_at(file, offset, value, bytes);
     else
-        memcpy(raw, entry->field, bytes);
-    if (!status) {
-        orr_copy_elements(file, entry->type, value, raw, bytes);
-        *tag = (orr_tag){entry->id, entry->type, (uint32_t)entry->count, (uint32_t)bytes, value};
-        file->budget -= bytes;
-    } else {
-        orr_wipe(value, bytes);
-        free(value);
-    }
-    orr_wipe(raw, bytes);
-    free(raw);
+        memcpy(value, entry->field, bytes);
+    orr_turn_elements(file, entry->type, value, bytes);
+    file->budget -= bytes;
     return status;
 }
 
-static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr_tag **tags,
-                            uint32_t *count, uint64_t *next) {
+// Where strips and tiles are is not carried along; but it must be there to be read.
+static orr_status check_layout_tag(orr_tiff_file *file, const orr_raw_entry *entry) {
+    uint64_t each = orr_type_bytes(entry->type), inside = file->bigtiff ? 8 : 4;
+    uint64_t offset = orr_tiff_load(file, entry->field, (size_t)inside);
+    if (each && entry->count > 0 && entry->count <= file->size / each &&
+        (entry->count * each <= inside ||
+         (offset <= file->size && entry->count * each <= file->size - offset)))
+        return ORR_OK;
+    return orr_image_refuse(file->name, file->error,
+                            "damaged: tag %u says where %llu strips or tiles are, and has no such "
+                            "list inside the file",
+                            entry->id, (unsigned long long)entry->count);
+}
+
+static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr_buffer *out,
+                            uint32_t *count) {
     orr_raw_entry *entries = NULL;
-    uint32_t listed = 0, kept = 0;
+    uint32_t listed = 0;
+    uint64_t next = 0;
     uint8_t seen[65536 / 8] = {0}; // of a repeated tag the first one counts, as in libtiff
-    orr_status status = orr_tiff_entries(file, offset, &entries, &listed, next);
+    orr_status status = orr_tiff_entries(file, offset, &entries, &listed, &next);
     if (status) return status;
-    orr_tag *out = calloc(listed, sizeof *out);
-    if (!out) status = orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
+    *count = 0;
     for (uint32_t n = 0; !status && n < listed; n++) {
         const orr_raw_entry *entry = &entries[n];
         uint8_t *bits = &seen[entry->id / 8], bit = (uint8_t)(1u << entry->id % 8);
-        if ((level == 0 && is_layout(entry->id)) || (*bits & bit)) continue;
+        if (*bits & bit) continue;
         *bits |= bit;
-        if (is_nested(entry->id, level)) {
-            status = read_nested(file, entry, level, &out[kept]);
-        } else if (is_unsupported_pointer(entry->id, entry->type)) {
-            status = refuse_pointer(file, entry);
-        } else {
-            status = read_value(file, entry, &out[kept]);
+        if (level == 0 && orr_tag_is_layout(entry->id)) {
+            status = check_layout_tag(file, entry);
+            continue;
         }
-        size_t overhead = 12; // of a tag in the record
-        if (!status && file->budget < overhead)
-            status = orr_image_refuse(file->name, file->error, "more than 63 MiB of tags");
-        if (out[kept].value) kept++;
-        if (!status) file->budget -= overhead;
+        if (file->budget < ORR_TAG_BYTES) {
+            status = orr_image_refuse(file->name, file->error, "more than %zu KiB of tags",
+                                      file->most >> 10);
+            break;
+        }
+        file->budget -= ORR_TAG_BYTES;
+        if (orr_tag_is_nested(entry->id, level))
+            status = read_nested(file, entry, level, out);
+        else if (orr_tag_is_pointer(entry->id, entry->type))
+            status = refuse_pointer(file, entry);
+        else
+            status = read_value(file, entry, out);
+        ++*count;
     }
     free(entries);
-    if (status) {
-        orr_tags_free(out, kept);
-        return status;
-    }
-    *tags = out;
-    *count = kept;
-    return ORR_OK;
+    return status;
 }
 
-orr_status orr_tiff_tags(orr_tiff_file *file, uint64_t offset, orr_image_page *page,
-                         uint64_t *next) {
-    return read_tags(file, offset, 0, &page->tags, &page->tag_count, next);
+orr_status orr_tiff_tags(orr_tiff_file *file, uint64_t offset, orr_image_page *page) {
+    orr_buffer out = {0};
+    orr_status status = read_tags(file, offset, 0, &out, &page->tag_count);
+    uint8_t *tags = status || out.failed ? NULL : malloc(out.bytes + 1);
+    if (tags) {
+        if (out.bytes) memcpy(tags, out.data, out.bytes);
+        page->tags = tags; // its own memory, as long as it is, not as the buffer grew
+        page->tag_bytes = (uint32_t)out.bytes;
+    } else if (!status) {
+        status = no_memory(file);
+    }
+    orr_buffer_free(&out);
+    return status;
 }

@@ -20,8 +20,8 @@ struct orr_image_writer {
 // A tag of a directory to be written: a value of ours, or an entry that libtiff wrote.
 typedef struct out_tag {
     uint16_t id;
-    const orr_tag *tag;
-    const orr_raw_entry *entry;
+    orr_tag tag;
+    const orr_raw_entry *entry; // NULL: `tag`
 } out_tag;
 
 static orr_status write_failed(const orr_image_writer *writer, const char *what, orr_error *error) {
@@ -29,24 +29,8 @@ static orr_status write_failed(const orr_image_writer *writer, const char *what,
     if (client->io_error)
         return orr_fail_errno(error, client->io_error, "%s: writing failed: %s", writer->name,
                               strerror(client->io_error));
-    return orr_fail(error, ORR_INTERNAL, "%s: %s (libtiff: %s)", writer->name, what,
-                    client->complained ? client->message : "no reason given");
-}
-
-// Lossless schemes that give the same pixels back and that this libtiff can write.
-static int keeps_compression(const orr_image_page *page) {
-    switch (page->compression) {
-    case COMPRESSION_NONE:
-    case COMPRESSION_LZW:
-    case COMPRESSION_PACKBITS:
-    case COMPRESSION_ADOBE_DEFLATE:
-    case COMPRESSION_DEFLATE:
-    case COMPRESSION_LZMA:
-    case COMPRESSION_ZSTD:
-        return TIFFIsCODECConfigured(page->compression);
-    default:
-        return 0;
-    }
+    return orr_fail(error, ORR_INTERNAL, "%s: %s (%s)", writer->name, what,
+                    client->complained ? client->message : "libtiff gives no reason");
 }
 
 // Uncompressed, the file may outgrow the 32-bit offsets of a classic TIFF.
@@ -94,10 +78,13 @@ static int set_fields(TIFF *tif, const orr_image_page *page) {
                TIFFSetField(tif, TIFFTAG_PHOTOMETRIC, page->photometric) &&
                TIFFSetField(tif, TIFFTAG_PLANARCONFIG, page->planar) &&
                TIFFSetField(tif, TIFFTAG_FILLORDER, page->fill_order);
-    uint16_t scheme = keeps_compression(page) ? page->compression : COMPRESSION_NONE;
+    uint16_t scheme = orr_page_keeps_compression(page) ? page->compression : COMPRESSION_NONE;
     good = good && TIFFSetField(tif, TIFFTAG_COMPRESSION, scheme);
-    if (good && scheme != COMPRESSION_NONE && scheme != COMPRESSION_PACKBITS && page->predictor > 1)
+    if (good && orr_scheme_predicts(scheme) && page->predictor > 1)
         good = TIFFSetField(tif, TIFFTAG_PREDICTOR, page->predictor);
+    // Their highest levels ask for a hundred MiB, whatever --mem says.
+    if (good && scheme == COMPRESSION_LZMA) good = TIFFSetField(tif, TIFFTAG_LZMAPRESET, 1);
+    if (good && scheme == COMPRESSION_ZSTD) good = TIFFSetField(tif, TIFFTAG_ZSTD_LEVEL, 3);
     if (!good) return 0;
     if (page->tiled)
         return TIFFSetField(tif, TIFFTAG_TILEWIDTH, page->chunk_columns) &&
@@ -169,18 +156,34 @@ done:
 static int comes_from_libtiff(const orr_image_page *page, unsigned id) {
     return id == TIFFTAG_STRIPOFFSETS || id == TIFFTAG_STRIPBYTECOUNTS ||
            id == TIFFTAG_TILEOFFSETS || id == TIFFTAG_TILEBYTECOUNTS ||
-           (id == TIFFTAG_COMPRESSION && !keeps_compression(page)) ||
+           (id == TIFFTAG_COMPRESSION && !orr_page_keeps_compression(page)) ||
            (id == TIFFTAG_PHOTOMETRIC && page->converted);
 }
 
-// Tags of the original that would be wrong beside pixels stored differently.
+// Tags of the original that would be wrong beside pixels stored differently: readers go by them.
 static int is_dropped(const orr_image_page *page, unsigned id) {
+    int kept = orr_page_keeps_compression(page);
     if (comes_from_libtiff(page, id)) return 1;
-    if (!keeps_compression(page) &&
-        (id == TIFFTAG_PREDICTOR || id == TIFFTAG_JPEGTABLES || id == TIFFTAG_LERC_PARAMETERS))
+    switch (id) {
+    case TIFFTAG_PREDICTOR:
+        return !kept || !orr_scheme_predicts(page->compression);
+    case TIFFTAG_JPEGTABLES:
+    case TIFFTAG_LERC_PARAMETERS:
+    case TIFFTAG_JPEGPROC: // and its lengths and lists: what points was refused
+    case TIFFTAG_JPEGIFBYTECOUNT:
+    case TIFFTAG_JPEGRESTARTINTERVAL:
+    case TIFFTAG_JPEGLOSSLESSPREDICTORS:
+    case TIFFTAG_JPEGPOINTTRANSFORM:
+        return !kept;
+    case TIFFTAG_YCBCRCOEFFICIENTS: // the pixels are gray or RGB, whatever the scheme
+    case TIFFTAG_YCBCRSUBSAMPLING:
+    case TIFFTAG_YCBCRPOSITIONING:
         return 1;
-    return page->converted && (id == TIFFTAG_YCBCRCOEFFICIENTS || id == TIFFTAG_YCBCRSUBSAMPLING ||
-                               id == TIFFTAG_YCBCRPOSITIONING || id == TIFFTAG_REFERENCEBLACKWHITE);
+    case TIFFTAG_REFERENCEBLACKWHITE:
+        return page->converted;
+    default:
+        return 0;
+    }
 }
 
 static int by_id(const void *a, const void *b) {
@@ -203,17 +206,17 @@ static uint64_t add_directory(orr_buffer *out, const orr_tiff_file *file, uint64
 // Writes a directory of plain tags (EXIF ...) and returns its offset, 0 on failure.
 static uint64_t add_nested(orr_buffer *out, const orr_tiff_file *file, uint64_t base,
                            const orr_tag *tag) {
-    orr_tag *inner = NULL;
-    size_t used = 0, link = 0;
+    const uint8_t *at = tag->value;
+    size_t left = tag->bytes, link = 0;
     uint64_t offset = 0;
-    if (!orr_tags_decode(tag->value, tag->bytes, tag->count, 1, &inner, &used)) return 0;
+    uint32_t count = 0;
+    orr_tag inner;
     out_tag *list = calloc(tag->count, sizeof *list);
-    if (list) {
-        for (uint32_t n = 0; n < tag->count; n++) list[n] = (out_tag){inner[n].id, &inner[n], NULL};
-        offset = add_directory(out, file, base, list, tag->count, &link);
-    }
+    if (!list) return 0;
+    while (count < tag->count && orr_tag_next(&at, &left, &inner))
+        list[count++] = (out_tag){inner.id, inner, NULL};
+    offset = add_directory(out, file, base, list, count, &link);
     free(list);
-    orr_tags_free(inner, tag->count);
     return offset;
 }
 
@@ -260,7 +263,7 @@ static uint64_t add_directory(orr_buffer *out, const orr_tiff_file *file, uint64
             type = tags[n].entry->type;
             values = tags[n].entry->count;
         } else {
-            good = place_value(out, file, base, tags[n].tag, field, &type, &values);
+            good = place_value(out, file, base, &tags[n].tag, field, &type, &values);
         }
         add_number(&entries, file, 2, tags[n].id);
         add_number(&entries, file, 2, type);
@@ -285,6 +288,9 @@ static orr_status add_page(orr_buffer *out, orr_tiff_file *file, uint64_t base,
     orr_raw_entry *entries = NULL;
     uint32_t listed = 0, count = 0;
     uint64_t next = 0;
+    const uint8_t *at = page->tags;
+    size_t left = page->tag_bytes;
+    orr_tag tag;
     orr_status status = orr_tiff_entries(file, old, &entries, &listed, &next);
     if (status) return status;
     out_tag *tags = calloc((size_t)listed + page->tag_count, sizeof *tags);
@@ -292,10 +298,9 @@ static orr_status add_page(orr_buffer *out, orr_tiff_file *file, uint64_t base,
     if (tags) {
         for (uint32_t n = 0; n < listed; n++)
             if (comes_from_libtiff(page, entries[n].id))
-                tags[count++] = (out_tag){entries[n].id, NULL, &entries[n]};
-        for (uint32_t n = 0; n < page->tag_count; n++)
-            if (!is_dropped(page, page->tags[n].id))
-                tags[count++] = (out_tag){page->tags[n].id, &page->tags[n], NULL};
+                tags[count++] = (out_tag){.id = entries[n].id, .entry = &entries[n]};
+        while (orr_tag_next(&at, &left, &tag))
+            if (!is_dropped(page, tag.id)) tags[count++] = (out_tag){tag.id, tag, NULL};
         qsort(tags, count, sizeof *tags, by_id);
         *offset = add_directory(out, file, base, tags, count, link);
     }
@@ -304,10 +309,43 @@ static orr_status add_page(orr_buffer *out, orr_tiff_file *file, uint64_t base,
     return *offset ? ORR_OK : orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
 }
 
-// Appends the new directories behind libtiff's and links header and chain to them.
+// Can libtiff read the directories at `offsets`, and finds it the pages in them? Tags that it
+// knows, of a type or count that it does not, keep it from a page.
+static orr_status check_directories(const orr_image_writer *writer, const uint64_t *offsets,
+                                    uint64_t size, orr_error *error) {
+    orr_tiff_client client = {.fd = writer->client.fd, .size = size};
+    TIFF *tif = orr_tiff_client_open(&client, writer->name, "rcm", 0);
+    uint32_t n = 0;
+    int good = tif != NULL;
+    for (; good && n < writer->image->page_count; n++) {
+        const orr_image_page *page = &writer->image->pages[n];
+        uint32_t width = 0, height = 0;
+        uint16_t samples = 0, bits = 0;
+        client.complained = 0;
+        good = TIFFSetSubDirectory(tif, offsets[n]) &&
+               TIFFGetField(tif, TIFFTAG_IMAGEWIDTH, &width) &&
+               TIFFGetField(tif, TIFFTAG_IMAGELENGTH, &height) &&
+               TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLESPERPIXEL, &samples) &&
+               TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits) && width == page->width &&
+               height == page->height && samples == page->samples && bits == page->bits;
+    }
+    if (tif) TIFFClose(tif);
+    if (good) return ORR_OK;
+    if (client.io_error)
+        return orr_fail_errno(error, client.io_error, "%s: reading failed: %s", writer->name,
+                              strerror(client.io_error));
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "%s: the sealed tags of page %u make a TIFF that cannot be read (%s): the file "
+                    "comes from a foreign writer",
+                    writer->name, n ? n : 1,
+                    client.complained ? client.message : "libtiff gives no reason");
+}
+
+// Appends the new directories behind libtiff's, one by one, and links header and chain to them.
 static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error) {
-    orr_tiff_file file = {writer->client.fd, writer->client.size, 0, 0, 0, writer->name, error};
-    uint64_t *old = NULL, base = (writer->client.size + 15) / 16 * 16, offset = 0;
+    orr_tiff_file file = {
+        .fd = writer->client.fd, .size = writer->client.size, .name = writer->name, .error = error};
+    uint64_t *old = NULL, base = (writer->client.size + 15) / 16 * 16, offset = 0, first = 0;
     uint32_t pages = 0;
     orr_status status = orr_tiff_chain(&file, &old, &pages);
     if (status)
@@ -315,23 +353,29 @@ static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error
     if (pages != writer->image->page_count)
         status = orr_fail(error, ORR_INTERNAL, "%s: libtiff wrote %u pages", writer->name, pages);
     orr_buffer out = {0};
-    uint8_t first[8], number[8];
+    uint8_t number[8];
     size_t inside = file.bigtiff ? 8 : 4, link = 0;
+    uint64_t linked = inside; // where the offset of the next directory belongs; first in the header
     for (uint32_t n = 0; !status && n < pages; n++) {
-        size_t next_link = 0;
-        status = add_page(&out, &file, base, &writer->image->pages[n], old[n], &offset, &next_link);
+        out.bytes = 0;
+        status = add_page(&out, &file, base, &writer->image->pages[n], old[n], &offset, &link);
         if (!status && !file.bigtiff && base + out.bytes > UINT32_MAX)
             status =
                 orr_fail(error, ORR_INTERNAL, "%s: over 4 GiB in a classic TIFF", writer->name);
+        if (!status)
+            status = orr_pwrite_all(file.fd, out.data, out.bytes, base, writer->name, error);
         orr_tiff_store(&file, number, inside, offset);
-        if (!status && n > 0)
-            memcpy(out.data + link, number, inside);
-        else
-            memcpy(first, number, inside);
-        link = next_link;
+        if (n == 0)
+            first = offset; // last of all: until then libtiff's directories are the file's
+        else if (!status)
+            status = orr_pwrite_all(file.fd, number, inside, linked, writer->name, error);
+        old[n] = offset;
+        linked = base + link;
+        base += (out.bytes + 15) / 16 * 16;
     }
-    if (!status) status = orr_pwrite_all(file.fd, out.data, out.bytes, base, writer->name, error);
-    if (!status) status = orr_pwrite_all(file.fd, first, inside, inside, writer->name, error);
+    orr_tiff_store(&file, number, inside, first);
+    if (!status) status = orr_pwrite_all(file.fd, number, inside, inside, writer->name, error);
+    if (!status) status = check_directories(writer, old, base, error);
     orr_buffer_free(&out);
     free(old);
     return status;

@@ -22,6 +22,7 @@
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
 #define FIXED_MEMORY (48ull << 20) // program, libraries, heads being written, FIXED_WORKERS
 #define FIXED_WORKERS 16
+#define FIXED_PAPER (16ull << 20) // program, libraries, codecs
 // Of each further one: scratch of a CPU thread (kernels/cpu/cpu.h), two stacks, allocator.
 #define WORKER_MEMORY (288ull << 10)
 
@@ -457,6 +458,7 @@ static void stream_config(const orr_job_options *o, orr_stream_config *config) {
 static uint64_t paper_memory(const orr_job_options *o, unsigned workers) {
     uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES), page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t memory = o->mem ? o->mem : pages * page / 2;
+    if (memory > 2 * FIXED_PAPER) memory -= FIXED_PAPER; // the command line takes no less
     return memory / workers;
 }
 

@@ -70,10 +70,33 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
     return status;
 }
 
+// `held`: what the file needs beside its pages in work. *means: what is left for these. NULL means
+// and 0 bytes are no limit.
+static orr_status divide_memory(const orr_image *image, uint64_t held, orr_paper_means *means,
+                                const char *name, orr_error *error) {
+    uint64_t memory = means->memory, most = 0;
+    for (uint32_t n = 0; n < image->page_count; n++) {
+        uint64_t need = orr_page_memory(&image->pages[n]);
+        if (need > most) most = need;
+    }
+    if (memory == 0) return ORR_OK;
+    if (held > memory || most > memory - held)
+        return orr_fail(
+            error, ORR_UNSUPPORTED,
+            "%s: its tags and tables need %llu MiB of memory and its largest page %llu "
+            "MiB beside them; --mem divided by -j gives %llu MiB: raise --mem, or lower "
+            "-j",
+            name, (unsigned long long)((held >> 20) + 1), (unsigned long long)((most >> 20) + 1),
+            (unsigned long long)(memory >> 20));
+    means->memory = memory - held;
+    return ORR_OK;
+}
+
 // ---- encrypt
 
 typedef struct encrypt_job {
     const orr_paper_request *request;
+    orr_paper_means means;
     orr_image_source *source;
     const orr_paper_layout *layout;
     XXH3_state_t *state;
@@ -101,14 +124,15 @@ static orr_status encrypt_store(void *context, uint32_t page, uint8_t *volume, o
                      volume, 1);
 }
 
-static orr_status encrypt_pages(const orr_paper_request *request, orr_image_source *source,
-                                const orr_paper_layout *layout, int target_fd, orr_error *error) {
-    encrypt_job job = {request, source, layout, XXH3_createState(), target_fd};
+static orr_status encrypt_pages(const orr_paper_request *request, const orr_paper_means *means,
+                                orr_image_source *source, const orr_paper_layout *layout,
+                                int target_fd, orr_error *error) {
+    encrypt_job job = {request, *means, source, layout, XXH3_createState(), target_fd};
     orr_cipher cipher;
     const orr_paper_pages pages = {.op = ORR_VOLUME_ENCRYPT,
                                    .image = orr_image_of(source),
                                    .cipher = &cipher,
-                                   .means = &request->means,
+                                   .means = &job.means,
                                    .name = request->name,
                                    .context = &job,
                                    .key = encrypt_key,
@@ -163,6 +187,7 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     orr_metadata *metadata = request->metadata;
     orr_image_source *source = NULL;
     orr_paper_layout layout = {0};
+    orr_paper_means means = request->means;
     orr_status status =
         orr_image_open(&source, source_fd, request->name, request->means.memory, error);
     if (status) return status;
@@ -171,9 +196,15 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     status = orr_image_record_encode(image, request->name, &metadata->paper,
                                      &metadata->paper_length, error);
     size_t metadata_length = status ? 0 : orr_metadata_length(metadata);
+    if (!status) // first the tags are there beside the record, at last it is once more, sealed
+        status = divide_memory(image,
+                               orr_image_memory(image) + 2 * metadata->paper_length +
+                                   orr_paper_layout_memory(image),
+                               &means, request->name, error);
     if (!status)
         status = orr_paper_layout_init(&layout, image, metadata_length, request->name, error);
-    if (!status) status = encrypt_pages(request, source, &layout, target_fd, error);
+    orr_image_source_forget_tags(source);
+    if (!status) status = encrypt_pages(request, &means, source, &layout, target_fd, error);
     if (!status) {
         orr_header header = {.version = 1,
                              .suite = 1,
@@ -220,11 +251,14 @@ static orr_status check_layout(const orr_container *container, const orr_paper_l
     if (header->file_length != layout->file_length)
         return altered(name, error, "the page table does not fit the header: the file");
     size_t bytes = (size_t)(layout->data_offset - layout->ifd_offset);
-    uint8_t *there = malloc(bytes > ORR_PAGE ? bytes : ORR_PAGE);
-    if (!there) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
-    orr_status status = orr_pread_all(fd, there, bytes, layout->ifd_offset, name, error);
-    if (!status && memcmp(there, layout->directories, bytes) != 0)
-        status = altered(name, error, "the TIFF directory");
+    uint8_t there[ORR_PAGE];
+    orr_status status = ORR_OK;
+    for (size_t at = 0; !status && at < bytes; at += sizeof there) {
+        size_t part = bytes - at < sizeof there ? bytes - at : sizeof there;
+        status = orr_pread_all(fd, there, part, layout->ifd_offset + at, name, error);
+        if (!status && memcmp(there, layout->directories + at, part) != 0)
+            status = altered(name, error, "the TIFF directory");
+    }
     for (uint32_t n = 0; !status && n + 1 < image->page_count; n++) {
         uint64_t end = layout->page_offset[n] + orr_page_bytes(&image->pages[n]);
         size_t gap = (size_t)(layout->page_offset[n + 1] - end);
@@ -232,7 +266,6 @@ static orr_status check_layout(const orr_container *container, const orr_paper_l
         if (!status && !orr_all_zero(there, gap))
             status = altered(name, error, "a gap between pages");
     }
-    free(there);
     return status;
 }
 
@@ -241,7 +274,7 @@ typedef struct decrypt_job {
     const orr_file_secret *secret;
     const orr_image *image;
     const orr_paper_layout *layout;
-    const orr_paper_means *means;
+    orr_paper_means means;
     orr_image_writer *writer; // NULL: verify only
     XXH3_state_t *state;
     int fd;
@@ -255,7 +288,7 @@ static orr_status decrypt_key(void *context, uint32_t page, orr_volume_key *key,
 
 static orr_status decrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
     const decrypt_job *job = context;
-    const strip_io io = {job->fd, job->name, error, job->means->stop};
+    const strip_io io = {job->fd, job->name, error, job->means.stop};
     return move_page(&io, &job->image->pages[page], job->layout->page_offset[page], volume, 0);
 }
 
@@ -273,7 +306,7 @@ static orr_status decrypt_pages(decrypt_job *job, const uint8_t expected[ORR_DIG
     const orr_paper_pages pages = {.op = ORR_VOLUME_DECRYPT,
                                    .image = job->image,
                                    .cipher = &cipher,
-                                   .means = job->means,
+                                   .means = &job->means,
                                    .name = job->name,
                                    .context = job,
                                    .key = decrypt_key,
@@ -298,24 +331,28 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
                              int source_fd, int target_fd, const char *name, orr_error *error) {
     orr_image image = {0};
     orr_paper_layout layout = {0};
-    static const orr_paper_means alone = {NULL, 0, NULL};
     decrypt_job job = {.container = container,
                        .secret = secret,
                        .image = &image,
                        .layout = &layout,
-                       .means = means ? means : &alone,
+                       .means = means ? *means : (orr_paper_means){NULL, 0, NULL},
                        .fd = source_fd,
                        .name = name};
     orr_status status =
         orr_image_record_decode(&image, metadata->paper, metadata->paper_length, name, error);
     if (!status) status = check_sizes(&container->header, &image, name, error);
     if (!status)
+        status = divide_memory(&image,
+                               metadata->paper_length + orr_image_memory(&image) +
+                                   orr_paper_layout_memory(&image),
+                               &job.means, name, error);
+    if (!status)
         status =
             orr_paper_layout_init(&layout, &image, container->header.metadata_length, name, error);
     if (!status) status = check_layout(container, &layout, &image, source_fd, name, error);
     if (!status && target_fd >= 0)
         status = orr_image_writer_open(&job.writer, target_fd, &image, name, error);
-    if (!status && job.writer) orr_image_writer_stop(job.writer, job.means->stop);
+    if (!status && job.writer) orr_image_writer_stop(job.writer, job.means.stop);
     if (!status) status = decrypt_pages(&job, metadata->digest, error);
     orr_image_writer_free(job.writer);
     orr_paper_layout_free(&layout);
@@ -326,10 +363,16 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
 int orr_paper_is_restored(const orr_metadata *metadata, int fd, const char *name) {
     orr_image sealed = {0};
     orr_image_source *source = NULL;
+    // Who has many more tags than were sealed is not the restored file.
+    uint64_t most = 4 * (metadata->paper_length + (UINT64_C(1) << 20));
     int same = orr_image_record_decode(&sealed, metadata->paper, metadata->paper_length, name,
-                                       NULL) == ORR_OK &&
-               orr_image_open(&source, fd, name, UINT64_MAX, NULL) == ORR_OK &&
-               orr_image_of(source)->page_count == sealed.page_count;
+                                       NULL) == ORR_OK;
+    for (uint32_t n = 0; same && n < sealed.page_count; n++) {
+        uint64_t need = orr_page_memory(&sealed.pages[n]);
+        most = need > most ? need : most;
+    }
+    same = same && orr_image_open(&source, fd, name, most, NULL) == ORR_OK &&
+           orr_image_of(source)->page_count == sealed.page_count;
     for (uint32_t n = 0; same && n < sealed.page_count; n++) {
         const orr_image_page *a = &sealed.pages[n], *b = &orr_image_of(source)->pages[n];
         same = a->width == b->width && a->height == b->height && a->samples == b->samples &&

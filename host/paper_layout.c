@@ -158,6 +158,30 @@ static void add_pages(orr_buffer *out, orr_paper_layout *layout, const orr_image
     }
 }
 
+// Of values behind a directory, or none when they fit into their entry.
+static uint64_t outside(uint64_t bytes, int big) {
+    return bytes > (big ? 8u : 4u) ? align_up(bytes, 8) + 8 : 0;
+}
+
+// Of one page's directory at most.
+static uint64_t directory_most(const orr_image_page *page, int big) {
+    uint64_t rows = orr_paper_strip_rows(page), strips = (page->height + rows - 1) / rows;
+    uint64_t extra = orr_page_extra_count(page), entries = 12 + (extra != 0);
+    return 8 + (big ? 16 + 20 * entries : 6 + 12 * entries) + 2 * outside(2u * page->samples, big) +
+           outside(2 * extra, big) + outside(strips * (big ? 8 : 4), big) +
+           outside(strips * 4, big);
+}
+
+uint64_t orr_paper_layout_memory(const orr_image *image) {
+    uint64_t length = UINT64_C(1) << 27, bytes = 0; // metadata, and what aligns it
+    for (uint32_t n = 0; n < image->page_count && length < UINT32_MAX; n++)
+        length += orr_page_bytes(&image->pages[n]) + 2 * ORR_PAGE;
+    int big = length >= UINT32_MAX; // maybe
+    for (uint32_t n = 0; n < image->page_count; n++)
+        bytes += directory_most(&image->pages[n], big) + sizeof(uint64_t);
+    return bytes + ORR_PAGE;
+}
+
 orr_status orr_paper_layout_init(orr_paper_layout *layout, const orr_image *image,
                                  uint64_t metadata_length, const char *name, orr_error *error) {
     *layout = (orr_paper_layout){0};
@@ -169,6 +193,7 @@ orr_status orr_paper_layout_init(orr_paper_layout *layout, const orr_image *imag
     layout->ifd_offset = orr_ifd_offset(metadata_length);
     layout->page_offset = calloc(image->page_count, sizeof *layout->page_offset);
     orr_buffer out = {0};
+    orr_buffer_reserve(&out, (size_t)orr_paper_layout_memory(image)); // growing would need more
     for (layout->big = 0; layout->page_offset; layout->big = 1) {
         // The directories' length does not depend on where the pixels are: once to measure, once to
         // keep.

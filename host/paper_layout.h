@@ -24,6 +24,8 @@ uint32_t orr_paper_strip_rows(const orr_image_page *page);
 // ORR_UNSUPPORTED when a row is over 4 GiB or the file would not fit; ORR_INTERNAL (memory).
 orr_status orr_paper_layout_init(orr_paper_layout *layout, const orr_image *image,
                                  uint64_t metadata_length, const char *name, orr_error *error);
+// Bytes of memory that orr_paper_layout_init takes for this image at most.
+uint64_t orr_paper_layout_memory(const orr_image *image);
 void orr_paper_layout_free(orr_paper_layout *layout);
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #include "media/image_internal.h"
 
 #define MAX_BLOCK ((uint64_t)256 << 20) // one decoded strip or tile
+#define FREE_BLOCK ((uint64_t)16 << 20) // a tile this large may be declared around any image
 // All of them: 64 Mpixel of 4 x 16 bits, and what pads tiles.
 #define MAX_DECODED ((uint64_t)1536 << 20)
 
@@ -88,7 +89,9 @@ static orr_status describe_blocks(orr_raster_source *image, TIFF *tiff, tiff_lay
     uint64_t samples = t->planar == PLANARCONFIG_CONTIG ? t->samples : 1;
     uint64_t needed = (uint64_t)t->block_width * t->block_height * samples * (t->bits / 8u);
     if (!t->blocks || !needed || t->block_bytes < needed || t->block_bytes > MAX_BLOCK ||
-        t->block_bytes > MAX_DECODED / t->blocks)
+        t->block_bytes > MAX_DECODED / t->blocks ||
+        (t->block_bytes > FREE_BLOCK &&
+         t->block_bytes / 16 > (uint64_t)t->width * t->height * t->samples * (t->bits / 8u)))
         return orr_raster_refuse(image, "its strips or tiles make no sense");
     return ORR_OK;
 }
