@@ -128,6 +128,13 @@ void orr_file_fail_status(orr_job_file *file, orr_status status, const char *for
     orr_file_fail(file, &error);
 }
 
+void orr_job_break(orr_job *job, const orr_error *error) {
+    pthread_mutex_lock(&job->lock);
+    if (job->broke.status == ORR_OK) job->broke = *error;
+    pthread_mutex_unlock(&job->lock);
+    atomic_store(&job->fatal, 1);
+}
+
 static void side_free(orr_side *side) {
     if (side) orr_wipe(side, sizeof *side);
     free(side);
@@ -544,6 +551,10 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         pthread_join(counter, NULL);
     }
     if (status == ORR_OK) flush_trusted(&job);
+    if (status == ORR_OK && job.broke.status != ORR_OK) {
+        status = job.broke.status;
+        if (error) *error = job.broke;
+    }
     job.summary.status = exit_status(&job);
     job.summary.unfinished = job.journals;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include "host/format.h"
+#include "host/key_watch.h"
 #include "host/keyring.h"
 #include "host/stages.h"
 #include "host/target.h"
@@ -77,6 +78,7 @@ typedef struct orr_job_options {
     double subset_share;          // --subset x%; 0 = all
     unsigned shard_i, shard_n;    // --shard i/n; 0 = all
     const orr_keyring *keyring;
+    orr_key_watch *watch; // of the key that new files are wrapped under; NULL: not looked at again
     uint8_t to_key[ORR_KEY_ID_BYTES]; // --to; the active key when has_to is 0
     int has_to;
     orr_backend *backend;

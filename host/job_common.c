@@ -169,9 +169,34 @@ orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error)
     return status;
 }
 
+orr_status orr_job_hold_key(orr_job *job, const char *source, int *hold, orr_error *error) {
+    orr_key_watch *watch = job->options->watch;
+    const char *warning = NULL;
+    orr_error why = {0};
+    *hold = -1;
+    orr_status status = watch ? orr_key_watch_hold(watch, job->stop, hold, &warning, &why) : ORR_OK;
+    if (warning) orr_job_warn(job, "%s", warning);
+    if (status == ORR_OK) return ORR_OK;
+    if (status != ORR_STOPPED) orr_job_break(job, &why);
+    return orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", source);
+}
+
+void orr_job_let_key_go(void *hold) {
+    orr_key_watch_release(*(int *)hold);
+    *(int *)hold = -1;
+}
+
 orr_status orr_file_commit(orr_job_file *file, mode_t mode, orr_error *error) {
+    int hold = -1;
     orr_status status = orr_output_flush(&file->output, mode, error);
-    return status == ORR_OK ? orr_output_name(&file->output, error) : status;
+    if (status == ORR_OK && file->to)
+        status = orr_job_hold_key(file->job, file->source, &hold, error);
+    if (status != ORR_OK) return status;
+    file->output.named = orr_job_let_key_go; // its directory's flush takes long
+    file->output.named_context = &hold;
+    status = orr_output_name(&file->output, error);
+    orr_job_let_key_go(&hold);
+    return status;
 }
 
 orr_status orr_segment_seal_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,

@@ -93,6 +93,7 @@ struct orr_job {
     uint64_t found;         // files that may be encrypted ones; the planner's
     uint64_t journals;      // of unfinished jobs, among the inputs; the planner's
     int single;             // one input, a regular file: its own exit status counts
+    orr_error broke;        // why the job as a whole ends; under `lock`
     atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
     uint64_t paper_memory;  // of one worker, for images of the paper profile in flight
 };
@@ -101,6 +102,8 @@ struct orr_job {
 void orr_file_fail(orr_job_file *file, const orr_error *error);
 void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// Ends the job: no further file is begun, and the first such sentence is what it ends with.
+void orr_job_break(orr_job *job, const orr_error *error);
 void orr_job_warn(orr_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int orr_job_stopping(const orr_job *job);
 // Counts the end of a file, notes it in the journal and tells the hooks. Any worker.
@@ -125,9 +128,15 @@ orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *er
 // header, slot, file->to.
 orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_profile profile,
                                orr_error *error);
+// Before something is written under the key for new files: is it still what it must be? Keeps the
+// keyring as it is until orr_job_let_key_go(hold), which may be called twice. When the key is not,
+// the job ends, and `source` with ORR_STOPPED.
+orr_status orr_job_hold_key(orr_job *job, const char *source, int *hold, orr_error *error);
+void orr_job_let_key_go(void *hold); // int *
 // Starts the output on first use. Any worker.
 orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error);
-// The last steps of every output of a job: whole and flushed, then named (host/output.h).
+// The last steps of every output of a job: whole and flushed, then named (host/output.h), a sealed
+// one under a key that the keyring still has as it must be.
 orr_status orr_file_commit(orr_job_file *file, mode_t mode, orr_error *error);
 // Seals the tiles of piece->out in place with file->to, and writes the segment. Shared by encrypt
 // and reencrypt.

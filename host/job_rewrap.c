@@ -26,10 +26,14 @@ static orr_status flush(int fd, const char *name, orr_error *error) {
     return orr_fail_errno(error, errno, "%s: cannot flush this file: %s", name, strerror(errno));
 }
 
-static orr_status write_slot(int fd, int slot, const uint8_t page[ORR_PAGE], const char *name,
-                             orr_error *error) {
-    orr_status status =
-        orr_pwrite_all(fd, page, ORR_PAGE, ORR_PAGE * (1 + (uint64_t)slot), name, error);
+static orr_status write_slot(const orr_job_file *file, int fd, int slot,
+                             const uint8_t page[ORR_PAGE], orr_error *error) {
+    const char *name = file->source;
+    int hold;
+    orr_status status = orr_job_hold_key(file->job, name, &hold, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(fd, page, ORR_PAGE, ORR_PAGE * (1 + (uint64_t)slot), name, error);
+    orr_job_let_key_go(&hold);
     return status == ORR_OK ? flush(fd, name, error) : status;
 }
 
@@ -65,7 +69,7 @@ static orr_status check_slot(const orr_job_file *file, int fd, int slot,
 
 static orr_status replace_slot(const orr_job_file *file, int fd, int slot,
                                const uint8_t page[ORR_PAGE], orr_error *error) {
-    orr_status status = write_slot(fd, slot, page, file->source, error);
+    orr_status status = write_slot(file, fd, slot, page, error);
     return status == ORR_OK ? check_slot(file, fd, slot, page, error) : status;
 }
 

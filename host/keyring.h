@@ -14,6 +14,7 @@ extern "C" {
 #define ORR_KEYRING_MAX_KEYS 256
 #define ORR_KEYRING_MAX_DECOYS 65536
 #define ORR_LABEL_BYTES 64
+#define ORR_KEYRING_SEAL_BYTES 44 // salt and nonce: drawn anew each time that a keyring is sealed
 
 typedef enum orr_key_state {
     ORR_KEY_ACTIVE = 1,
@@ -42,6 +43,7 @@ typedef struct orr_keyring {
     uint8_t
         generator_hash[32]; // SHA-256 of the weights file; zero when the decoys came from images
     // How the file is sealed.
+    uint8_t seal[ORR_KEYRING_SEAL_BYTES]; // of the file that it was loaded from
     int has_passphrase;
     unsigned log2_n, r, p;
 } orr_keyring;
@@ -77,6 +79,13 @@ void orr_keyring_free(orr_keyring *keyring); // wipes
 // before any work). ORR_IO.
 orr_status orr_keyring_load(orr_keyring *keyring, const char *path,
                             const orr_passphrase *passphrase, orr_error *error);
+// What tells the file from what it was before a change, without opening it. ORR_IO when it is not
+// there or cannot be read; else as orr_keyring_load.
+orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTES],
+                            orr_error *error);
+// The descriptor of the lock file of the keyring at `target` (free of symlinks), which updates lock
+// exclusively (flock); with `create` it is made where it is missing. -1 with errno.
+int orr_keyring_lock_open(const char *target, int create);
 // Does the file say that it is sealed with a passphrase? (so that the caller asks only then)
 orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error);
 // Writes a new keyring, mode 0600: a partial file (host/partial.h), which gets its name when it is

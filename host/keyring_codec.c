@@ -291,6 +291,8 @@ orr_status orr_keyring_open(orr_keyring *keyring, const uint8_t *file, size_t by
     if (!status) status = open_with(keyring, &header, file, key, name, error);
     orr_wipe(key, sizeof key);
     if (status) return status;
+    memcpy(keyring->seal, header.salt, sizeof header.salt);
+    memcpy(keyring->seal + sizeof header.salt, header.nonce, sizeof header.nonce);
     keyring->has_passphrase = sealed;
     keyring->log2_n = sealed ? header.log2_n : ORR_SCRYPT_LOG2_N;
     keyring->r = sealed ? header.r : ORR_SCRYPT_R;

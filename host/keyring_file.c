@@ -95,6 +95,24 @@ orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error 
     return status;
 }
 
+orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTES],
+                            orr_error *error) {
+    orr_keyring_header header;
+    struct stat info;
+    uint8_t *file;
+    uint64_t length;
+    if (access(path, F_OK)) return fail_errno(error, path, "cannot look at the keyring");
+    orr_status status = read_file(path, 1, &file, &length, &info, error);
+    if (status) return status;
+    status = orr_keyring_header_decode(&header, file, length, path, error);
+    if (!status) {
+        memcpy(seal, header.salt, sizeof header.salt);
+        memcpy(seal + sizeof header.salt, header.nonce, sizeof header.nonce);
+    }
+    free(file);
+    return status;
+}
+
 static orr_status load(orr_keyring *keyring, const char *path, const orr_passphrase *passphrase,
                        struct stat *info, orr_error *error) {
     uint8_t *file;
@@ -260,19 +278,35 @@ out:
     return status;
 }
 
-// Takes the exclusive lock that serialises updates; *fd is closed to release it. The lock file
-// stays: removing it would let two processes lock two different files of the same name. It belongs
-// to the keyring's owner even when root made it, or the owner's next update could not open it.
-static orr_status lock(const char *path, const char *target, int *fd, orr_error *error) {
+// The lock file stays: removing it would let two processes lock two different files of the same
+// name. It belongs to the keyring's owner even when root made it, or the owner's next update could
+// not open it.
+int orr_keyring_lock_open(const char *target, int create) {
     struct stat keyring, mine;
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (*fd < 0) return fail_errno(error, path, "cannot open the keyring's lock");
-    int failed = stat(target, &keyring) || fstat(*fd, &mine);
+    char *path;
+    if (asprintf(&path, "%s.lock", target) < 0) return -1;
+    const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = create ? open(path, O_RDWR | O_CREAT | flags, 0600) : open(path, O_RDONLY | flags);
+    free(path);
+    if (fd < 0 || !create) return fd;
+    int failed = stat(target, &keyring) || fstat(fd, &mine);
     if (!failed && mine.st_uid == geteuid() && mine.st_uid != keyring.st_uid)
-        failed = fchown(*fd, keyring.st_uid, keyring.st_gid);
+        failed = fchown(fd, keyring.st_uid, keyring.st_gid);
+    if (!failed) return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+// Takes the exclusive lock that serialises updates; *fd is closed to release it.
+static orr_status lock(const char *target, int *fd, orr_error *error) {
+    *fd = orr_keyring_lock_open(target, 1);
+    if (*fd < 0) return fail_errno(error, target, "cannot open the keyring's lock file");
+    int failed = 0;
     while (!failed && flock(*fd, LOCK_EX)) failed = errno != EINTR;
     if (!failed) return ORR_OK;
-    fail_errno(error, path, "cannot lock the keyring");
+    fail_errno(error, target, "cannot lock the keyring");
     close(*fd);
     *fd = -1;
     return ORR_IO;
@@ -310,22 +344,13 @@ out:
 orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
                               const orr_passphrase *new_passphrase, orr_keyring_change change,
                               void *context, orr_error *error) {
-    char *lock_path = NULL;
     int fd = -1;
-    orr_status status = ORR_INTERNAL;
     // A symlink stays and the file that it points to is replaced, under that file's own lock.
     char *target = realpath(path, NULL);
     if (!target) return fail_open(error, path);
-    if (asprintf(&lock_path, "%s.lock", target) < 0) {
-        lock_path = NULL;
-        orr_fail(error, status, "%s: out of memory", path);
-        goto out;
-    }
-    status = lock(lock_path, target, &fd, error);
+    orr_status status = lock(target, &fd, error);
     if (!status) status = replace(target, passphrase, new_passphrase, change, context, error);
-out:
     if (fd >= 0) close(fd);
-    free(lock_path);
     free(target);
     return status;
 }

@@ -345,6 +345,7 @@ orr_status orr_output_name(orr_output *output, orr_error *error) {
     if (status == ORR_OK) {
         free(output->partial);
         output->partial = NULL; // it is gone
+        if (output->named) output->named(output->named_context);
         status = settle_name(output, error);
         if (status != ORR_OK) take_name_back(output, &st, error);
     }

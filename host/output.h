@@ -50,6 +50,9 @@ typedef struct orr_output {
     int directory;        // open descriptor of its directory
     char *name, *partial; // last components; owned
     char *shown;          // whole path for messages; owned
+    void (*named)(void *named_context); // called once it has its final name, before that is
+                                        // flushed; NULL: nobody waits for it
+    void *named_context;
     mode_t mode, mark;    // that it is to have, and what is to go from it: set by the flush
     unsigned lacks;       // ORR_LACKS_* bits: what the file system refused
 } orr_output;

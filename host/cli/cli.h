@@ -52,8 +52,9 @@ orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
                                   orr_passphrase *passphrase, orr_error *error);
 // Warns of what the file system did not do for a keyring that has just been written.
 void orr_cli_warn_of_keyring(orr_cli *cli, const char *path);
-// orr_cli_passphrase, then orr_keyring_load.
-orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_error *error);
+// orr_cli_passphrase, then orr_keyring_load. The caller wipes the passphrase in every case.
+orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_passphrase *passphrase,
+                           orr_error *error);
 // Opens the device of the command line and runs its self-test. The caller closes it.
 orr_status orr_cli_backend(orr_cli *cli, orr_backend **backend, orr_error *error);
 

@@ -133,6 +133,22 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
     return ORR_OK;
 }
 
+// What is written under a key that is retired or destroyed meanwhile would never open.
+static orr_status watch_key(orr_cli *cli, orr_job_options *options,
+                            const orr_passphrase *passphrase, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    const orr_master_key *key = NULL;
+    int writes = options->verb == ORR_VERB_ENCRYPT || options->verb == ORR_VERB_REENCRYPT ||
+                 options->verb == ORR_VERB_REWRAP;
+    if (!writes || a->dry_run) return ORR_OK;
+    if (!options->has_to) {
+        orr_status status = orr_keyring_active(options->keyring, &key, error);
+        if (status != ORR_OK) return status;
+    }
+    return orr_key_watch_open(&options->watch, a->keyring, options->keyring, passphrase,
+                              options->has_to ? options->to_key : key->id, options->has_to, error);
+}
+
 static orr_status run_job(orr_cli *cli, const orr_job_options *options, orr_error *error) {
     orr_report *report = malloc(sizeof *report);
     if (!report) return orr_fail(error, ORR_INTERNAL, "memory ran out");
@@ -172,15 +188,18 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     orr_keyring keyring = {0};
     orr_name_list list = {0};
     orr_backend *backend = NULL;
-    orr_job_options options;
+    orr_job_options options = {0};
+    orr_passphrase passphrase = {0};
     limit_workers(cli);
     orr_status status = orr_name_list_read(&cli->arguments, &list, error);
-    if (status == ORR_OK) status = orr_cli_keyring(cli, &keyring, error);
+    if (status == ORR_OK) status = orr_cli_keyring(cli, &keyring, &passphrase, error);
     // A `keyring` command that was killed as it replaced it has not: what is sealed under the new
     // keys must not outlive them.
     if (status == ORR_OK && !cli->arguments.dry_run)
         status = orr_trust_path(cli->arguments.keyring, error);
     if (status == ORR_OK) status = fill_options(cli, &keyring, &list, &options, error);
+    if (status == ORR_OK) status = watch_key(cli, &options, &passphrase, error);
+    orr_passphrase_wipe(&passphrase);
     if (status == ORR_OK) status = orr_cli_backend(cli, &backend, error);
     if (status != ORR_OK) goto done;
     options.backend = backend;
@@ -188,6 +207,7 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     status = run_job(cli, &options, error);
 done:
     if (backend) backend->api->close(backend);
+    orr_key_watch_close(options.watch);
     orr_keyring_free(&keyring);
     orr_name_list_free(&list);
     return status;

@@ -283,7 +283,9 @@ static void list_people(orr_cli *cli, const orr_keyring *keyring, int has_genera
 
 orr_status orr_cmd_keyring_list(orr_cli *cli, orr_error *error) {
     orr_keyring keyring;
-    orr_status status = orr_cli_keyring(cli, &keyring, error);
+    orr_passphrase passphrase;
+    orr_status status = orr_cli_keyring(cli, &keyring, &passphrase, error);
+    orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;
     static const uint8_t none[32];
     int has_generator = memcmp(keyring.generator_hash, none, sizeof none) != 0;

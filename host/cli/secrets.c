@@ -53,14 +53,13 @@ orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
     return status;
 }
 
-orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_error *error) {
-    orr_passphrase passphrase;
+orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_passphrase *passphrase,
+                           orr_error *error) {
     *keyring = (orr_keyring){0};
-    orr_status status = orr_cli_passphrase(cli, &passphrase, error);
+    orr_status status = orr_cli_passphrase(cli, passphrase, error);
     if (status == ORR_OK) {
         warn_of_mode(cli, cli->arguments.keyring);
-        status = orr_keyring_load(keyring, cli->arguments.keyring, &passphrase, error);
+        status = orr_keyring_load(keyring, cli->arguments.keyring, passphrase, error);
     }
-    orr_passphrase_wipe(&passphrase);
     return status;
 }
