@@ -6,6 +6,7 @@
 #include "host/cli/progress.h"
 #include "host/cli/report.h"
 #include "host/cli/stop.h"
+#include "host/cli/stream_out.h"
 #include "host/planets.h"
 #include "host/trust.h"
 #include "kernels/volume.h"
@@ -190,8 +191,10 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     orr_backend *backend = NULL;
     orr_job_options options = {0};
     orr_passphrase passphrase = {0};
+    orr_stream_out stream = {.fd = -1};
     limit_workers(cli);
     orr_status status = orr_name_list_read(&cli->arguments, &list, error);
+    if (status == ORR_OK) status = orr_stream_out_open(cli, &list, &stream, error);
     if (status == ORR_OK) status = orr_cli_keyring(cli, &keyring, &passphrase, error);
     // A `keyring` command that was killed as it replaced it has not: what is sealed under the new
     // keys must not outlive them.
@@ -204,8 +207,10 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     if (status != ORR_OK) goto done;
     options.backend = backend;
     say_before(cli);
-    status = run_job(cli, &options, error);
+    status = stream.fd >= 0 ? orr_stream_out_run(cli, &options, &stream, error)
+                            : run_job(cli, &options, error);
 done:
+    orr_stream_out_close(&stream);
     if (backend) backend->api->close(backend);
     orr_key_watch_close(options.watch);
     orr_keyring_free(&keyring);

@@ -58,7 +58,8 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
     {ORR_COMMAND_DECRYPT, "decrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "restore the original files",
      "Restores files under their original names, times and modes below OUT. A file\n"
-     "gets its name only after all of it has been authenticated.",
+     "gets its name only after all of it has been authenticated. With -o - one file\n"
+     "goes to standard output, after that too.",
      "orrery decrypt -k hospital.keyring sealed/ -o restored/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},

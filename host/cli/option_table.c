@@ -295,7 +295,9 @@ static orr_status set_resume(orr_arguments *a, const char *value, orr_error *err
 const orr_option orr_options[] = {
     {'k', "keyring", "FILE", "the keyring file", ALL_JOBS | KEYRING_READERS, set_keyring, 0},
     {'o', "output", "OUT", "output directory; for one input also a file",
-     ON(ENCRYPT) | ON(DECRYPT) | ON(REENCRYPT), set_output, 0},
+     ON(ENCRYPT) | ON(REENCRYPT), set_output, 0},
+    {'o', "output", "OUT", "output directory; for one input also a file, or -", ON(DECRYPT),
+     set_output, 0},
     {'o', "output", "KEYRING", "the new keyring file; never overwrites", ON(KEYRING_NEW),
      set_output, 0},
     {'o', "output", "REPORTDIR", "the report's directory; made anew, or empty", ON(ANALYZE),

@@ -142,6 +142,44 @@ static size_t row_of(const orr_command *command, int got) {
     return orr_option_count;
 }
 
+// Does the option take the name of a file or directory?
+static int takes_a_name(const orr_option *option) {
+    static const char *const names[] = {"FILE", "OUT",    "KEYRING",  "REPORTDIR",
+                                        "DIR",  "RUNDIR", "IMAGE...", "DIR..."};
+    for (size_t i = 0; option->argument && i < sizeof names / sizeof *names; i++)
+        if (!strcmp(option->argument, names[i])) return 1;
+    return 0;
+}
+
+// "-" is a standard stream only where the help says so; elsewhere it would be taken for a file of
+// that name, and hold what somebody waits for at the end of a pipe.
+static orr_status check_dash(const orr_command *command, const orr_option *option,
+                             const char *value, orr_error *error) {
+    if (!value || strcmp(value, "-") != 0 || !takes_a_name(option) ||
+        !strncmp(option->name, "files-from", 10) ||
+        (command->id == ORR_COMMAND_DECRYPT && option->letter == 'o'))
+        return ORR_OK;
+    if (strstr(option->name, "passphrase-file"))
+        return orr_fail(error, ORR_USAGE,
+                        "--%s takes the name of a file: --%.*sfd 0 reads standard input",
+                        option->name, (int)(strlen(option->name) - 4), option->name);
+    return orr_fail(error, ORR_USAGE,
+                    "--%s takes a name, and %s has no use for a standard stream there; ./- is a "
+                    "file called \"-\"",
+                    option->name, command->name);
+}
+
+static orr_status check_dash_operand(const orr_command *command, const char *operand,
+                                     orr_error *error) {
+    if (strcmp(operand, "-") != 0 || command->id == ORR_COMMAND_KEYRING_SET_STATE) return ORR_OK;
+    return orr_fail(error, ORR_USAGE,
+                    command->required & ORR_NEED_INPUT
+                        ? "%s does not read a file from standard input: --files-from - reads the "
+                          "names of files there; ./- is a file called \"-\""
+                        : "%s does not read standard input; ./- is a file called \"-\"",
+                    command->name);
+}
+
 static orr_status parse_options(orr_arguments *a, int argc, char **argv, orr_error *error) {
     char letters[2 * MAX_OPTIONS + 2];
     struct option options[MAX_OPTIONS];
@@ -163,7 +201,8 @@ static orr_status parse_options(orr_arguments *a, int argc, char **argv, orr_err
             return orr_fail(error, ORR_USAGE, "--%s is given twice", option->name);
         }
         a->seen[row / 64] |= (uint64_t)1 << (row % 64);
-        orr_status status = option->set(a, optarg, error);
+        orr_status status = check_dash(a->command, option, optarg, error);
+        if (status == ORR_OK) status = option->set(a, optarg, error);
         if (status != ORR_OK) return status;
         if (a->help) return ORR_OK; // help wins over whatever else is wrong
     }
@@ -216,6 +255,8 @@ static orr_status check_operands(orr_arguments *a, orr_error *error) {
     const orr_command *command = a->command;
     for (size_t i = 0; i < a->operand_count; i++) {
         if (!*a->operands[i]) return orr_fail(error, ORR_USAGE, "a name is empty");
+        orr_status status = check_dash_operand(command, a->operands[i], error);
+        if (status != ORR_OK) return status;
     }
     if ((command->required & ORR_NEED_KEYRING) && !a->keyring) {
         return orr_fail(error, ORR_USAGE, "%s needs -k KEYRING", command->name);
