@@ -4,10 +4,12 @@
 #include "host/keyring.h"
 #include "media/image_file.h"
 
-orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, orr_error *error) {
+orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, const char **flaw,
+                                orr_error *error) {
     orr_raster raster;
     memset(decoy, 0, sizeof *decoy);
     orr_status status = orr_raster_read(path, NULL, &raster, error);
+    if (flaw) *flaw = raster.flaw;
     if (status) return status;
     size_t pixels = (size_t)raster.width * raster.height;
     const uint8_t *pixel = raster.pixels;

@@ -144,8 +144,10 @@ orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secre
                          orr_error *error);
 
 // Channel sums of a decoy image file (PNG, JPEG or TIFF, 8- or 16-bit (high byte), gray counts as
-// three equal channels). Hostile input safe.
-orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, orr_error *error);
+// three equal channels). Hostile input safe. *flaw (may be NULL) becomes orr_raster's: what the
+// file lacks though all its pixels are there, or NULL.
+orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, const char **flaw,
+                                orr_error *error);
 
 #ifdef __cplusplus
 }

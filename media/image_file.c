@@ -87,7 +87,11 @@ orr_status orr_raster_decode(const uint8_t *bytes, size_t length, const char *sh
         status = orr_raster_refuse(image, "its samples are signed, which needs a window");
     if (!status) {
         narrow(image, window);
-        *raster = (orr_raster){image->width, image->height, image->channels, image->samples};
+        *raster = (orr_raster){.width = image->width,
+                               .height = image->height,
+                               .channels = image->channels,
+                               .pixels = image->samples,
+                               .flaw = image->flaw};
         if (image->sample_bytes == 2) { // gives half of it back; shrinking that fails is no harm
             size_t count = (size_t)image->width * image->height * image->channels;
             explicit_bzero(image->samples + count, count);

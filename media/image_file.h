@@ -19,6 +19,8 @@ extern "C" {
 typedef struct orr_raster {
     uint32_t width, height, channels;
     uint8_t *pixels; // owned; malloc
+    const char
+        *flaw; // what the file lacks though every pixel is there, for a warning; static; or NULL
 } orr_raster;
 
 // How 16-bit samples become 8: low and what is below it 0, high and what is above it 255, a
@@ -31,7 +33,9 @@ typedef struct orr_window {
 // and 4 bits of gray). Alpha and further samples are dropped, min-is-white is turned round. Without
 // `window` 16-bit samples give their high byte; signed ones (TIFF) need a window. ORR_IO when the
 // file cannot be read, ORR_UNSUPPORTED when it is no such image, is damaged, or is larger than the
-// caps above. On failure *raster is all zero. Free it with orr_raster_free.
+// caps above. A JPEG without its end-of-image marker, or a PNG without its IEND chunk, is read with
+// `flaw` set; where pixels are missing too the file is damaged. On failure *raster is all zero.
+// Free it with orr_raster_free.
 orr_status orr_raster_read(const char *path, const orr_window *window, orr_raster *raster,
                            orr_error *error);
 // The same from an open descriptor, read from its start; `shown` names it in messages.

@@ -4,6 +4,8 @@
 
 #include <jpeglib.h> // after stdio.h
 
+#include <jerror.h>
+
 #include "media/image_internal.h"
 
 #define MAX_SCANS 100 // a progressive JPEG may repeat scans without end
@@ -16,9 +18,36 @@ static void jpeg_fail(j_common_ptr jpeg) {
     longjmp(image->escape, 1);
 }
 
-// A corrupt or truncated JPEG is only a warning to libjpeg; here it is the end.
+static const char cut_short[] = "it is cut short: pixels are missing";
+
+// A corrupt or truncated JPEG is only a warning to libjpeg; here it is the end, unless nothing but
+// the marker at its end is missing. libjpeg puts that marker in, and warns again as soon as it
+// comes where pixels should be.
 static void jpeg_message(j_common_ptr jpeg, int level) {
-    if (level < 0) jpeg_fail(jpeg);
+    orr_raster_source *image = jpeg->client_data;
+    if (level >= 0) return;
+    if (jpeg->err->msg_code == JWRN_JPEG_EOF) {
+        image->cut = 1;
+    } else if (image->cut) {
+        snprintf(image->message, sizeof image->message, "%s", cut_short);
+        longjmp(image->escape, 1);
+    } else {
+        jpeg_fail(jpeg);
+    }
+}
+
+// Can this image, whose data have ended, be without all its pixels though libjpeg did not warn? It
+// does not where the end falls between two scans, and in arithmetic coding.
+static int jpeg_lacks_scans(j_decompress_ptr jpeg) {
+    if (jpeg->arith_code) return 1;
+    for (int c = 0; c < jpeg->num_components; c++) {
+        if (!jpeg->comp_info[c].quant_table) return 1; // no scan of this component has begun
+        for (int k = 0; jpeg->progressive_mode && k < DCTSIZE2; k++) {
+            // Bits of this coefficient that are still to come; -1: all.
+            if (!jpeg->coef_bits || jpeg->coef_bits[c][k] != 0) return 1;
+        }
+    }
+    return 0;
 }
 
 static void jpeg_progress(j_common_ptr jpeg) {
@@ -44,7 +73,10 @@ static orr_status jpeg_rows(orr_raster_source *image, j_decompress_ptr jpeg) {
         JSAMPROW row = image->samples + (size_t)jpeg->output_scanline * image->width * channels;
         jpeg_read_scanlines(jpeg, &row, 1);
     }
-    jpeg_finish_decompress(jpeg);
+    if (image->cut && jpeg_lacks_scans(jpeg)) return orr_raster_refuse(image, cut_short);
+    jpeg_finish_decompress(jpeg); // reads up to the end-of-image marker
+    if (image->cut && jpeg->arith_code) return orr_raster_refuse(image, cut_short);
+    if (image->cut) image->flaw = "its end-of-image marker is missing, but no pixel is";
     return ORR_OK;
 }
 

@@ -114,6 +114,14 @@ class Analyze(unittest.TestCase):
         self.assertEqual((runs[0]["verdict"], report["findings"][0]["passed"]), ("fail", False), "half of it is garbage")
         self.assertEqual(run("--bits", self.image, "-o", self.dir / "b")[0], 8, "too few bits")
 
+    def test_an_image_without_its_end(self):
+        cut = self.dir / "cut <x>.png"
+        cut.write_bytes(self.image.read_bytes()[:-12])
+        out = self.dir / "report"
+        status, _, err = run(cut, self.image, "-o", out, "--quick", "--only", "images")
+        self.assertEqual((status, err.count(": taken, though its end (the IEND chunk) is missing")), (0, 1), err)
+        self.assertIn("cut &lt;x&gt;.png was taken, though its end", (out / "report.html").read_text())
+
     def judged(self, name, data):
         """The finding, the run and the page of --bits on these bytes, which are also given as standard input."""
         (self.dir / name).write_bytes(data)

@@ -41,7 +41,7 @@ class DecoyTest : public ::testing::Test {
         for (auto &b : out) b = static_cast<uint8_t>(random());
         return out;
     }
-    orr_status Sum() { return orr_decoy_from_image(path.c_str(), &decoy, &error); }
+    orr_status Sum() { return orr_decoy_from_image(path.c_str(), &decoy, &flaw, &error); }
     // Sums of pixel-interleaved samples, written independently of the code under test.
     void ExpectSums(const Bytes &rows, size_t samples, size_t bytes, bool inverted = false) {
         uint64_t sums[3] = {};
@@ -75,6 +75,7 @@ class DecoyTest : public ::testing::Test {
     unsigned long seed = 0;
     std::mt19937_64 random;
     orr_decoy decoy{};
+    const char *flaw = nullptr;
     orr_error error{};
 };
 
@@ -280,9 +281,12 @@ TEST_F(DecoyTest, TruncationAndDamageNeverCrash) {
     }
     for (const Bytes &file : files) {
         for (int i = 0; i < 60; i++) {
-            Write(Bytes(file.begin(), file.begin() + static_cast<long>(random() % file.size())));
+            size_t kept = random() % file.size();
+            Write(Bytes(file.begin(), file.begin() + static_cast<long>(kept)));
+            // Only the end of the file's format may be missing (image_file_test.cc), and is told.
             orr_status status = Sum();
-            EXPECT_EQ(status, ORR_UNSUPPORTED) << error.text;
+            bool lacks_little = file.size() - kept <= 12 && flaw;
+            EXPECT_EQ(status, lacks_little ? ORR_OK : ORR_UNSUPPORTED) << error.text;
         }
         for (int i = 0; i < 250; i++) {
             Bytes bad = file;

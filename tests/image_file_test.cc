@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include <gtest/gtest.h>
+#include <jpeglib.h>
 #include <png.h>
 #include <tiff.h>
 
@@ -126,6 +127,114 @@ TEST_F(ImageFileTest, Window) {
     Expect(5, 1, 1, {0, 0, 128, 255, 255}, &soft_tissue);
     orr_window upside_down{5, 5};
     EXPECT_EQ(Read(&upside_down), ORR_USAGE);
+}
+
+// A JPEG in memory, in ways that WriteJpeg has not.
+struct JpegWay {
+    const char *what;
+    int channels;
+    bool progressive, arithmetic, apart; // apart: each component in a scan of its own
+};
+Bytes Jpeg(const JpegWay &way, uint32_t width, uint32_t height, const Bytes &rows) {
+    jpeg_compress_struct jpeg;
+    jpeg_error_mgr errors;
+    unsigned char *out = nullptr;
+    unsigned long size = 0;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &out, &size);
+    jpeg.image_width = width;
+    jpeg.image_height = height;
+    jpeg.input_components = way.channels;
+    jpeg.in_color_space = way.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg.arith_code = way.arithmetic;
+    static const jpeg_scan_info scans[3] = {
+        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    if (way.apart) {
+        jpeg.scan_info = scans;
+        jpeg.num_scans = 3;
+    }
+    if (way.progressive) jpeg_simple_progression(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    while (jpeg.next_scanline < height) {
+        auto *row = const_cast<JSAMPROW>(&rows[jpeg.next_scanline * width * way.channels]);
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    Bytes bytes(out, out + size);
+    free(out);
+    return bytes;
+}
+
+// How many bytes from the end may be missing. Whatever is read of a part has the pixels of the
+// whole, and says what it lacks.
+size_t MissingAtMost(const Bytes &whole, const char *lacks) {
+    orr_raster full{}, part{};
+    orr_error error{};
+    size_t most = 0;
+    EXPECT_EQ(orr_raster_decode(whole.data(), whole.size(), "w", nullptr, &full, &error), ORR_OK);
+    EXPECT_EQ(full.flaw, nullptr);
+    size_t pixels = size_t(full.width) * full.height * full.channels;
+    for (size_t missing = 1; missing < whole.size(); missing++) {
+        orr_status status =
+            orr_raster_decode(whole.data(), whole.size() - missing, "p", nullptr, &part, &error);
+        if (status == ORR_OK) {
+            most = missing;
+            EXPECT_STREQ(part.flaw, lacks);
+            EXPECT_EQ(memcmp(part.pixels, full.pixels, pixels), 0) << missing << " are missing";
+        } else {
+            EXPECT_EQ(status, ORR_UNSUPPORTED) << error.text;
+            EXPECT_EQ(part.pixels, nullptr);
+        }
+        orr_raster_free(&part);
+    }
+    orr_raster_free(&full);
+    return most;
+}
+
+TEST_F(ImageFileTest, AJpegMayLackItsEndMarkerButNoPixels) {
+    const JpegWay ways[] = {
+        {"gray", 1, false, false, false},          {"colour", 3, false, false, false},
+        {"progressive", 3, true, false, false},    {"progressive gray", 1, true, false, false},
+        {"three scans", 3, false, false, true},    {"arithmetic", 3, false, true, false},
+        {"arithmetic gray", 1, false, true, false}};
+    Bytes smooth(44 * 35 * 3), noise = random_bytes(44 * 35 * 3);
+    for (size_t i = 0; i < smooth.size(); i++) smooth[i] = uint8_t(i / 132 * 5 + i % 132);
+    for (const JpegWay &way : ways)
+        for (const Bytes &rows : {smooth, noise}) {
+            SCOPED_TRACE(way.what);
+            size_t missing = MissingAtMost(Jpeg(way, 44, 35, rows),
+                                           "its end-of-image marker is missing, but no pixel is");
+            // Of arithmetic coding nobody can tell whether pixels are missing.
+            EXPECT_EQ(missing, way.arithmetic ? 0u : 2u);
+        }
+    Bytes cut = Jpeg(ways[1], 44, 35, noise);
+    EXPECT_EQ(orr_raster_decode(cut.data(), cut.size() / 2, "half", nullptr, &raster, &error),
+              ORR_UNSUPPORTED);
+    EXPECT_NE(strstr(error.text, "it is cut short: pixels are missing"), nullptr) << error.text;
+    // Other damage is none the better for an end that is missing.
+    Bytes bad = cut;
+    bad.resize(cut.size() - 2);
+    for (size_t i = bad.size() - 300; i < bad.size() - 200; i++) bad[i] = 0xff;
+    EXPECT_EQ(orr_raster_decode(bad.data(), bad.size(), "bad", nullptr, &raster, &error),
+              ORR_UNSUPPORTED);
+}
+
+TEST_F(ImageFileTest, APngMayLackItsEndChunkButNoPixels) {
+    for (bool interlaced : {false, true}) {
+        Bytes rows = random_bytes(21 * 13 * 3);
+        ASSERT_TRUE(WritePng(path, {21, 13, 8, PNG_COLOR_TYPE_RGB, interlaced, {}}, rows));
+        std::ifstream in(path, std::ios::binary);
+        Bytes whole{std::istreambuf_iterator<char>(in), {}};
+        EXPECT_EQ(MissingAtMost(whole, "its end (the IEND chunk) is missing, but no pixel is"),
+                  12u);
+        Bytes bad(whole.begin(), whole.end() - 12);
+        bad.back() ^= 1; // of the sum over the pixels
+        EXPECT_EQ(orr_raster_decode(bad.data(), bad.size(), "bad", nullptr, &raster, &error),
+                  ORR_UNSUPPORTED);
+    }
 }
 
 TEST_F(ImageFileTest, PngComesBack) {

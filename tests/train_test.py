@@ -34,6 +34,13 @@ def picture(path, draw, side=24):
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+# 24 x 24 pixels of gray.
+JPEG = bytes.fromhex("""
+ffd8ffe000104a46494600010100000100010000ffdb004300281c1e231e19282321232d2b28303c64413c37373c7b585d4964918099968f808c8aa0b4e6c3a0
+aadaad8a8cc8ffcbdaeef5ffffff9bc1fffffffaffe6fdfff8ffc0000b080018001801011100ffc4001500010100000000000000000000000000000405ffc400
+161000030000000000000000000000000000000203ffda0008010100003f0099251925172526c945c9464949b25172517253ffd9""")
+
+
 def crc32c(data):
     crc = 0xffffffff
     for byte in data:
@@ -425,6 +432,38 @@ class Train(Case):
         self.assertEqual(len(lines), 4)
         self.assertTrue(any(line.startswith(b"data/line\\x0Abad.png: not usable") for line in lines), lines)
         self.assertTrue(any(line.startswith(b"data/\xff\\x1Bbad.png: not usable") for line in lines), lines)
+
+    def test_files_without_their_end_are_taken_with_a_warning(self):
+        """Where only the end of the format is missing; where pixels are, an image is left out."""
+        whole = {"end.jpg": JPEG, "end.png": Path("data/000.png").read_bytes()}
+        Path("cut").mkdir()
+        Path("sound").mkdir()
+        for i in range(4):
+            Path(f"cut/{i}.jpg").write_bytes(JPEG[:-2])
+            Path(f"cut/{i}.png").write_bytes(whole["end.png"][:-12])
+            for name, data in whole.items():
+                Path(f"sound/{i}.{name[-3:]}").write_bytes(data)
+        Path("cut/half.jpg").write_bytes(JPEG[:-20])
+        Path("cut/half.png").write_bytes(whole["end.png"][:-40])
+        status, out, err = run("train", "--data", "cut", "-o", "run", *SMALL, "--dry-run")
+        self.assertEqual(status, 0, err)
+        self.assertIn("cut/0.jpg: taken, though its end-of-image marker is missing, but no pixel is\n", err)
+        self.assertIn("cut/0.png: taken, though its end (the IEND chunk) is missing, but no pixel is\n", err)
+        self.assertEqual((err.count(": taken, though"), "3 more images were taken like that; -v names them" in err), (5, True), err)
+        self.assertIn("cut/half.jpg: left out: not usable: it is cut short: pixels are missing", err)
+        self.assertIn("cut/half.png: left out: not usable: the file is truncated", err)
+        self.assertIn("8 images; ", err)
+        self.assertEqual(run("train", "--data", "cut", "-o", "run", *SMALL, "--dry-run", "-v")[2].count(": taken, though"), 8)
+        hashes = []
+        for folder in ("cut", "sound"):
+            out = run("train", "--data", folder, "-o", "run", *SMALL, "--dry-run", "--json")[1]
+            hashes.append(json.loads(out.splitlines()[-1])["data_sha256"])
+            self.assertEqual(out.count(": taken, though"), 8 if folder == "cut" else 0)
+        self.assertEqual(*hashes)  # the very same pixels
+        status, _, err = run("keyring", "new", "-o", "k", "--no-passphrase", "--decoy", "cut/1.jpg", "cut/1.png", "sound/1.jpg")
+        self.assertEqual((status, err.count(": taken, though"), "cut/1.jpg: taken, though" in err), (0, 2, True), err)
+        status, _, err = run("keyring", "new", "-o", "k2", "--no-passphrase", "--decoy", "cut/half.jpg")
+        self.assertEqual((status, "cut/half.jpg: not usable: it is cut short" in err), (8, True), err)
 
     def test_a_generator_of_no_use_is_told(self):
         """By the measure that `keyring new` refuses by, in a warning, the last line, the page and the last JSON line."""

@@ -98,6 +98,8 @@ static orr_status take_image(loader *l, int fd, const char *path, const char *be
         skip(l, path, reason_of(&failure, path));
         return ORR_OK;
     }
+    if (raster.flaw && l->options->flawed)
+        l->options->flawed(l->options->context, path, raster.flaw);
     status = make_room(l);
     if (!status) {
         uint8_t *image = l->set->images + l->set->count * orr_dataset_image_bytes(l->set);

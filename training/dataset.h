@@ -19,9 +19,11 @@ typedef struct orr_dataset_options {
     uint32_t channels;            // 1 or 3
     const orr_window *window;     // of 16-bit images; NULL: their high byte
     const orr_run_directory *run; // the run that reads them: its directory is left out; or NULL
-    // Called for everything that is left out, with its path and the reason, and now and then with
-    // the number of images so far. Both may be NULL.
+    // Called for everything that is left out, with its path and the reason, for every image that is
+    // taken though its file lacks something (orr_raster's flaw), and now and then with the number
+    // of images so far. All may be NULL.
     void (*skipped)(void *context, const char *path, const char *reason);
+    void (*flawed)(void *context, const char *path, const char *flaw);
     void (*progress)(void *context, uint32_t images);
     void *context;
     volatile sig_atomic_t *stop; // ORR_STOPPED once it is not 0; NULL: never

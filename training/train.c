@@ -59,6 +59,11 @@ static void note_skipped(void *context, const char *path, const char *reason) {
     if (s->hooks.skipped) s->hooks.skipped(s->hooks.context, path, reason);
 }
 
+static void note_flawed(void *context, const char *path, const char *flaw) {
+    orr_session *s = context;
+    if (s->hooks.flawed) s->hooks.flawed(s->hooks.context, path, flaw);
+}
+
 static void note_reading(void *context, uint32_t images) {
     orr_session *s = context;
     if (s->hooks.reading) s->hooks.reading(s->hooks.context, images);
@@ -73,6 +78,7 @@ static orr_status read_data(orr_session *s, orr_error *error) {
                                 .window = o->has_window ? &o->window : NULL,
                                 .run = &s->run,
                                 .skipped = note_skipped,
+                                .flawed = note_flawed,
                                 .progress = note_reading,
                                 .context = s,
                                 .stop = s->hooks.stop};

@@ -111,6 +111,7 @@ typedef struct orr_training_hooks {
     void *context;
     volatile sig_atomic_t *stop; // not 0: write a checkpoint and end with ORR_STOPPED
     void (*skipped)(void *context, const char *path, const char *reason);
+    void (*flawed)(void *context, const char *path, const char *flaw); // taken all the same
     void (*reading)(void *context, uint32_t images);
     void (*start)(void *context, const orr_training_setting *setting);
     void (*progress)(void *context, const orr_training_progress *progress);

@@ -228,8 +228,11 @@ static orr_status load_pictures(orr_evidence *e, orr_error *error) {
     if (o->image_count == 0)
         return orr_pictures_add_phantoms(&e->pictures, PHANTOM_SIDE, o->seed, error);
     orr_status status = ORR_OK;
-    for (size_t n = 0; n < o->image_count && status == ORR_OK; n++)
+    for (size_t n = 0; n < o->image_count && status == ORR_OK; n++) {
         status = orr_pictures_add_file(&e->pictures, o->images[n], error);
+        const char *flaw = status == ORR_OK ? e->pictures.list[e->pictures.count - 1].flaw : NULL;
+        if (flaw && o->flawed) o->flawed(o->progress_context, o->images[n], flaw);
+    }
     return status;
 }
 

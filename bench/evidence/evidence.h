@@ -27,7 +27,9 @@ typedef struct orr_evidence_options {
     // What is being done, and how much of the whole (0..1) is behind. Called on the caller's
     // thread. NULL: no calls.
     void (*progress)(void *context, const char *what, double share);
-    void *progress_context;
+    // An image that was taken though its file lacks something. NULL: no calls.
+    void (*flawed)(void *context, const char *path, const char *flaw);
+    void *progress_context; // of both
 } orr_evidence_options;
 
 typedef struct orr_evidence_summary {

@@ -110,6 +110,7 @@ orr_status orr_pictures_add_file(orr_pictures *pictures, const char *path, orr_e
             data[k * plane + n] = raster.pixels[n * raster.channels + k];
     status = orr_pictures_add(pictures, last_component(path), data, raster.channels, raster.height,
                               raster.width, 8, error);
+    if (status == ORR_OK) pictures->list[pictures->count - 1].flaw = raster.flaw;
     orr_raster_free(&raster);
     return status;
 }

@@ -15,6 +15,7 @@ typedef struct orr_picture {
     orr_samples samples;    // its data is owned: free with the list
     orr_volume_shape shape; // the same in bytes
     size_t bytes;
+    const char *flaw; // orr_raster's, of the file
 } orr_picture;
 
 typedef struct orr_pictures {

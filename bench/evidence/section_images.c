@@ -1,4 +1,5 @@
 // The images and what they look like encrypted.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench/evidence/report.h"
@@ -77,6 +78,13 @@ orr_status orr_section_images(orr_evidence *e, orr_error *error) {
         orr_table_cell(&table, ORR_MARK_NONE, "%zu", p->bytes);
     }
     status = orr_table_put(&e->body, &table, NULL, error);
+    for (size_t n = 0; n < e->pictures.count; n++) {
+        const orr_picture *p = &e->pictures.list[n];
+        char line[512];
+        if (!p->flaw) continue;
+        snprintf(line, sizeof line, "%.300s was taken, though %s.", p->name, p->flaw);
+        orr_page_note(&e->body, line);
+    }
     for (size_t n = 0; n < e->pictures.count && n < SHOWN && status == ORR_OK; n++)
         status = show_encrypted(e, &e->pictures.list[n], error);
     return status;

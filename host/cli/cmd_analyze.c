@@ -44,6 +44,11 @@ static void show_progress(void *context, const char *what, double share) {
     }
 }
 
+static void tell_flaw(void *context, const char *path, const char *flaw) {
+    analyze_view *view = context;
+    orr_console_warn(view->console, 0, "%s: taken, though %s", path, flaw);
+}
+
 static void say_result(orr_cli *cli, const orr_evidence_summary *summary) {
     const orr_arguments *a = &cli->arguments;
     char elapsed[24];
@@ -94,6 +99,7 @@ orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error) {
                                     .threads = a->jobs,
                                     .stop = &orr_stop_requested,
                                     .progress = show_progress,
+                                    .flawed = tell_flaw,
                                     .progress_context = &view};
     orr_status status = orr_evidence_run(&options, &summary, error);
     if (cli->console.terminal && !cli->console.json) orr_console_bar(&cli->console, NULL);

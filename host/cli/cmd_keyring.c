@@ -39,7 +39,10 @@ static void print_key(orr_cli *cli, const orr_master_key *key) {
 static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *error) {
     for (size_t i = 0; i < cli->arguments.decoy_count; i++) {
         orr_decoy decoy;
-        orr_status status = orr_decoy_from_image(cli->arguments.decoys[i], &decoy, error);
+        const char *path = cli->arguments.decoys[i], *flaw;
+        orr_status status = orr_decoy_from_image(path, &decoy, &flaw, error);
+        if (status == ORR_OK && flaw)
+            orr_console_warn(&cli->console, 0, "%s: taken, though %s", path, flaw);
         if (status == ORR_OK) status = orr_keyring_add_decoy(keyring, &decoy, error);
         orr_wipe(&decoy, sizeof decoy);
         if (status != ORR_OK) return status;

@@ -14,7 +14,7 @@
 typedef struct show {
     orr_cli *cli;
     const char *run;
-    uint64_t skipped;
+    uint64_t skipped, flawed;
     double last; // monotonic seconds of the last line
     orr_training_setting setting;
     char data_hash[65];
@@ -43,6 +43,14 @@ static void on_skipped(void *context, const char *path, const char *reason) {
     }
 }
 
+static void on_flawed(void *context, const char *path, const char *flaw) {
+    show *s = context;
+    orr_console *console = &s->cli->console;
+    s->flawed++;
+    if (console->json || console->verbose || s->flawed <= SKIPPED_SHOWN)
+        orr_console_warn(console, 0, "%s: taken, though %s", path, flaw);
+}
+
 static void on_reading(void *context, uint32_t images) {
     show *s = context;
     char text[64];
@@ -60,6 +68,9 @@ static void on_start(void *context, const orr_training_setting *setting) {
     if (s->skipped > SKIPPED_SHOWN && !console->verbose && !console->json)
         orr_console_warn(console, 0, "%llu more files were left out; -v names them",
                          (unsigned long long)(s->skipped - SKIPPED_SHOWN));
+    if (s->flawed > SKIPPED_SHOWN && !console->verbose && !console->json)
+        orr_console_warn(console, 0, "%llu more images were taken like that; -v names them",
+                         (unsigned long long)(s->flawed - SKIPPED_SHOWN));
     if (setting->first_step)
         orr_console_note(console, "%u images; goes on after step %llu of %llu", setting->images,
                          (unsigned long long)setting->first_step,
@@ -200,6 +211,7 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
     orr_training_hooks hooks = {.context = &s,
                                 .stop = &orr_stop_requested,
                                 .skipped = on_skipped,
+                                .flawed = on_flawed,
                                 .reading = on_reading,
                                 .start = on_start,
                                 .progress = on_progress,

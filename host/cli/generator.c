@@ -123,7 +123,10 @@ orr_status orr_generator_save(const orr_generator *generator, const uint8_t *pix
                               const char *folder, size_t number, orr_error *error) {
     uint32_t size = generator->weights.shape.image_size;
     // The writer only reads; a raster's pixels are not const because others own theirs.
-    orr_raster raster = {size, size, generator->weights.shape.channels, (uint8_t *)pixels};
+    orr_raster raster = {.width = size,
+                         .height = size,
+                         .channels = generator->weights.shape.channels,
+                         .pixels = (uint8_t *)pixels};
     char *path = image_path(folder, number);
     if (!path) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     orr_status status = orr_png_write(&raster, path, error);

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     orr_decoy decoy = {{0, 0, 0}};
     char path[32];
     int fd = fuzz_file(data, size);
-    orr_status status = orr_decoy_from_image(fuzz_path(fd, path), &decoy, &error);
+    orr_status status = orr_decoy_from_image(fuzz_path(fd, path), &decoy, NULL, &error);
     if (status == ORR_OK) {
         for (int c = 0; c < 3; c++)
             fuzz_check(decoy.sum[c] <= 255ull << 26, "sums stay below 64 Mi samples of 255");
