@@ -162,7 +162,7 @@ class Streams(Case):
                           ["keyring", "new", "-o", "k", "--no-passphrase", "--decoy", "d.png", "-"],
                           ["keyring", "list", "-k", "-"], ["generate", "--weights", "w", "-o", "-"], ["generate", "--weights", "-", "-o", "x.png"],
                           ["train", "--data", "-", "-o", "x"], ["train", "--data", "in", "-o", "-"], ["analyze", "-o", "-"],
-                          ["analyze", "-", "-o", "x"], ["analyze", "--bits", "-", "-o", "x"], ["bench", "--html", "-"], ["bench", "--json", "-"],
+                          ["analyze", "-", "-o", "x"], ["analyze", "--weights", "-", "-o", "x"], ["bench", "--html", "-"], ["bench", "--json", "-"],
                           ["bench", "--directory", "-"]):
             status, out, err = raw(*arguments)
             self.assertEqual((status, out), (2, b""), arguments)

@@ -156,7 +156,7 @@ static int takes_a_name(const orr_option *option) {
 static orr_status check_dash(const orr_command *command, const orr_option *option,
                              const char *value, orr_error *error) {
     if (!value || strcmp(value, "-") != 0 || !takes_a_name(option) ||
-        !strncmp(option->name, "files-from", 10) ||
+        !strncmp(option->name, "files-from", 10) || !strcmp(option->name, "bits") ||
         (command->id == ORR_COMMAND_DECRYPT && option->letter == 'o'))
         return ORR_OK;
     if (strstr(option->name, "passphrase-file"))
