@@ -113,6 +113,10 @@ orr_status orr_raster_read_fd(int fd, const char *shown, const orr_window *windo
     memset(raster, 0, sizeof *raster);
     if (fstat(fd, &info))
         return orr_fail(error, ORR_IO, "%s: cannot read: %s", shown, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: a directory; name the image files in it, as in %s/*.png", shown,
+                        shown);
     if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size > ORR_IMAGE_MAX_FILE)
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: not usable: an image is a regular file of at most 64 MiB", shown);

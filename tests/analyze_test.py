@@ -13,6 +13,8 @@ import tempfile
 import unittest
 import zlib
 
+from support.cli import without_rights
+
 HERE = pathlib.Path(__file__).resolve().parent
 ORRERY = os.environ["ORRERY"]
 DATA = pathlib.Path(os.environ.get("ORRERY_DATA", HERE.parent.parent / "shared" / "data"))
@@ -79,6 +81,26 @@ class Analyze(unittest.TestCase):
         self.assertIn('no section "beauty"', err)
         self.assertEqual(run(self.image, "--weights", self.image, "--only", "adversarial", "-o", self.dir / "a")[0], 8)
         self.assertFalse((self.dir / "a").exists())
+
+    def test_what_is_wrong_is_found_before_the_work(self):
+        out = self.dir / "a"
+        (self.dir / "images").mkdir()
+        for given, status, said in (([self.dir / "images"], 8, "images: a directory; name the image files in it"),
+                                    ([self.image, "--weights", self.dir / "none"], 7, "none: No such file"),
+                                    ([self.image, "--weights", self.image], 8, "slope"),
+                                    ([self.image, "--weights", self.image, "--only", "images"], 2, "--only leaves that section out")):
+            got, _, err = run(*given, "-o", out)
+            self.assertEqual((got, said in err), (status, True), err)
+            self.assertFalse(out.exists())
+        self.assertIn("these sections show, and measure nothing", run(self.image, "-o", out, "--only", "images")[2])
+        rights = without_rights()
+        if rights is None:
+            self.skipTest("root cannot become nobody here")
+        closed = self.dir / "closed"
+        closed.mkdir(0o555)
+        self.dir.chmod(0o755)
+        done = subprocess.run([ORRERY, "analyze", self.image, "-o", closed], capture_output=True, text=True, check=False, **rights)
+        self.assertEqual((done.returncode, "closed: cannot write into this directory: Permission denied" in done.stderr), (7, True), done.stderr)
 
     def test_attacks(self):
         report, page, _ = self.report("attacks", "--only", "attacks,files,adversarial")

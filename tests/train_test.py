@@ -14,7 +14,7 @@ import unittest
 import zlib
 from pathlib import Path
 
-from support.cli import ORRERY, SOURCE, Case, on_a_device, run
+from support.cli import ORRERY, SOURCE, Case, on_a_device, run, without_rights
 
 SEED = int(os.environ.get("ORRERY_SEED", random.randrange(1 << 32)))
 IMAGES = 40
@@ -375,6 +375,31 @@ class Train(Case):
         self.assertEqual(Path("slash").stat().st_mode & 0o777, 0o700)
         status, _, err = self.train("small", "--learning-rate", "1e-50")  # nothing, as a float
         self.assertEqual((status, Path("small").exists()), (2, False), err)
+
+    def test_what_cannot_be_written_is_found_before_the_images_are_read(self):
+        Path("file").write_text("x")
+        status, _, err = self.train("file", "--dry-run")
+        self.assertEqual((status, "file: not a directory; name one that is to be made" in err), (7, True), err)
+        status, _, err = self.train("never", "--precision", "bf16")
+        self.assertEqual((status, "the CPU computes in float32 only" in err, "left out" in err, Path("never").exists()), (8, True, False, False),
+                         err)
+        rights = without_rights()
+        if rights is None:
+            self.skipTest("root cannot become nobody here")
+        os.mkdir("closed", 0o555)
+        os.chmod(".", 0o755)
+        if rights:
+            os.chown("closed", rights["user"], rights["group"])
+        status, _, err = self.train("closed", **rights)
+        self.assertEqual((status, "closed: cannot write into this directory: Permission denied" in err, "left out" in err), (7, True, False),
+                         err)
+        self.assertEqual(os.listdir("closed"), [])
+
+    def test_an_empty_folder_among_others_is_told(self):
+        Path("unmounted").mkdir()
+        status, _, err = run("train", "--data", "data", "unmounted", "-o", "run", *SMALL, "--dry-run")
+        self.assertEqual((status, "unmounted: left out: no image is in this folder" in err, f"{IMAGES} images; " in err), (0, True, True), err)
+        self.assertNotIn("no image is", self.train("run", "--dry-run")[2])
 
     def test_a_resumed_run_keeps_its_options_and_its_data(self):
         self.done("run", epochs="1")

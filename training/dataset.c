@@ -213,8 +213,13 @@ orr_status orr_dataset_load(const orr_dataset_options *options, orr_dataset *set
     orr_status status = ORR_OK;
     *set = (orr_dataset){.size = options->size, .channels = options->channels};
     orr_sink_memory(&l.manifest);
-    for (size_t i = 0; i < options->folder_count && !status; i++)
+    for (size_t i = 0; i < options->folder_count && !status; i++) {
+        uint32_t before = set->count;
         status = read_root(&l, options->folders[i]);
+        // A disk that is not mounted, say, while the other folders have images.
+        if (!status && options->folder_count > 1 && set->count == before)
+            skip(&l, options->folders[i], "no image is in this folder");
+    }
     if (!status && set->count < 2)
         status = orr_fail(
             error, ORR_UNSUPPORTED,

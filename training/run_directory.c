@@ -88,7 +88,11 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
         return ORR_OK;
     }
     if (run->fd < 0) {
-        status = io_error(error, path, "", "open this directory");
+        status = errno == ENOTDIR
+                     ? orr_fail(error, ORR_IO,
+                                "%s: not a directory; name one that is to be made, or an empty one",
+                                path)
+                     : io_error(error, path, "", "open this directory");
         goto failed;
     }
     if (flock(run->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
@@ -106,6 +110,11 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
                           "%s: there is something in it, and a run is never overwritten: give "
                           "another directory, or --resume to go on with the run in it",
                           path);
+        goto failed;
+    }
+    // Before thousands of images are read for nothing.
+    if (create && faccessat(run->fd, ".", W_OK | X_OK, AT_EACCESS)) {
+        status = io_error(error, path, "", "write into this directory");
         goto failed;
     }
     return ORR_OK;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gan/device.h"
 #include "training/checkpoint.h"
 #include "training/listing.h"
 #include "training/session.h"
@@ -320,6 +321,10 @@ static orr_status run_session(orr_session *s, orr_error *error) {
     if (!status && !s->run.fresh) status = orr_settings_read(s, error);
     if (!status) status = orr_gan_shape_check(&o->shape, error);
     if (!status) status = orr_gan_options_check(&o->gan, error);
+    // The trainer says so too, but only after all images have been read.
+    if (!status && o->gan.precision != ORR_GAN_FLOAT32 && !orr_gan_device_is_gpu(o->backend))
+        status = orr_fail(error, ORR_UNSUPPORTED,
+                          "the CPU computes in float32 only; leave the precision out");
     if (!status) status = read_data(s, error);
     if (!status) status = find_state(s, error);
     if (status) return status;

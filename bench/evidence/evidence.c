@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench/evidence/report.h"
+#include "gan/weights.h"
 #include "kernels/flush.h"
 
 #define PHANTOM_SIDE 512
@@ -53,7 +54,12 @@ static orr_status make_directory(const char *path, int *made, orr_error *error) 
     int empty = 1;
     for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    // Before minutes of work for nothing.
+    int writable = faccessat(dirfd(directory), ".", W_OK | X_OK, AT_EACCESS) == 0, why = errno;
     closedir(directory);
+    if (empty && !writable)
+        return orr_fail(error, ORR_IO, "%s: cannot write into this directory: %s", path,
+                        strerror(why));
     if (empty) return ORR_OK;
     return orr_fail(error, ORR_EXISTS,
                     "%s: exists and is not empty; nothing was touched: name another directory",
@@ -264,6 +270,19 @@ static orr_status check_only(const char *only, orr_error *error) {
     return ORR_OK;
 }
 
+// The discriminator is attacked late: what is wrong with its file is found first.
+static orr_status check_weights(const orr_evidence_options *o, orr_error *error) {
+    orr_gan_weights weights;
+    if (!o->weights) return ORR_OK;
+    if (!wanted(o->only, "adversarial"))
+        return orr_fail(error, ORR_USAGE,
+                        "--weights is what the section adversarial attacks, and --only leaves that "
+                        "section out");
+    orr_status status = orr_gan_weights_read(o->weights, ORR_GAN_DISCRIMINATOR, &weights, error);
+    orr_gan_weights_free(&weights);
+    return status;
+}
+
 static orr_status run_sections(orr_evidence *e, orr_error *error) {
     if (e->options->bits) return orr_section_nist(e, error);
     double total = 0, behind = 0;
@@ -297,11 +316,13 @@ orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_su
                         "--bits runs the SP 800-22 battery alone: it goes with no images, --only "
                         "or --weights");
     if (check_only(options->only, error) != ORR_OK) return ORR_USAGE;
+    orr_status status = check_weights(options, error);
+    if (status != ORR_OK) return status;
     orr_sink_memory(&e.body);
     orr_sink_memory(&e.headline);
     e.root = cJSON_CreateObject();
-    orr_status status = e.root ? make_directory(e.directory, &made, error)
-                               : orr_fail(error, ORR_INTERNAL, "memory ran out");
+    status = e.root ? make_directory(e.directory, &made, error)
+                    : orr_fail(error, ORR_INTERNAL, "memory ran out");
     cJSON_AddNumberToObject(e.root, "schema", SCHEMA_VERSION);
     e.findings = cJSON_AddArrayToObject(e.root, "findings");
     if (status == ORR_OK) status = load_pictures(&e, error);

@@ -70,6 +70,9 @@ static void say_result(orr_cli *cli, const orr_evidence_summary *summary) {
         orr_console_note(&cli->console, "%s: %s",
                          strcmp(a->bits_file, "-") == 0 ? "standard input" : a->bits_file,
                          summary->verdict);
+    else if (summary->findings == 0)
+        orr_console_note(&cli->console, "done in %s: these sections show, and measure nothing",
+                         elapsed);
     else
         orr_console_note(&cli->console,
                          "%zu findings in %s: %zu passed, %zu failed (%zu of them of controls that "

@@ -26,6 +26,17 @@ def run(*arguments, **options):
     return done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape")
 
 
+def without_rights():
+    """Options of run() under which modes of files count, also for root; None where root cannot become somebody else."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    try:
+        return nobody if run("--version", **nobody)[0] == 0 else None
+    except OSError:
+        return None
+
+
 def slowly(part):
     """The environment in which each read of files whose path contains `part` takes a twentieth of a second (FAULT, which ctest
     sets): what is to happen while a job runs happens in time, however quick the machine. With -j 1 a job reads once for
