@@ -211,7 +211,8 @@ orr_status orr_snapshot_judge(orr_session *s, orr_error *error) {
     o->useful = orr_pool_useful(o->diversity, o->different, o->images);
     if (o->useful) goto out;
     tell_useless(s);
-    status = orr_report_write(s, error);
+    // A power cut may have taken the statistics, which are not flushed: then there is no page.
+    if (s->history.snapshot_count) status = orr_report_write(s, error);
 out:
     free(images);
     free(chosen);
