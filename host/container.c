@@ -138,9 +138,13 @@ orr_status orr_container_read_damaged(orr_container *container, int fd, const ch
 }
 
 int orr_container_stale_slot(const orr_container *container) {
+    int spare = 1 - container->active;
     for (int i = 0; i < 2; i++) {
         if (!container->slot_good[i]) return i;
     }
+    // The one that does not hold the secret; that which does only when it is the only one.
+    if (container->slot_wrong[spare]) return spare;
+    if (container->slot_wrong[1 - spare]) return 1 - spare;
     return container->slot[0].generation < container->slot[1].generation ? 0 : 1;
 }
 
@@ -176,13 +180,22 @@ static orr_status unwrap(const orr_slot *slot, orr_master_lookup lookup, void *c
     return status;
 }
 
-orr_status orr_container_unlock(const orr_container *container, orr_master_lookup lookup,
-                                void *context, const char *name, orr_file_secret *secret,
-                                orr_file_keys *keys, orr_error *error) {
+static orr_status check_mac(const orr_container *container, int slot, const orr_file_keys *keys,
+                            const char *name, orr_error *error) {
+    orr_status status = orr_slot_verify(container->slot_page[slot], keys->header_mac);
+    if (status == ORR_OK) return ORR_OK;
+    return orr_fail(error, status,
+                    status == ORR_AUTH ? "%s: wrap slot %c was altered (its MAC is wrong)"
+                                       : "%s: out of memory for wrap slot %c",
+                    name, 'A' + slot);
+}
+
+orr_status orr_container_open_slot(const orr_container *container, int slot,
+                                   orr_master_lookup lookup, void *context, const char *name,
+                                   orr_file_secret *secret, orr_file_keys *keys, orr_error *error) {
     memset(secret, 0, sizeof *secret);
     memset(keys, 0, sizeof *keys);
-    orr_status status =
-        unwrap(&container->slot[container->active], lookup, context, name, secret, error);
+    orr_status status = unwrap(&container->slot[slot], lookup, context, name, secret, error);
     if (status == ORR_OK) {
         status = orr_file_keys_derive(keys, secret, container->header_bytes, error);
     }
@@ -193,15 +206,56 @@ orr_status orr_container_unlock(const orr_container *container, orr_master_looku
                           "header and wrap slot come from different files",
                           name);
     }
-    for (int i = 0; i < 2 && status == ORR_OK; i++) {
-        if (!container->slot_good[i]) continue;
-        status = orr_slot_verify(container->slot_page[i], keys->header_mac);
-        if (status != ORR_OK) {
-            orr_fail(error, status,
-                     status == ORR_AUTH ? "%s: wrap slot %c was altered (its MAC is wrong)"
-                                        : "%s: out of memory for wrap slot %c",
-                     name, 'A' + i);
+    if (status == ORR_OK) status = check_mac(container, slot, keys, name, error);
+    if (status != ORR_OK) {
+        orr_wipe(secret, sizeof *secret);
+        orr_wipe(keys, sizeof *keys);
+    }
+    return status;
+}
+
+// Do all wraps of this slot whose master key the lookup has hold that secret?
+static int holds_secret(orr_container *container, int slot, orr_master_lookup lookup, void *context,
+                        const orr_file_secret *secret) {
+    uint8_t key[32], opened[96];
+    int holds = 1;
+    for (uint32_t i = 0; i < container->slot[slot].count; i++) {
+        const orr_wrap *wrap = &container->slot[slot].wrap[i];
+        if (lookup(context, wrap->key_id, key, NULL) != ORR_OK) continue;
+        if (orr_kwp_unwrap(key, wrap->wrapped, ORR_WRAP_BYTES, opened, sizeof opened) != ORR_OK) {
+            holds = 0;
+        } else if (!orr_equal_secret(opened, secret->seal_root, sizeof secret->seal_root)) {
+            holds = 0;
+        } else if (!orr_equal_secret(opened + sizeof secret->seal_root, secret->planet_secret,
+                                     sizeof secret->planet_secret)) {
+            holds = 0;
+            if (slot != container->active) container->planets_differ = 1;
         }
+    }
+    orr_wipe(key, sizeof key);
+    orr_wipe(opened, sizeof opened);
+    return holds;
+}
+
+orr_status orr_container_unlock(orr_container *container, orr_master_lookup lookup, void *context,
+                                const char *name, orr_file_secret *secret, orr_file_keys *keys,
+                                orr_error *error) {
+    int spare = 1 - container->active;
+    container->slot_wrong[0] = container->slot_wrong[1] = container->planets_differ = 0;
+    orr_status status = orr_container_open_slot(container, container->active, lookup, context, name,
+                                                secret, keys, error);
+    if (status == ORR_AUTH && container->slot_good[spare] &&
+        orr_container_open_slot(container, spare, lookup, context, name, secret, keys, NULL) ==
+            ORR_OK) {
+        spare = container->active;
+        container->active = 1 - spare;
+        status = ORR_OK;
+    }
+    if (status == ORR_OK && container->slot_good[spare])
+        status = check_mac(container, spare, keys, name, error);
+    for (int i = 0; i < 2 && status == ORR_OK; i++) {
+        container->slot_wrong[i] =
+            container->slot_good[i] && !holds_secret(container, i, lookup, context, secret);
     }
     if (status != ORR_OK) {
         orr_wipe(secret, sizeof *secret);

@@ -183,7 +183,11 @@ typedef struct orr_container {
     uint8_t page0[ORR_PAGE], slot_page[2][ORR_PAGE];
     orr_slot slot[2];
     int slot_good[2];      // checksum right
-    int active;            // slot with the highest generation among the good ones, -1 when none
+    int slot_wrong[2];     // after unlock: good, but a wrap in it does not hold the file's secret
+    int planets_differ;    // after unlock: the slots agree in seal_root only; which is right is
+                           // for the data to say (host/tile_read.h)
+    int active;            // slot with the highest generation among the good ones, -1 when none;
+                           // after unlock the one that was opened
     orr_geometry geometry; // archive profile only
 } orr_container;
 
@@ -199,7 +203,8 @@ orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_
 // The same for salvage: any length, and a slot that cannot be read is a damaged one.
 orr_status orr_container_read_damaged(orr_container *container, int fd, const char *name,
                                       orr_error *error);
-// The slot that rewrap writes first: a damaged one, else the older, else (same generation) B.
+// The slot that rewrap writes first: a damaged or wrong one, else the older, else (same generation)
+// B.
 int orr_container_stale_slot(const orr_container *container);
 
 // A source of master keys: fills key for an ID. Returns ORR_OK, or ORR_KEY with *error when the
@@ -207,12 +212,17 @@ int orr_container_stale_slot(const orr_container *container);
 typedef orr_status (*orr_master_lookup)(void *context, const uint8_t key_id[ORR_KEY_ID_BYTES],
                                         uint8_t key[32], orr_error *error);
 
-// Unwraps the file secret with the first wrap of the active slot whose key the lookup has; derives
-// the keys; compares the commitment; checks the HMAC of every slot whose checksum is right. ORR_KEY
-// (no such key), ORR_AUTH (header, slot or commitment altered).
-orr_status orr_container_unlock(const orr_container *container, orr_master_lookup lookup,
-                                void *context, const char *name, orr_file_secret *secret,
-                                orr_file_keys *keys, orr_error *error);
+// Unwraps the file secret with the first wrap of a good slot whose key the lookup has; derives the
+// keys; compares the commitment; checks the slot's HMAC. ORR_KEY (no such key), ORR_AUTH (header,
+// slot or commitment altered).
+orr_status orr_container_open_slot(const orr_container *container, int slot,
+                                   orr_master_lookup lookup, void *context, const char *name,
+                                   orr_file_secret *secret, orr_file_keys *keys, orr_error *error);
+// The same with the active slot or, when that is ORR_AUTH, the other one; then checks the HMAC of
+// every good slot (ORR_AUTH), and sets slot_wrong, planets_differ and active.
+orr_status orr_container_unlock(orr_container *container, orr_master_lookup lookup, void *context,
+                                const char *name, orr_file_secret *secret, orr_file_keys *keys,
+                                orr_error *error);
 // Reads, authenticates and decodes the sealed metadata. The caller frees *metadata, after success
 // only. ORR_AUTH, ORR_IO, ORR_INTERNAL (memory).
 orr_status orr_container_read_metadata(const orr_container *container, int fd,

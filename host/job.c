@@ -172,6 +172,7 @@ static orr_job_file *file_new(orr_job *job, orr_walk_item *item) {
     file->bytes = (uint64_t)file->st.st_size;
     file->outcome = ORR_OUT_DONE;
     file->output.fd = -1;
+    file->damaged_slot = -1;
     atomic_init(&file->refs, 1);
     pthread_mutex_init(&file->lock, NULL);
     pthread_cond_init(&file->turn, NULL);

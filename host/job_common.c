@@ -28,7 +28,7 @@ orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, or
 
 // ---- reading side
 
-orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *error) {
+orr_status orr_file_open_container(orr_job_file *file, orr_error *error) {
     orr_container *c = file->container = malloc(sizeof *c);
     orr_side *from = file->from = calloc(1, sizeof *from);
     orr_metadata *metadata = calloc(1, sizeof *metadata);
@@ -61,19 +61,9 @@ orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *er
     file->metadata = metadata;
     file->bytes = c->header.length;
     from->geometry = c->geometry;
-    for (int i = 0; i < 2; i++) {
-        if (c->slot_good[i]) continue;
-        if (strict)
-            return orr_fail(error, ORR_AUTH,
-                            "%s: wrap slot %c is damaged; the data and the other slot are whole: "
-                            "`orrery rewrap` repairs it",
-                            file->source, 'A' + i);
-        orr_job_warn(
-            file->job,
-            "%s: wrap slot %c is damaged; the other one was used; `orrery rewrap` repairs it",
-            file->source, 'A' + i);
-    }
-    return ORR_OK;
+    status = orr_file_choose_secret(file, error);
+    if (status == ORR_OK) orr_file_note_slots(file);
+    return status;
 }
 
 orr_status orr_segment_read_open(orr_job_file *file, orr_piece *piece, orr_worker *worker,

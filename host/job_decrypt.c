@@ -104,7 +104,7 @@ static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     int verify = o->verb == ORR_VERB_VERIFY;
     orr_status status = verify ? forget_memory(file, error) : ORR_OK;
-    if (status == ORR_OK) status = orr_file_open_container(file, verify, error);
+    if (status == ORR_OK) status = orr_file_open_container(file, error);
     if (status != ORR_OK) return status;
     if (!verify) {
         file->target = strdup(file->job->root.only ? file->job->root.only

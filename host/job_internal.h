@@ -43,6 +43,7 @@ struct orr_job_file {
     uint64_t segments, next_segment;
     void (*whole)(orr_job_file *file); // when set: run once on a worker in place of segments
     orr_container *container;          // decrypting side
+    int damaged_slot;                  // of it, 0 or 1; -1: none that is known
     orr_side *from, *to;               // what is read, what is written
     orr_header header;                 // of the new file
     uint8_t header_bytes[ORR_HEADER_BYTES];
@@ -122,8 +123,8 @@ int orr_job_not_work(orr_job *job, const orr_walk_item *item);
 // The master key new files are wrapped under: --to, or the active one.
 orr_status orr_job_target_key(const orr_job *job, const orr_master_key **key, orr_error *error);
 // Reads, unlocks and authenticates the head of file->fd into file->container, file->from and
-// file->metadata. A damaged spare wrap slot is a warning, or (strict) ORR_AUTH.
-orr_status orr_file_open_container(orr_job_file *file, int strict, orr_error *error);
+// file->metadata. A damaged spare wrap slot is a warning and noted in file->damaged_slot.
+orr_status orr_file_open_container(orr_job_file *file, orr_error *error);
 // Draws ID and secret for a new archive-profile file with file->metadata set (all but digest):
 // header, slot, file->to.
 orr_status orr_file_new_secret(orr_job_file *file, uint64_t length, orr_profile profile,
@@ -184,7 +185,20 @@ orr_status orr_target_resumed(orr_job_file *file, orr_profile profile, orr_error
 // or NULL.
 char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque);
 
+// ---- job_slots.c: the two wrap slots of an opened container
+// Does the secret decipher the data? The commitment covers its seal_root alone. ORR_AUTH when it
+// does not. Looks at a tile, or a segment; of the paper profile, where it would have to be all
+// pages, at nothing.
+orr_status orr_file_check_secret(const orr_job_file *file, orr_error *error);
+// Where the slots hold two secrets of one seal_root, takes the one that fits the data into
+// file->from. ORR_AUTH when neither does.
+orr_status orr_file_choose_secret(orr_job_file *file, orr_error *error);
+// Warns of a damaged slot, and of one that is whole and does not hold the secret.
+void orr_file_note_slots(orr_job_file *file);
+
 // ---- job_paper.c: the paper profile, whole files on one worker
+// Does this secret decipher its pages? 1: yes, 0: no, -1: that cannot be told.
+int orr_paper_fits(const orr_job_file *file, const orr_file_secret *secret);
 void orr_paper_encrypt_whole(orr_job_file *file);
 void orr_paper_decrypt_whole(orr_job_file *file);
 void orr_paper_reencrypt_whole(orr_job_file *file);

@@ -161,3 +161,11 @@ void orr_paper_reencrypt_whole(orr_job_file *file) {
     free(metadata);
     finish(file, status, &error);
 }
+
+int orr_paper_fits(const orr_job_file *file, const orr_file_secret *secret) {
+    const orr_paper_means means = means_of(file);
+    orr_error error = {0};
+    orr_status status = orr_paper_decrypt(file->container, secret, file->metadata, &means, file->fd,
+                                          -1, file->source, &error);
+    return status == ORR_OK ? 1 : status == ORR_AUTH ? 0 : -1;
+}

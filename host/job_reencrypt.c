@@ -28,7 +28,7 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
 
 static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
-    orr_status status = orr_file_open_container(file, 0, error);
+    orr_status status = orr_file_open_container(file, error);
     if (status == ORR_OK)
         status = orr_file_claim(file, file->metadata->path, file->metadata->path_length,
                                 file->container->header.file_id, 32, error);
@@ -39,6 +39,9 @@ static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
         return ORR_OK;
     }
     int paper = file->container->header.profile == ORR_PROFILE_PAPER;
+    // The plaintext passes through without being looked at: a wrong secret would be sealed as noise.
+    status = orr_file_check_secret(file, error);
+    if (status != ORR_OK) return status;
     status = orr_file_new_secret(file, file->bytes, file->container->header.profile, error);
     if (status != ORR_OK) return status;
     if (is_opaque(file)) {

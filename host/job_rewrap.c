@@ -14,7 +14,7 @@
 // Nothing to do: both slots are good, of one generation, and wrap under the target key alone.
 static int is_wrapped(const orr_container *c, const orr_master_key *key) {
     for (int i = 0; i < 2; i++)
-        if (!c->slot_good[i] || c->slot[i].count != 1 ||
+        if (!c->slot_good[i] || c->slot_wrong[i] || c->slot[i].count != 1 ||
             memcmp(c->slot[i].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES) ||
             c->slot[i].generation != c->slot[0].generation)
             return 0;
@@ -47,12 +47,12 @@ static orr_status check_slot(const orr_job_file *file, int fd, int slot,
     orr_container *c = malloc(sizeof *c);
     if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     orr_status status = orr_container_read(c, fd, (uint64_t)file->st.st_size, file->source, &inner);
-    c->active = slot;
     if (status == ORR_OK && (!c->slot_good[slot] || memcmp(c->slot_page[slot], page, ORR_PAGE)))
         status = ORR_IO;
     if (status == ORR_OK)
-        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
-                                      file->source, &secret, &keys, &inner);
+        status = orr_container_open_slot(c, slot, orr_keyring_lookup,
+                                         (void *)file->job->options->keyring, file->source,
+                                         &secret, &keys, &inner);
     if (status == ORR_OK && !orr_equal_secret(&secret, &file->from->secret, sizeof secret))
         status = ORR_IO;
     if (status != ORR_OK)
@@ -78,13 +78,15 @@ static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, 
     uint8_t page[ORR_PAGE];
     orr_slot slot = {.count = 1};
     int first = orr_container_stale_slot(c);
-    slot.generation = c->slot[c->active].generation;
+    for (int i = 0; i < 2; i++)
+        if (c->slot_good[i] && c->slot[i].generation > slot.generation)
+            slot.generation = c->slot[i].generation;
     // A killed run may have written the slot that was just read from memory: it must be on the disk
     // before the other one is overwritten, or one cut could take both.
     orr_status status = flush(fd, file->source, error);
     if (status != ORR_OK) return status;
     // After a kill between the two writes only the other page is left to do, with the same content.
-    int half_done = c->slot[c->active].count == 1 &&
+    int half_done = c->slot[c->active].count == 1 && !c->slot_wrong[c->active] &&
                     !memcmp(c->slot[c->active].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES);
     if (half_done) return replace_slot(file, fd, 1 - c->active, c->slot_page[c->active], error);
     if (++slot.generation == 0)
@@ -118,7 +120,9 @@ static void rewrap_whole(orr_job_file *file) {
     const orr_master_key *key;
     int fd = reopen(file, &error);
     orr_status status = fd < 0 ? error.status : orr_job_target_key(file->job, &key, &error);
-    if (status == ORR_OK) status = orr_file_open_container(file, 0, &error);
+    if (status == ORR_OK) status = orr_file_open_container(file, &error);
+    // What does not decipher the data is not wrapped anew, nor called finished.
+    if (status == ORR_OK) status = orr_file_check_secret(file, &error);
     if (status == ORR_OK && is_wrapped(file->container, key))
         file->outcome = ORR_OUT_PRESENT;
     else if (status == ORR_OK && file->job->options->dry_run)

@@ -53,6 +53,8 @@ static orr_status salvage_open(orr_job_file *file, orr_error *error) {
                                       file->source, &from->secret, &from->keys, error);
     if (status == ORR_OK)
         status = orr_cipher_init(&from->cipher, c->header.rule, c->header.k2, error);
+    from->geometry = c->geometry;
+    if (status == ORR_OK) status = orr_file_choose_secret(file, error);
     if (status == ORR_OK && !file->metadata) {
         orr_metadata *m = calloc(1, sizeof *m);
         if (m &&

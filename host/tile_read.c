@@ -127,3 +127,48 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
     free(tile);
     return status;
 }
+
+// Of one segment, with its planet layer taken off: is its digest right? -1: it does not open.
+static int segment_fits(const orr_tile_reader *r, orr_gcm *digest_gcm, uint64_t segment,
+                        uint64_t length, uint8_t *tile, const char *shown) {
+    XXH3_state_t *state = XXH3_createState();
+    XXH128_canonical_t digest;
+    uint64_t first = segment * ORR_SEGMENT_TILES;
+    orr_status status = state ? ORR_OK : ORR_INTERNAL;
+    if (state) XXH3_128bits_reset(state);
+    for (uint64_t n = first; status == ORR_OK && n < r->geometry->tiles; n++) {
+        if (n == first + ORR_SEGMENT_TILES) break;
+        status = orr_tile_read(r, n, tile, shown, NULL);
+        if (status == ORR_OK) XXH3_128bits_update(state, tile, orr_tile_source_bytes(length, n));
+    }
+    if (status == ORR_OK) {
+        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
+        status = check_sealed_digest(r, digest_gcm, segment, digest.digest, shown, NULL);
+    }
+    XXH3_freeState(state);
+    return status == ORR_OK ? 1 : status == ORR_SELF_TEST ? 0 : -1;
+}
+
+int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
+                       const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
+                       const char *shown) {
+    orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL, NULL};
+    uint8_t *tile = malloc(ORR_TILE_BYTES);
+    orr_gcm *digest_gcm = orr_gcm_new(keys->digest_key);
+    uint64_t last = geometry->tiles - 1;
+    size_t padding = (size_t)orr_tile_rows(geometry, last) * ORR_TILE_ROW_BYTES -
+                     orr_tile_source_bytes(length, last);
+    int fits = -1;
+    if (!tile || !digest_gcm || orr_tile_reader_init(&r, NULL) != ORR_OK) goto out;
+    // A wrong secret makes noise of the padding: mostly one tile tells, of a segment of many.
+    if (padding >= 16 && orr_tile_read(&r, last, tile, shown, NULL) == ORR_OK)
+        fits = padding_is_zero(&r, length, last, tile);
+    for (uint64_t s = geometry->segments; fits < 0 && s-- > 0;)
+        fits = segment_fits(&r, digest_gcm, s, length, tile, shown);
+out:
+    orr_tile_reader_end(&r);
+    orr_gcm_free(digest_gcm);
+    if (tile) orr_wipe(tile, ORR_TILE_BYTES);
+    free(tile);
+    return fits;
+}

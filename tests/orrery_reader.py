@@ -356,12 +356,9 @@ def decode_slot(page):
     return generation, [(wrap[:16], wrap[16:]) for wrap in wraps]
 
 
-def unlock(header, slots, keys):
+def unwrap(slot, keys):
     """seal_root, planet_secret of the first wrap whose master key we have."""
-    good = [slot for slot in slots if slot]
-    require(good, AUTH, "both wrap slots are damaged")
-    active = max(good, key=lambda slot: slot[0])  # the first of equals
-    for key_id, wrapped in active[1]:
+    for key_id, wrapped in slot[1]:
         if key_id not in keys:
             continue
         try:
@@ -370,7 +367,35 @@ def unlock(header, slots, keys):
             raise Refused(AUTH, "the wrap does not open under the key it names") from None
         require(len(secret) == 96, AUTH, "the wrapped secret has a wrong length")
         return secret[:32], secret[32:]
-    raise Refused(KEY, "no master key for " + ", ".join(i.hex() for i, _ in active[1]))
+    raise Refused(KEY, "no master key for " + ", ".join(i.hex() for i, _ in slot[1]))
+
+
+def unlock(header, page0, pages, slots, keys):
+    """The secret of the active slot or, where that fails, of the other one, and the file's keys."""
+    good = sorted((i for i in (0, 1) if slots[i]), key=lambda i: -slots[i][0])  # the first of equals
+    require(good, AUTH, "both wrap slots are damaged")
+    failure = found = None
+    for i in good:
+        try:
+            secret = unwrap(slots[i], keys)
+            derived = file_keys(secret[0], header.raw)
+            require(hmac.compare_digest(derived["commitment"], page0[224:256]), AUTH, "the key commitment does not match")
+            require(mac_is_right(pages[i], derived), AUTH, "slot MAC")
+            found = found or (secret, derived)
+            # Which of two is right only the data could tell: this reader does not ask them.
+            require(secret[1] == found[0][1], AUTH, "the wrap slots hold two secrets")
+        except Refused as refused:
+            failure = failure or refused
+            if found or refused.status != AUTH:
+                break
+    if not found or (failure and "two secrets" in str(failure)):
+        raise failure
+    require(all(mac_is_right(pages[i], found[1]) for i in good), AUTH, "slot MAC")
+    return found
+
+
+def mac_is_right(page, derived):
+    return hmac.compare_digest(hmac.digest(derived["header mac"], page[:4048], "sha256"), page[4048:4080])
 
 
 def safe_path(path):
@@ -424,13 +449,7 @@ class OrreryFile:
                 f"not {header.file_length}")
         pages = [stream.read(PAGE) for _ in range(2)]
         self.slots = [decode_slot(page) for page in pages]
-        self.seal_root, self.planet_secret = unlock(header, self.slots, keys)
-        self.keys = file_keys(self.seal_root, header.raw)
-        require(hmac.compare_digest(self.keys["commitment"], page0[224:256]), AUTH,
-                "the key commitment does not match")
-        for page, slot in zip(pages, self.slots):
-            mac = hmac.digest(self.keys["header mac"], page[:4048], "sha256")
-            require(not slot or hmac.compare_digest(mac, page[4048:4080]), AUTH, "slot MAC")
+        (self.seal_root, self.planet_secret), self.keys = unlock(header, page0, pages, self.slots, keys)
         sealed = stream.read(header.metadata_length + 16)
         self.metadata = decode_metadata(
             gcm_open(self.keys["metadata key"], bytes(12), sealed, "the metadata"))

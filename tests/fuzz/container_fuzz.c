@@ -197,8 +197,9 @@ static orr_status read_whole(int fd, uint64_t length) {
         status = check_tiles(&container, fd, &secret, &keys, &metadata, &error);
     }
     orr_metadata_free(&metadata);
-    return status == ORR_OK && !(container.slot_good[0] && container.slot_good[1]) ? ORR_AUTH
-                                                                                   : status;
+    for (int i = 0; i < 2 && status == ORR_OK; i++) // of which verify warns
+        if (!container.slot_good[i] || container.slot_wrong[i]) status = ORR_AUTH;
+    return status;
 }
 
 // ---- altering
