@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/job_internal.h"
+#include "kernels/flush.h"
 
 // Nothing to do: both slots are good, of one generation, and wrap under the target key alone.
 static int is_wrapped(const orr_container *c, const orr_master_key *key) {
@@ -22,7 +23,7 @@ static int is_wrapped(const orr_container *c, const orr_master_key *key) {
 }
 
 static orr_status flush(int fd, const char *name, orr_error *error) {
-    if (fsync(fd) == 0) return ORR_OK;
+    if (orr_flush(fd) >= 0) return ORR_OK;
     return orr_fail_errno(error, errno, "%s: cannot flush this file: %s", name, strerror(errno));
 }
 

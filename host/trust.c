@@ -10,6 +10,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "kernels/flush.h"
+
 #define FUSE_MAGIC 0x65735546
 
 struct orr_trusted {
@@ -18,9 +20,9 @@ struct orr_trusted {
     int each; // files one by one
 };
 
-// Storage failed, as opposed to a place that knows no flush or does not let this program.
+// Storage failed, as opposed to a place that knows no flush, or has nothing to flush.
 static int is_lost(int number) {
-    return number == EIO || number == ENOSPC || number == EDQUOT;
+    return !orr_is_refusal(number) && number != EROFS;
 }
 
 static orr_status fail_lost(orr_error *error, const char *shown, int number) {
@@ -67,7 +69,7 @@ orr_status orr_trust_take(orr_trust *trust, int fd, const char *shown, orr_error
     int each = system && system->each, failed = !system;
     pthread_mutex_unlock(&trust->lock);
     if (failed) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
-    if (each && fsync(fd) != 0 && is_lost(errno)) return fail_lost(error, shown, errno);
+    if (each && orr_flush(fd) < 0 && is_lost(errno)) return fail_lost(error, shown, errno);
     return ORR_OK;
 }
 
@@ -99,10 +101,10 @@ orr_status orr_trust_flush(orr_trust *trust, const char *shown, int *unsure, orr
 orr_status orr_trust_path(const char *path, orr_error *error) {
     char *target = realpath(path, NULL);
     int fd = target ? open(target, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1, lost = 0;
-    if (fd >= 0 && fsync(fd) != 0 && is_lost(errno)) lost = errno;
+    if (fd >= 0 && orr_fsync(fd) < 0 && is_lost(errno)) lost = errno;
     if (fd >= 0) close(fd);
     fd = target ? open(dirname(target), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0 && fsync(fd) != 0 && is_lost(errno)) lost = errno;
+    if (fd >= 0 && orr_fsync(fd) < 0 && is_lost(errno)) lost = errno;
     if (fd >= 0) close(fd);
     free(target);
     return lost ? fail_lost(error, path, lost) : ORR_OK;

@@ -210,6 +210,10 @@ class Faults(Case):
                     status, _, err = broken("syncfs:0:EINVAL", *(word for word in command if word != "-q"))
                     self.assertEqual(status, 0, err)
                     self.assertIn("cannot be flushed from here (Invalid argument): run `sync` before any original is deleted", err)
+        self.fresh("rewrap")
+        status, _, err = broken("fsync:0:EINVAL", *(word for word in self.command("rewrap") if word != "-q"))
+        self.assertEqual(status, 0, err)
+        self.assertIn("does not flush what is written", err)
         for call in (1, 2):
             status, _, err = broken(f"fsync:{call}:EIO", *self.command("rewrap"))
             self.assertEqual(status, 7, err)
