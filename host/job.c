@@ -154,6 +154,7 @@ static void file_free(orr_job_file *file) {
     free(file->relative);
     free(file->target);
     free(file->salvaged);
+    free(file->released);
     pthread_mutex_destroy(&file->lock);
     pthread_cond_destroy(&file->turn);
     free(file);
@@ -202,6 +203,8 @@ static void report_file(orr_job_file *file) {
                             .reason = failed ? file->error.text : file->reason,
                             .damaged = is_damaged(file),
                             .pixels_sealed = !is_paper(file),
+                            .altered = file->altered,
+                            .released = file->released,
                             .salvaged = file->salvaged,
                             .salvaged_bytes = file->salvaged_bytes};
     if (file->metadata && file->metadata->has_sha256 && !failed) {

@@ -49,6 +49,8 @@ typedef struct orr_file_event {
     const char *sha256;      // hex of the source's SHA-256 when the file records it, else NULL
     int damaged;             // failed for what its source holds or does not give: salvage may help
     int pixels_sealed;       // verify: 0 for the paper profile ("pixels not authenticated")
+    int altered;          // paper: only pixels, or what lies around them, are not what was sealed
+    const char *released; // path below the output that --unauthenticated wrote, or NULL
     const char *salvaged;    // path below the output that --salvage wrote, or NULL
     uint64_t salvaged_bytes; // of the original in it; the rest are gaps
 } orr_file_event;
@@ -74,6 +76,7 @@ typedef struct orr_job_options {
     int sha256;
     int dry_run;
     int salvage;
+    int unauthenticated; // decrypt: write altered pixels of the paper profile too, by another name
     unsigned subset_n, subset_of; // --subset n/t; 0 = all
     double subset_share;          // --subset x%; 0 = all
     unsigned shard_i, shard_n;    // --shard i/n; 0 = all

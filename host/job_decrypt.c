@@ -90,12 +90,8 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
 // then the system is asked to drop them. It need not: a file system in memory has them nowhere
 // else.
 static orr_status forget_memory(orr_job_file *file, orr_error *error) {
-    const unsigned flush =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    if (sync_file_range(file->fd, 0, 0, flush) != 0 &&
-        (errno == EIO || errno == ENOSPC || errno == EDQUOT))
-        return orr_fail(error, ORR_IO, "%s: what was written here did not reach its storage: %s",
-                        file->source, strerror(errno));
+    orr_status status = orr_file_flush_source(file, error);
+    if (status != ORR_OK) return status;
     (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
     return ORR_OK;
 }

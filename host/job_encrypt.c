@@ -66,7 +66,8 @@ static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;
     }
-    status = orr_file_new_secret(file, file->bytes, o->profile, error);
+    status = orr_file_settle_source(file, error);
+    if (status == ORR_OK) status = orr_file_new_secret(file, file->bytes, o->profile, error);
     if (status != ORR_OK) return status;
     if (opaque) file->target = orr_target_name(file->job, NULL, file->header.file_id, 1);
     if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
@@ -113,24 +114,20 @@ static void encrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worke
     if (orr_segment_seal_write(file, piece, worker, &error) != ORR_OK) orr_file_fail(file, &error);
 }
 
-static orr_status fail_changed(const orr_job_file *file, orr_error *error) {
-    return orr_fail(error, ORR_IO,
-                    "%s: was changed while being read: run the same command again when it rests",
-                    file->source);
-}
-
 orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_error *error) {
     struct stat now;
     struct statx fresh;
     uint8_t byte;
     ssize_t more;
+    orr_status status = orr_file_flush_source(file, error);
+    if (status != ORR_OK) return status;
     // Network file systems then ask their server, in place of answering from memory.
     (void)statx(file->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &fresh);
     if (fstat(file->fd, &now) != 0)
         return orr_fail(error, ORR_IO, "%s: %s", file->source, strerror(errno));
     if (now.st_size != file->st.st_size || now.st_mtim.tv_sec != file->st.st_mtim.tv_sec ||
         now.st_mtim.tv_nsec != file->st.st_mtim.tv_nsec)
-        return fail_changed(file, error);
+        return orr_file_fail_changed(file, error);
     *touched = now.st_ctim.tv_sec != file->st.st_ctim.tv_sec ||
                now.st_ctim.tv_nsec != file->st.st_ctim.tv_nsec;
     // Some virtual files have more bytes than their size says, which is often 0.
@@ -141,7 +138,7 @@ orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_err
                         strerror(errno));
     // Unless it has just grown: that is a change like any other.
     if (more > 0 && fstat(file->fd, &now) == 0 && now.st_size != file->st.st_size)
-        return fail_changed(file, error);
+        return orr_file_fail_changed(file, error);
     if (more > 0)
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: holds more than the %lld bytes that its size says: a virtual file? "
@@ -174,7 +171,7 @@ static orr_status compare_source(const orr_job_file *file, orr_error *error) {
         if (left > part && (at + part) % ORR_SEGMENT_BYTES) continue;
         XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(segment));
         if (memcmp(digest.digest, file->digests[at / ORR_SEGMENT_BYTES], ORR_DIGEST_BYTES))
-            status = fail_changed(file, error);
+            status = orr_file_fail_changed(file, error);
     }
     if (buffer) orr_wipe(buffer, file->bytes < part ? (size_t)file->bytes : part);
     XXH3_freeState(segment);

@@ -55,6 +55,8 @@ struct orr_job_file {
     atomic_int unreadable;   // the source could not be read in places
     char *salvaged;          // what --salvage wrote, below the output; or NULL
     uint64_t salvaged_bytes; // of the original in it
+    int altered;             // paper: failed for its pixels alone, or what lies around them
+    char *released;          // what --unauthenticated wrote, below the output; or NULL
     EVP_MD_CTX *sha;         // of the plaintext, where it is recorded: made or compared
     uint64_t sha_next;
 };
@@ -153,6 +155,14 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error);
 // sealed metadata and every byte of the data to be what was meant. ORR_SELF_TEST when they are not.
 orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *metadata,
                               orr_error *error);
+// Has what is in memory of the source written to its storage: pages that somebody changes through
+// mmap change no time again until they were. ORR_IO when the storage refuses it.
+orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error);
+// The same, then looks at the source anew: file->st, file->bytes and the sealed metadata. Right
+// before it is read.
+orr_status orr_file_settle_source(orr_job_file *file, orr_error *error);
+// ORR_IO: the sentence for a source that did not stay what it was.
+orr_status orr_file_fail_changed(const orr_job_file *file, orr_error *error);
 // Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read,
 // ORR_UNSUPPORTED when there are bytes behind its size. *touched: its inode changed, so its bytes
 // may have, if somebody set the mtime back.

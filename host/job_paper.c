@@ -11,9 +11,13 @@
 #include "host/job_internal.h"
 #include "host/paper.h"
 
+#define RELEASED_MODE 0600
+
 // Each worker has its share of the job's memory.
 static orr_paper_means means_of(const orr_job_file *file) {
-    return (orr_paper_means){file->job->options->backend, file->job->paper_memory, file->job->stop};
+    return (orr_paper_means){.backend = file->job->options->backend,
+                             .memory = file->job->paper_memory,
+                             .stop = file->job->stop};
 }
 
 static void request_init(const orr_job_file *file, orr_metadata *metadata,
@@ -46,8 +50,8 @@ static int stopped(orr_job_file *file) {
     return 1;
 }
 
-// SHA-256 of the source, when asked for: the image reader does not see the file's bytes in order.
-static orr_status hash_source(orr_job_file *file, orr_error *error) {
+// SHA-256 of the source: the image reader does not see the file's bytes in order.
+static orr_status hash_source(const orr_job_file *file, uint8_t sha256[32], orr_error *error) {
     uint8_t *buffer = malloc(1 << 20);
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
     orr_status status = buffer && sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL)
@@ -61,11 +65,23 @@ static orr_status hash_source(orr_job_file *file, orr_error *error) {
             status =
                 orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
     }
-    if (status == ORR_OK) EVP_DigestFinal_ex(sha, file->metadata->sha256, NULL);
+    if (status == ORR_OK) EVP_DigestFinal_ex(sha, sha256, NULL);
     EVP_MD_CTX_free(sha);
     orr_wipe(buffer, 1 << 20);
     free(buffer);
     return status;
+}
+
+// Is the source still what was sealed? Reads all of it again.
+static orr_status compare_source(const orr_job_file *file, const orr_paper_request *request,
+                                 orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    uint8_t sha256[32];
+    int same = 1;
+    orr_status status = m->has_sha256 ? hash_source(file, sha256, error) : ORR_OK;
+    if (status == ORR_OK && m->has_sha256) same = !memcmp(sha256, m->sha256, sizeof sha256);
+    if (status == ORR_OK && same) status = orr_paper_compare(request, file->fd, &same, error);
+    return status == ORR_OK && !same ? orr_file_fail_changed(file, error) : status;
 }
 
 void orr_paper_encrypt_whole(orr_job_file *file) {
@@ -74,17 +90,61 @@ void orr_paper_encrypt_whole(orr_job_file *file) {
     int touched;
     if (stopped(file)) return;
     request_init(file, file->metadata, &request);
-    orr_status status = file->metadata->has_sha256 ? hash_source(file, &error) : ORR_OK;
+    orr_status status =
+        file->metadata->has_sha256 ? hash_source(file, file->metadata->sha256, &error) : ORR_OK;
     if (status == ORR_OK) status = orr_file_output(file, 0, &error);
     if (status == ORR_OK) status = orr_paper_encrypt(&request, file->fd, file->output.fd, &error);
     if (status == ORR_OK) status = orr_file_check_source(file, &touched, &error);
+    // Its inode changed: a new name or mode, or other contents whose time was set back.
+    if (status == ORR_OK && touched) status = compare_source(file, &request, &error);
     if (status == ORR_OK) status = commit(file, file->metadata, &error);
     finish(file, status, &error);
 }
 
-void orr_paper_decrypt_whole(orr_job_file *file) {
-    const orr_paper_means means = means_of(file);
+static char *with_suffix(const char *name) {
+    static const char suffix[] = ".unauthenticated.tif";
+    size_t length = strlen(name);
+    char *text = malloc(length + sizeof suffix);
+    if (text) memcpy(text, name, length);
+    if (text) memcpy(text + length, suffix, sizeof suffix);
+    return text;
+}
+
+// --unauthenticated: the altered pixels get a name that says what they are. The file stays failed.
+static void release(orr_job_file *file) {
+    orr_output *output = &file->output;
     orr_error error = {0};
+    char *name = with_suffix(output->name), *shown = with_suffix(output->shown);
+    char *released = with_suffix(file->target);
+    orr_status status =
+        name && shown && released ? ORR_OK : orr_fail(&error, ORR_INTERNAL, "out of memory");
+    if (status == ORR_OK) {
+        free(output->name);
+        free(output->shown);
+        output->name = name;
+        output->shown = shown;
+        name = shown = NULL;
+        status = orr_output_commit(output, RELEASED_MODE, &error);
+    }
+    if (status == ORR_OK) {
+        orr_job_warn(file->job,
+                     "%s: was altered; its pixels are in %s/%s, and nothing vouches for them",
+                     file->source, file->job->root.path, released);
+        file->released = released;
+        released = NULL;
+    } else {
+        orr_job_warn(file->job, "%s: was altered, and its pixels were not written: %s",
+                     file->source, error.text);
+    }
+    free(name);
+    free(shown);
+    free(released);
+}
+
+void orr_paper_decrypt_whole(orr_job_file *file) {
+    orr_paper_means means = means_of(file);
+    orr_error error = {0};
+    means.altered = &file->altered;
     if (stopped(file)) return;
     orr_status status = file->target ? orr_file_output(file, 0, &error) : ORR_OK;
     if (status == ORR_OK)
@@ -92,6 +152,8 @@ void orr_paper_decrypt_whole(orr_job_file *file) {
             orr_paper_decrypt(file->container, &file->from->secret, file->metadata, &means,
                               file->fd, file->target ? file->output.fd : -1, file->source, &error);
     if (status == ORR_OK && file->target) status = orr_file_restore_commit(file, &error);
+    if (status == ORR_AUTH && file->altered && file->target && file->job->options->unauthenticated)
+        release(file);
     finish(file, status, &error);
 }
 

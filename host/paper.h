@@ -15,6 +15,10 @@ typedef struct orr_paper_means {
     orr_backend *backend; // NULL: the calling thread does all work
     uint64_t memory;      // bytes for the pages in flight; one page may always be
     orr_stop_flag *stop;  // or NULL: ends with ORR_STOPPED between pages and inside long ones
+    // Decrypting: NULL, or set to 1 when ORR_AUTH is said of nothing but the pixels, or the
+    // directory and gaps around them. The target is a whole TIFF then, of pixels that nothing
+    // vouches for.
+    int *altered;
 } orr_paper_means;
 
 // What a writer needs to know about one new file besides the pixels.
@@ -36,6 +40,11 @@ typedef struct orr_paper_request {
 // profile for palette, 1-bit, float, CMYK, sub-IFDs, undecodable or damaged files and images over
 // the limit; ORR_IO.
 orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, int target_fd,
+                             orr_error *error);
+
+// Does the source still hold the tags and pixels that orr_paper_encrypt sealed? *same says so; a
+// source that can no longer be decoded is another. ORR_IO, ORR_STOPPED, ORR_INTERNAL.
+orr_status orr_paper_compare(const orr_paper_request *request, int source_fd, int *same,
                              orr_error *error);
 
 // container and keys come from orr_container_read/unlock, metadata from orr_container_metadata.

@@ -47,7 +47,9 @@ static orr_status salvage_open(orr_job_file *file, orr_error *error) {
     if (!c || !from) return orr_fail(error, ORR_INTERNAL, "out of memory");
     orr_status status = orr_container_read_damaged(c, file->fd, file->source, error);
     if (status == ORR_OK && c->header.profile != ORR_PROFILE_ARCHIVE)
-        status = orr_fail(error, ORR_UNSUPPORTED, "the paper profile has no tiles to salvage");
+        status = orr_fail(error, ORR_UNSUPPORTED,
+                          "the paper profile has no tiles to salvage; --unauthenticated "
+                          "writes altered pixels");
     if (status == ORR_OK)
         status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
                                       file->source, &from->secret, &from->keys, error);

@@ -91,7 +91,7 @@ TEST(PaperGolden, EncryptsToTheSameBytes) {
 
     orr_paper_request request = {
         "golden", 37241,          2825054457u, &secret,
-        &slot,    file_id.data(), &metadata,   {nullptr, 64u << 20, nullptr}};
+        &slot,    file_id.data(), &metadata,   {nullptr, 64u << 20, nullptr, nullptr}};
     ASSERT_EQ(orr_paper_encrypt(&request, in.fd, out.fd, &error), ORR_OK) << error.text;
     EXPECT_EQ(hex(metadata.paper, metadata.paper_length),
               hex(recorded.paper, recorded.paper_length));

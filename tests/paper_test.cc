@@ -59,7 +59,7 @@ orr_status encrypt(const Secrets &secrets, const Bytes &plain, Bytes *cipher, or
     std::strcpy(metadata.timestamp, "02-01-2025 03:04:05");
     orr_paper_request request = {
         "scan.tif",    ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &secrets.secret,
-        &secrets.slot, secrets.file_id,  &metadata,          {nullptr, memory, nullptr}};
+        &secrets.slot, secrets.file_id,  &metadata,          {nullptr, memory, nullptr, nullptr}};
     orr_status status = orr_paper_encrypt(&request, source.fd(), target.fd(), error);
     if (status == ORR_OK) *cipher = target.content();
     orr_metadata_free(&metadata);
@@ -590,7 +590,7 @@ TEST(Paper, RefusesUnknownRuleAndMap) {
     orr_error error = {};
     orr_paper_request request = {
         "s",           40321,           ORR_MAP_K2_DEFAULT, &secrets.secret,
-        &secrets.slot, secrets.file_id, &metadata,          {nullptr, kMemory, nullptr}};
+        &secrets.slot, secrets.file_id, &metadata,          {nullptr, kMemory, nullptr, nullptr}};
     EXPECT_EQ(ORR_UNSUPPORTED, orr_paper_encrypt(&request, source.fd(), target.fd(), &error));
     orr_metadata_free(&metadata);
 }

@@ -1,8 +1,10 @@
 """Sources and places that do not hold still: changed, cut or unreadable inputs, outputs that cannot be written, jobs in
 each other's way."""
 import hashlib
+import mmap
 import os
 import shutil
+import struct
 import subprocess
 import time
 import unittest
@@ -20,6 +22,31 @@ def wait_for(condition, seconds=120):
             return
         time.sleep(0.002)
     raise AssertionError("it did not happen in time")
+
+
+def write_pages(path):
+    """Eight gray pages of four strips, of which each is read by itself; byte 8 is the first pixel."""
+    width, rows, strips, pages = 512, 16, 4, 8
+    data = os.urandom(width * rows * strips * pages)
+    out = struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data
+    for page in range(pages):
+        lists = len(out) + 2 + 9 * 12 + 4
+        tags = ((256, 1, width), (257, 1, rows * strips), (258, 1, 8), (259, 1, 1), (262, 1, 1), (273, strips, lists), (277, 1, 1),
+                (278, 1, rows), (279, strips, lists + 4 * strips))
+        out += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 4, count, value) for tag, count, value in tags)
+        out += struct.pack("<I", lists + 8 * strips if page + 1 < pages else 0)
+        out += struct.pack("<4I", *(8 + (page * strips + n) * width * rows for n in range(strips)))
+        out += struct.pack("<4I", *[width * rows] * strips)
+    Path(path).write_bytes(out)
+
+
+def told_of_memory(descriptor, memory):
+    """Does a write through mmap to flushed pages change the time?"""
+    os.fsync(descriptor)
+    before = os.fstat(descriptor).st_mtime_ns
+    time.sleep(0.05)
+    memory[8] = 1 - memory[8] % 2
+    return os.fstat(descriptor).st_mtime_ns != before
 
 
 class Sources(Case):
@@ -75,6 +102,49 @@ class Sources(Case):
             with open("in/big", "r+b") as big:
                 big.write(b"other")
         self.change_while_read(write, "in/big: was changed while being read")
+
+    def test_paper_written_while_read(self):
+        """The first page is overwritten in place, and the time set back, when it was read and the last ones were not."""
+        for options in ((), ("--sha256",)):
+            with self.subTest(options=options):
+                write_pages("in/big")
+                before = os.stat("in/big")
+                process = self.under_way("encrypt", "-q", "-k", "keys", "--profile", "paper", "in/big", "-o", "out/", *options)
+                wait_for(lambda: process.poll() is not None or any(p.stat().st_size for p in Path("out").glob(".orrery-*.partial")))
+                self.assertIsNone(process.poll(), "the job was over too soon")
+                with open("in/big", "r+b") as big:
+                    big.seek(8)
+                    big.write(b"other")
+                os.utime("in/big", ns=(before.st_atime_ns, before.st_mtime_ns))
+                self.assertRegex(self.end(process, 7), "in/big: was changed while being read")
+                self.assertFalse(Path("out/big.orr.tif").exists())
+
+    def test_paper_touched_while_read(self):
+        write_pages("in/big")
+        process = self.under_way("encrypt", "-q", "-k", "keys", "--profile", "paper", "--sha256", "in/big", "-o", "out/")
+        os.chmod("in/big", 0o640)
+        self.end(process, 0)
+        self.assertEqual(run("verify", "-q", "-k", "keys", "out")[0], 0)
+
+    def test_written_through_memory_while_read(self):
+        """Pages that are dirty already change no time when they are written again through mmap, unless they were flushed."""
+        for profile in ("archive", "paper"):
+            with self.subTest(profile=profile):
+                shutil.rmtree("out", ignore_errors=True)
+                if profile == "paper":
+                    write_pages("in/big")
+                else:
+                    with open("in/big", "wb") as big:
+                        big.truncate(300 * MIB)  # sparse
+                with open("in/big", "r+b") as big, mmap.mmap(big.fileno(), 0) as memory:
+                    memory[8] = 1
+                    if not told_of_memory(big.fileno(), memory):
+                        self.skipTest("this file system changes no time when memory is written")
+                    memory[8] = 2  # dirty when the job begins
+                    process = self.under_way("encrypt", "-q", "-k", "keys", "--profile", profile, "in/big", "-o", "out/")
+                    memory[8] = 3
+                    self.assertRegex(self.end(process, 7), "in/big: was changed while being read")
+                self.assertFalse(Path("out/big.orr.tif").exists())
 
     def test_removed_while_read(self):
         """A file that loses its name while it is read is still all there: it is encrypted as it was opened."""

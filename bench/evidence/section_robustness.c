@@ -166,8 +166,9 @@ static orr_status damages(orr_evidence *e, cJSON *section, orr_error *error) {
         &e->body,
         "What this shows: an error in the ciphertext stays local, spread over a few places "
         "by the shuffles. In other words the ciphertext is malleable: whoever changes it "
-        "changes the image, and nobody is told. The archive profile refuses every changed "
-        "file (below); --salvage brings back the tiles whose tags still verify.");
+        "changes the image. Only a sealed checksum tells: decrypt refuses such a file, and shows "
+        "its pixels with --unauthenticated. The archive profile refuses every changed file too "
+        "(below); --salvage brings back the tiles whose tags still verify.");
     return status == ORR_OK ? put : status;
 }
 

@@ -88,9 +88,10 @@ static void say_before(orr_cli *cli) {
     }
     if (a->profile == ORR_PROFILE_PAPER) {
         // A statement about safety: said whatever the options.
-        orr_console_warn(
-            &cli->console, 1,
-            "paper profile: pixels are not sealed, so nobody can tell whether they were altered");
+        orr_console_warn(&cli->console, 1,
+                         "paper profile: pixels are not sealed: the planet layer alone hides them, "
+                         "and a checksum "
+                         "alone tells when they were altered; the archive profile protects");
         show_planets(cli);
     }
 }
@@ -111,6 +112,7 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
         .sha256 = a->sha256,
         .dry_run = a->dry_run,
         .salvage = a->salvage,
+        .unauthenticated = a->unauthenticated,
         .subset_n = a->subset_n,
         .subset_of = a->subset_of,
         .subset_share = a->subset_share,

@@ -30,6 +30,7 @@ FLAG(quiet)
 FLAG(verbose)
 FLAG(dry_run)
 FLAG(salvage)
+FLAG(unauthenticated)
 FLAG(sha256)
 FLAG(yes)
 FLAG(quick)
@@ -353,6 +354,8 @@ const orr_option orr_options[] = {
      ON(ENCRYPT) | ON(REENCRYPT), set_check, 0},
     {0, "salvage", NULL, "write what verifies of damaged files, with gaps", ON(DECRYPT),
      set_salvage, 0},
+    {0, "unauthenticated", NULL, "paper: write altered pixels, by another name", ON(DECRYPT),
+     set_unauthenticated, 0},
     {0, "subset", "PART", "3/7: the third of seven parts; 5%: that share", ON(VERIFY), set_subset,
      0},
     {0, "shard", "I/N", "only the I-th of N shares of the files", ALL_JOBS, set_shard, 0},

@@ -45,6 +45,7 @@ static void file_json(orr_report *report, const orr_file_event *event) {
     if (event->reason) orr_json_add_bytes(object, "reason", event->reason);
     if (event->outcome == ORR_OUT_DONE)
         cJSON_AddBoolToObject(object, "pixels_sealed", event->pixels_sealed);
+    if (event->released) orr_json_add_bytes(object, "unauthenticated", event->released);
     if (event->salvaged) {
         orr_json_add_bytes(object, "salvaged", event->salvaged);
         cJSON_AddNumberToObject(object, "salvaged_bytes", (double)event->salvaged_bytes);
@@ -69,7 +70,10 @@ static char *failure_line(const orr_file_event *event) {
 static void file_failed(orr_report *report, const orr_file_event *event) {
     orr_error error = {.status = event->status};
     char *line = failure_line(event);
-    if (event->damaged) report->salvage_helps = 1;
+    if (event->altered) report->altered = 1;
+    if (event->released) report->released = 1;
+    if (event->damaged && event->pixels_sealed) report->salvage_helps = 1;
+    if (event->damaged && !event->pixels_sealed && !event->altered) report->copy_helps = 1;
     if (event->salvaged && event->salvaged_bytes) report->salvaged = 1;
     if (!report->cli->console.json) {
         snprintf(error.text, sizeof error.text, "%s", line ? line : "a file failed");
@@ -208,7 +212,17 @@ static const char *salvage_hint(const orr_report *report) {
 static void print_next_step(orr_report *report, orr_status status) {
     orr_console *console = &report->cli->console;
     int reads = report->verb != ORR_VERB_ENCRYPT;
-    if (reads && report->salvage_helps) orr_console_hint(console, "%s", salvage_hint(report));
+    if (reads && report->salvage_helps)
+        orr_console_hint(console, "%s", salvage_hint(report));
+    else if (reads && report->copy_helps)
+        orr_console_hint(console, "restore a damaged file from a copy");
+    if (reads && report->altered)
+        orr_console_hint(
+            console, "%s",
+            report->released
+                ? "altered pixels are in NAME.unauthenticated.tif; restore the image from a copy"
+                : "restore an altered image from a copy; `orrery decrypt --unauthenticated` shows "
+                  "its pixels as they are now");
     if (status == ORR_STOPPED) {
         orr_console_hint(console, report->verb == ORR_VERB_VERIFY
                                       ? "stopped; the same command verifies all of it anew"

@@ -15,6 +15,8 @@ typedef struct orr_report {
     uint64_t unsealed;           // files of the paper profile that verified
     int salvage_helps;           // a file is damaged or cannot be read in places
     int salvaged;                // --salvage brought some of it back
+    int altered, released;       // pixels of the paper profile; --unauthenticated wrote some
+    int copy_helps;              // a file is damaged, and only a copy brings it back
 } orr_report;
 
 void orr_report_init(orr_report *report, orr_cli *cli, orr_verb verb);

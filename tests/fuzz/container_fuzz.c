@@ -129,7 +129,7 @@ static void write_paper(int fd) {
     orr_metadata metadata = metadata_of(sizeof tiff, 0);
     orr_paper_request request = {
         "base", ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &fuzz_secret,
-        &slot,  fuzz_file_id,     &metadata,          {NULL, MAX_FILE * 64, NULL}};
+        &slot,  fuzz_file_id,     &metadata,          {NULL, MAX_FILE * 64, NULL, NULL}};
     fuzz_check_ok(orr_paper_encrypt(&request, source, fd, &error), &error, "a small TIFF is taken");
     orr_metadata_free(&metadata);
     close(source);

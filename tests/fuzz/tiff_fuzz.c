@@ -39,7 +39,7 @@ static orr_status encrypt(int source, int target, uint8_t digest[16]) {
     strcpy(metadata.timestamp, "02-01-2025 03:04:05");
     orr_paper_request request = {
         "scan.tif", ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &fuzz_secret,
-        &slot,      fuzz_file_id,     &metadata,          {NULL, MEMORY, NULL}};
+        &slot,      fuzz_file_id,     &metadata,          {NULL, MEMORY, NULL, NULL}};
     orr_status status = orr_paper_encrypt(&request, source, target, &error);
     fuzz_check(status == ORR_OK || (status == ORR_UNSUPPORTED && error.text[0]),
                "a TIFF is taken or refused with status 8");
