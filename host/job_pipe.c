@@ -122,8 +122,9 @@ static orr_status paper(pipe_job *p, orr_error *error) {
                         "%s: an image of the paper profile is held in memory on its way to %s, and "
                         "half of --mem has no room for it: raise --mem, or decrypt to a directory",
                         p->path, p->shown);
-    const orr_paper_means means = {p->options->backend, memory - pixels - pixels / 2 - held,
-                                   p->stop};
+    const orr_paper_means means = {.backend = p->options->backend,
+                                   .memory = memory - pixels - pixels / 2 - held,
+                                   .stop = p->stop};
     int fd = memfd_create("orrery", MFD_CLOEXEC);
     if (fd < 0) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
     orr_status status = orr_paper_decrypt(&p->container, &p->secret, &p->metadata, &means, p->in,

@@ -119,6 +119,14 @@ class Unauthenticated(Case):
         self.altered((self.begin, b"other"))
         self.assertEqual(run("reencrypt", "-k", "keys", "bad.orr.tif", "-o", "again")[0], 4)
 
+    def test_not_to_a_pipe(self):
+        self.altered((self.begin, b"other"))
+        status, out, err = run("decrypt", "-k", "keys", "bad.orr.tif", "-o", "-", "--unauthenticated")
+        self.assertEqual((status, out), (2, ""), err)
+        self.assertIn("does not go with --unauthenticated", err)
+        status, out, err = run("decrypt", "-k", "keys", "bad.orr.tif", "-o", "-")
+        self.assertEqual((status, out), (4, ""), err)
+
     def test_a_sound_file(self):
         self.altered()
         status, _, err = self.decrypt("--unauthenticated")

@@ -58,7 +58,11 @@ static orr_status check_stream(const orr_cli *cli, const orr_name_list *list, or
                         "-o %s takes one encrypted file, not several: give a "
                         "directory for those",
                         a->output);
-    const char *without = a->json ? "json" : a->salvage ? "salvage" : a->shard_n ? "shard" : NULL;
+    const char *without = a->json              ? "json"
+                          : a->salvage         ? "salvage"
+                          : a->unauthenticated ? "unauthenticated"
+                          : a->shard_n         ? "shard"
+                                               : NULL;
     if (without)
         return orr_fail(error, ORR_USAGE,
                         "-o %s does not go with --%s: the output is the file's "
