@@ -3,14 +3,13 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernels/flush.h"
+#include "kernels/fresh.h"
 
 uint16_t orr_half_from_float(float value) {
     uint32_t bits, magnitude;
@@ -113,72 +112,59 @@ static int write_all(FILE *out, const char *header, const orr_tensor *tensors, s
          i = next_in_order(tensors, count, &size, i + 1)) {
         if (!write_tensor(out, &tensors[i])) return 0;
     }
-    return fflush(out) == 0 && orr_flush(fileno(out)) >= 0;
+    return fflush(out) == 0;
 }
 
 static orr_status write_error(const char *path, orr_error *error) {
     return orr_fail(error, ORR_IO, "%s: cannot write: %s", path, strerror(errno));
 }
 
-// The name is on the disk only when its directory is.
-static int flush_directory(const char *path) {
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int done = fd >= 0 && orr_flush(fd) >= 0;
-    if (fd >= 0) close(fd);
-    free(copy);
-    return done;
-}
-
-static int give_new_name(const char *partial, const char *path, int replace) {
-    struct stat info;
-    int failed = renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE);
-    if (failed && replace) return rename(partial, path);
-    if (failed && orr_is_refusal(errno)) { // a file system without it
-        failed = link(partial, path);
-        if (!failed) unlink(partial);
-    }
-    if (failed && orr_is_refusal(errno)) { // and without hard links
-        failed = lstat(path, &info) == 0;
-        if (failed) errno = EEXIST;
-        if (!failed) failed = rename(partial, path);
-    }
+// The older file gets the mark of a partial one first: a run that is killed once the two have
+// changed places leaves it to be removed.
+static int change_places(const orr_fresh *f, const struct stat *older) {
+    mode_t mode = older->st_mode & 07777;
+    int at = f->directory;
+    (void)fchmodat(at, f->name, mode | ORR_PARTIAL_MARK, 0);
+    int failed = renameat2(at, f->partial, at, f->name, RENAME_EXCHANGE), number = errno;
+    if (failed) (void)fchmodat(at, f->name, mode, 0);
+    errno = number;
     return failed;
 }
 
 // An older file changes places with the new one and goes only when the directory is flushed, so
 // that a failure can be undone. (Where a file system cannot exchange names, the new one stays: it
 // is whole.)
-static orr_status give_name(const char *partial, const char *path, int replace, orr_error *error) {
+static orr_status give_name(const orr_fresh *f, const char *path, int replace, orr_error *error) {
     struct stat info;
-    int older = lstat(path, &info) == 0;
-    int exchanged = replace && older && !S_ISDIR(info.st_mode) &&
-                    renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_EXCHANGE) == 0;
-    int failed = exchanged ? 0 : give_new_name(partial, path, replace);
+    int at = f->directory, older = !fstatat(at, f->name, &info, AT_SYMLINK_NOFOLLOW);
+    int exchanged = replace && older && S_ISREG(info.st_mode) && !change_places(f, &info);
+    int failed = exchanged ? 0 : orr_fresh_name(f, replace);
     if (failed && errno == EEXIST)
         return orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
     if (failed) return write_error(path, error);
-    if (flush_directory(path)) {
-        if (exchanged) unlink(partial);
+    if (!orr_fresh_settle(f)) {
+        if (exchanged) unlinkat(at, f->partial, 0);
         return ORR_OK;
     }
     orr_status status = write_error(path, error);
-    if (exchanged)
-        renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_EXCHANGE);
-    else if (!older)
-        unlink(path);
+    if (exchanged) {
+        renameat2(at, f->partial, at, f->name, RENAME_EXCHANGE);
+        (void)fchmodat(at, f->name, info.st_mode & 07777, 0);
+    } else if (!older) {
+        orr_fresh_take_back(f);
+    }
     return status;
 }
 
 orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, size_t count,
                                  const orr_safetensors_entry *metadata, size_t metadata_count,
                                  int replace, orr_error *error) {
-    char *partial = NULL, *header = make_header(tensors, count, metadata, metadata_count);
+    char *header = make_header(tensors, count, metadata, metadata_count);
+    orr_fresh fresh = ORR_FRESH_NONE;
     orr_status status = ORR_OK;
     FILE *out = NULL;
-    int fd = -1;
-    if (!header || asprintf(&partial, "%s.partial", path) < 0) {
-        partial = NULL;
+    int copy = -1;
+    if (!header) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for %s", path);
         goto done;
     }
@@ -186,23 +172,19 @@ orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, si
         status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
         goto done;
     }
-    unlink(partial); // of a run that was killed; never through a link
-    fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    out = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (!orr_fresh_begin(&fresh, path)) copy = fcntl(fresh.fd, F_DUPFD_CLOEXEC, 0);
+    out = copy >= 0 ? fdopen(copy, "wb") : NULL;
     if (!out) {
         status = write_error(path, error);
-        if (fd >= 0) {
-            close(fd);
-            unlink(partial);
-        }
+        if (copy >= 0) close(copy);
         goto done;
     }
     if (!write_all(out, header, tensors, count)) status = write_error(path, error);
     if (fclose(out) != 0 && status == ORR_OK) status = write_error(path, error);
-    if (status == ORR_OK) status = give_name(partial, path, replace, error);
-    if (status != ORR_OK) unlink(partial);
+    if (status == ORR_OK && orr_fresh_flush(&fresh)) status = write_error(path, error);
+    if (status == ORR_OK) status = give_name(&fresh, path, replace, error);
 done:
+    orr_fresh_end(&fresh);
     free(header);
-    free(partial);
     return status;
 }

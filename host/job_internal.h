@@ -169,9 +169,6 @@ orr_status orr_file_fail_changed(const orr_job_file *file, orr_error *error);
 orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_error *error);
 // Restores mode and mtime of a decrypted output and commits it.
 orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error);
-// The permission bits that creating a file normally gives (0666 less the umask): outputs are made
-// 0600 and opened up when whole.
-mode_t orr_default_mode(void);
 // SHA-256 of the plaintext. begin() sets file->sha up; hash() takes the segments in order, waiting
 // for this one's turn, so the one before must be under way on another thread; a failed file is not
 // waited for. compare(): ORR_AUTH when the recorded one differs.

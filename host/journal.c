@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host/partial.h"
+#include "kernels/partial.h"
 #include "host/text.h"
 
 #define SHARD_LEAD ORR_JOURNAL_NAME "-"

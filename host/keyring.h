@@ -88,9 +88,9 @@ orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTE
 int orr_keyring_lock_open(const char *target, int create);
 // Does the file say that it is sealed with a passphrase? (so that the caller asks only then)
 orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error);
-// Writes a new keyring, mode 0600: a partial file (host/partial.h), which gets its name when it is
-// whole and flushed, without replacing anything (ORR_EXISTS). Partial files that killed runs left
-// in its directory go. `passphrase` NULL or absent: sealed without one.
+// Writes a new keyring, mode 0600: a partial file (kernels/partial.h), which gets its name when it
+// is whole and flushed, without replacing anything (ORR_EXISTS). Partial files that killed runs
+// left in its directory go. `passphrase` NULL or absent: sealed without one.
 orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
                               const orr_passphrase *passphrase, orr_error *error);
 // Lock (flock on PATH.lock), then load, `change` and atomic replace by a partial file, then unlock.

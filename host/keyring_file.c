@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host/keyring_codec.h"
-#include "host/partial.h"
+#include "kernels/flush.h"
+#include "kernels/fresh.h"
 
 static orr_status fail_errno(orr_error *error, const char *path, const char *what) {
     return orr_fail(error, ORR_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -142,109 +142,27 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
     return 0;
 }
 
-// Has the file system no such notion? Then its user is told (orr_file_flush_warning,
-// orr_file_mode_warning); the keyring is kept.
-static int is_lacking(int number) {
-    return number == EINVAL || number == ENOSYS || number == ENOTSUP || number == EOPNOTSUPP;
-}
-
-static int flush(int fd) {
-    return fsync(fd) && !is_lacking(errno) ? -1 : 0;
-}
-
-// A keyring file before it has its name: as partial outputs have, a random one and a mark
-// (host/partial.h), so that no name that a user could have given is ever in its way, and what a
-// killed run leaves can be told.
-typedef struct fresh_file {
-    int directory, fd;
-    char partial[ORR_PARTIAL_NAME_BYTES];
-    const char *shown; // the name that it will have, for messages
-    const char *name;  // its last component
-} fresh_file;
-
-static orr_status fresh_begin(fresh_file *fresh, const char *path, orr_error *error) {
-    const char *slash = strrchr(path, '/');
-    *fresh = (fresh_file){.directory = -1, .fd = -1, .shown = path};
-    fresh->name = slash ? slash + 1 : path;
-    if (!*fresh->name)
+static orr_status fresh_begin(orr_fresh *fresh, const char *path, orr_error *error) {
+    if (orr_fresh_begin(fresh, path) == 0) return ORR_OK;
+    if (errno == EISDIR)
         return orr_fail(error, ORR_USAGE, "%s: names a directory; a keyring is a file", path);
-    char *directory = !slash ? strdup(".") : strndup(path, slash == path ? 1 : slash - path);
-    if (!directory) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
-    fresh->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(directory);
-    if (fresh->directory < 0) return fail_errno(error, path, "cannot open its directory");
-    orr_partial_sweep(fresh->directory, NULL); // of runs that were killed
-    fresh->fd = orr_partial_create(fresh->directory, ORR_PARTIAL_SUFFIX, ORR_PARTIAL_MARK,
-                                    fresh->partial);
-    return fresh->fd < 0 ? fail_errno(error, path, "cannot create") : ORR_OK;
+    return fail_errno(error, path,
+                      fresh->directory < 0 ? "cannot open its directory" : "cannot create");
 }
 
 // Writes it durably, with mode 0600 and, with `like`, the owner and group of the file that it will
-// replace.
-static orr_status fresh_write(const fresh_file *fresh, const uint8_t *bytes, size_t count,
-                              const struct stat *like, orr_error *error) {
+// replace. What the file system lacks is told by orr_file_flush_warning and orr_file_mode_warning.
+static orr_status fresh_write(const orr_fresh *fresh, const char *path, const uint8_t *bytes,
+                              size_t count, const struct stat *like, orr_error *error) {
     struct stat mine;
     int failed = fstat(fresh->fd, &mine);
     if (!failed && like && (like->st_uid != mine.st_uid || like->st_gid != mine.st_gid))
         failed = fchown(fresh->fd, like->st_uid, like->st_gid);
     // Whatever the umask and default ACLs say. Where modes cannot be set it has what they all have.
     if (!failed && fchmod(fresh->fd, 0600 | (mine.st_mode & ORR_PARTIAL_MARK)))
-        failed = !is_lacking(errno) && errno != EPERM;
-    failed = failed || write_all(fresh->fd, bytes, count) || flush(fresh->fd);
-    if (!failed) { // what a network file system says only at the close
-        int copy = fcntl(fresh->fd, F_DUPFD_CLOEXEC, 0);
-        failed = copy < 0 || close(copy);
-    }
-    if (failed) return fail_errno(error, fresh->shown, "cannot write the keyring");
-    if (orr_is_same_file(fresh->directory, fresh->partial, fresh->fd)) return ORR_OK;
-    return orr_fail(error, ORR_IO,
-                    "%s: its partial file was removed or replaced while it was written: run the "
-                    "same command again",
-                    fresh->shown);
-}
-
-// Neither RENAME_NOREPLACE nor hard links: looks, and renames plainly, under a lock of the
-// directory that lets in one such creation at a time.
-static int name_under_lock(const fresh_file *fresh) {
-    struct stat info;
-    while (flock(fresh->directory, LOCK_EX) && errno == EINTR) continue;
-    int failed = fstatat(fresh->directory, fresh->name, &info, AT_SYMLINK_NOFOLLOW) == 0;
-    if (failed) errno = EEXIST;
-    failed = failed || errno != ENOENT ||
-             renameat(fresh->directory, fresh->partial, fresh->directory, fresh->name);
-    int saved = errno;
-    flock(fresh->directory, LOCK_UN);
-    errno = saved;
-    return failed;
-}
-
-// Gives it its name, which nothing has yet.
-static int name_new(const fresh_file *fresh) {
-    int at = fresh->directory;
-    if (!syscall(SYS_renameat2, at, fresh->partial, at, fresh->name, 1u /* RENAME_NOREPLACE */))
-        return 0;
-    if (!is_lacking(errno)) return -1;
-    if (linkat(at, fresh->partial, at, fresh->name, 0))
-        return errno == EEXIST ? -1 : name_under_lock(fresh);
-    unlinkat(at, fresh->partial, 0);
-    return 0;
-}
-
-// Once it has its name: the mark goes, and the name is made durable.
-static orr_status fresh_settle(const fresh_file *fresh, orr_error *error) {
-    struct stat mine;
-    if (!fstat(fresh->fd, &mine) && mine.st_mode & ORR_PARTIAL_MARK) (void)fchmod(fresh->fd, 0600);
-    return flush(fresh->directory) ? fail_errno(error, fresh->shown, "cannot flush its directory")
-                                   : ORR_OK;
-}
-
-static void fresh_end(fresh_file *fresh) {
-    if (fresh->fd >= 0) {
-        if (orr_is_same_file(fresh->directory, fresh->partial, fresh->fd))
-            unlinkat(fresh->directory, fresh->partial, 0);
-        close(fresh->fd);
-    }
-    if (fresh->directory >= 0) close(fresh->directory);
+        failed = !orr_is_refusal(errno);
+    if (!failed && !write_all(fresh->fd, bytes, count) && !orr_fresh_flush(fresh)) return ORR_OK;
+    return fail_errno(error, path, "cannot write the keyring");
 }
 
 static orr_status fail_exists(orr_error *error, const char *path) {
@@ -256,24 +174,24 @@ orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
     uint8_t *file = NULL;
     size_t bytes;
     struct stat info;
-    fresh_file fresh = {.directory = -1, .fd = -1};
+    orr_fresh fresh = ORR_FRESH_NONE;
     // Asked first only to spare the user an scrypt; the naming decides.
     if (!lstat(path, &info)) return fail_exists(error, path);
     orr_status status = orr_keyring_seal(keyring, passphrase, path, &file, &bytes, error);
     if (!status) status = fresh_begin(&fresh, path, error);
-    if (!status) status = fresh_write(&fresh, file, bytes, NULL, error);
+    if (!status) status = fresh_write(&fresh, path, file, bytes, NULL, error);
     if (status) goto out;
-    if (name_new(&fresh)) {
+    if (orr_fresh_name(&fresh, 0)) {
         status = errno == EEXIST ? fail_exists(error, path)
                                  : fail_errno(error, path, "cannot name the keyring");
         goto out;
     }
-    status = fresh_settle(&fresh, error);
-    // Nobody has used it yet: what is not sure to last goes.
-    if (status && orr_is_same_file(fresh.directory, fresh.name, fresh.fd))
-        unlinkat(fresh.directory, fresh.name, 0);
+    if (orr_fresh_settle(&fresh)) {
+        status = fail_errno(error, path, "cannot flush its directory");
+        orr_fresh_take_back(&fresh); // nobody has used it yet: what is not sure to last goes
+    }
 out:
-    fresh_end(&fresh);
+    orr_fresh_end(&fresh);
     free(file);
     return status;
 }
@@ -320,7 +238,7 @@ static orr_status replace(const char *target, const orr_passphrase *passphrase,
     struct stat info;
     uint8_t *file = NULL;
     size_t bytes;
-    fresh_file fresh = {.directory = -1, .fd = -1};
+    orr_fresh fresh = ORR_FRESH_NONE;
     orr_status status = load(&keyring, target, passphrase, &info, error);
     if (status) return status;
     status = change ? change(&keyring, context, error) : ORR_OK;
@@ -328,14 +246,14 @@ static orr_status replace(const char *target, const orr_passphrase *passphrase,
     if (!new_passphrase && keyring.has_passphrase) new_passphrase = passphrase;
     status = orr_keyring_seal(&keyring, new_passphrase, target, &file, &bytes, error);
     if (!status) status = fresh_begin(&fresh, target, error);
-    if (!status) status = fresh_write(&fresh, file, bytes, &info, error);
+    if (!status) status = fresh_write(&fresh, target, file, bytes, &info, error);
     if (status) goto out;
-    if (renameat(fresh.directory, fresh.partial, fresh.directory, fresh.name))
+    if (orr_fresh_name(&fresh, 1))
         status = fail_errno(error, target, "cannot replace the keyring");
-    else
-        status = fresh_settle(&fresh, error);
+    else if (orr_fresh_settle(&fresh))
+        status = fail_errno(error, target, "cannot flush its directory");
 out:
-    fresh_end(&fresh);
+    orr_fresh_end(&fresh);
     free(file);
     orr_keyring_free(&keyring);
     return status;
@@ -371,7 +289,7 @@ int orr_file_flush_warning(const char *path, char *text, size_t text_bytes) {
     if (text_bytes) text[0] = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return 0;
-    int lacks = fsync(fd) && is_lacking(errno);
+    int lacks = orr_fsync(fd) > 0;
     close(fd);
     if (lacks)
         snprintf(text, text_bytes,

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
-#include "host/partial.h"
+#include "kernels/partial.h"
 #include "host/target.h"
 #include "host/trust.h"
 #include "kernels/status.h"
@@ -27,6 +27,10 @@ typedef struct orr_output_root {
     int lock_fd;        // of this shard, -1 when there is none
     char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
+
+// The permission bits that creating a file normally gives (0666 less the umask): outputs are made
+// 0600 and opened up when whole.
+mode_t orr_default_mode(void);
 
 // Opens (and creates, with its parents, unless `dry_run`) the directory OUT. With `single` a path
 // that is not a directory, does not end in "/" and whose last component has an extension names the
@@ -63,8 +67,9 @@ typedef struct orr_output {
 // directory gives *directory = -1 and ORR_OK. The caller closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
                                 int *directory, const char **name, orr_error *error);
-// Creates a partial file (host/partial.h) for `relative`, and reserves `bytes` when that is known
-// (0: not). The first one in a directory removes those that killed runs left there. Any thread.
+// Creates a partial file (kernels/partial.h) for `relative`, and reserves `bytes` when that is
+// known (0: not). The first one in a directory removes those that killed runs left there. Any
+// thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
 // Gives it its mtime, as well as the target can hold it.

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "host/output.h"
-#include "host/partial.h"
+#include "kernels/partial.h"
 #include "host/text.h"
 
 #define SHARD_LEAD ".shard-"

@@ -9,7 +9,7 @@
 
 #include <xxhash.h>
 
-#include "host/partial.h"
+#include "kernels/partial.h"
 #include "host/text.h"
 
 typedef struct entry {

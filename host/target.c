@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "host/claims.h"
-#include "host/partial.h"
+#include "kernels/partial.h"
 #include "host/text.h"
 #include "kernels/flush.h"
 

@@ -47,7 +47,7 @@ void orr_target_sweep(orr_target *target, int directory);
 // is the first one.
 orr_status orr_target_probe(orr_target *target, int directory, const char *shown, orr_error *error);
 orr_naming orr_target_naming(const orr_target *target);
-// The mark of partial files (host/partial.h), or 0 where it could not be taken off again.
+// The mark of partial files (kernels/partial.h), or 0 where it could not be taken off again.
 mode_t orr_target_mark(const orr_target *target);
 
 // Each returns 0, an ORR_LACKS bit, or -1 with errno. What the file system refuses, or takes and

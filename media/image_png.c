@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <png.h>
 
-#include "kernels/flush.h"
+#include "kernels/fresh.h"
 #include "media/image_internal.h"
 
 static void png_fail(png_structp png, png_const_charp text) {
@@ -200,7 +201,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
         bytes += n;
         count -= (size_t)n;
     }
-    return orr_flush(fd) < 0 ? -1 : 0;
+    return 0;
 }
 
 orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *error) {
@@ -208,24 +209,32 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
     size_t length;
     orr_status status = orr_png_encode(raster, &bytes, &length, error);
     if (status) return status;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST) {
-        status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
-        goto out;
-    }
-    if (fd < 0) {
+    orr_fresh fresh;
+    struct stat info;
+    int failed = 0;
+    if (!lstat(path, &info)) failed = EEXIST; // before the work; the naming decides
+    if (!failed && orr_fresh_begin(&fresh, path)) {
         status = orr_fail(error, ORR_IO, "%s: cannot create: %s", path, strerror(errno));
+        orr_fresh_end(&fresh);
         goto out;
     }
-    int failed = write_all(fd, bytes, length) ? errno : 0;
-    if (close(fd) && !failed) failed = errno;
-    if (failed) {
-        unlink(path);
+    if (!failed) {
+        if (write_all(fresh.fd, bytes, length) || orr_fresh_flush(&fresh) ||
+            orr_fresh_name(&fresh, 0))
+            failed = errno;
+        else if (orr_fresh_settle(&fresh)) {
+            failed = errno;
+            orr_fresh_take_back(&fresh);
+        }
+        orr_fresh_end(&fresh);
+    }
+    if (failed == EEXIST)
+        status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
+    else if (failed)
         status = orr_fail(error, ORR_IO, "%s: cannot write: %s%s", path, strerror(failed),
                           failed == ENOSPC || failed == EDQUOT
                               ? ": free some space and run the command again"
                               : "");
-    }
 out:
     orr_media_free(bytes);
     return status;

@@ -194,6 +194,25 @@ class Generate(Folder):
         self.ask("-n", "2", "--dry-run", "-o", self.path("dry"))
         self.assertFalse(os.path.exists(self.path("dry")))
 
+    def test_a_kill_leaves_no_half_picture(self):
+        fault = os.environ.get("FAULT")
+        if not fault or "libasan" in Path("/proc/self/maps").read_text():
+            self.skipTest("no FAULT library (run by ctest), or AddressSanitizer")
+        command = ("generate", "-q", "--weights", str(self.weights), "--device", "cpu", "-n", "4", "-o", "sub/grid.png")
+        self.assertEqual(run(*command[:-1], "whole.png")[0], 0)
+        for n in range(1, 100):
+            shutil.rmtree("sub", ignore_errors=True)
+            os.mkdir("sub")
+            status, _, err = run(*command, env={**os.environ, "LD_PRELOAD": fault, "ORRERY_FAULT": f"change:{n}:tear:sub"})
+            if status == 0:
+                break
+            self.assertEqual(status, -9, err)
+            if not os.path.exists("sub/grid.png"):
+                self.assertEqual(run(*command)[0], 0)
+                self.assertEqual(os.listdir("sub"), ["grid.png"])
+            self.assertEqual(png_pixels("sub/grid.png"), png_pixels("whole.png"), n)
+        self.assertGreater(n, 2)
+
     def test_bad_weights(self):
         whole = self.weights.read_bytes()
         wrong, _ = generator(latent=LATENT)

@@ -196,6 +196,18 @@ class Train(Case):
         self.assertEqual({p: p.read_bytes() for p in Path("run").rglob("*") if p.is_file()}, before)
         self.assertEqual([p.name for p in Path("other").iterdir()], ["file"])
 
+    def test_what_is_called_like_a_file_in_the_making_stays(self):
+        """It may be somebody's: only what has the mark of a partial file is one."""
+        self.done("run", epochs="1")
+        kept = ["generator.safetensors.partial", "discriminator.safetensors.partial", ".report.html.partial", ".options.json.partial",
+                ".orrery-0123456789abcdef.partial", "checkpoints/.partial/state", "checkpoints/.partial/generator.safetensors",
+                "checkpoints/.orrery-0123456789abcdef.partial/state"]
+        for name in kept:
+            Path("run", name).parent.mkdir(exist_ok=True)
+            Path("run", name).write_text("precious " + name)
+        self.done("run", "--resume", epochs="2")
+        self.assertEqual([Path("run", name).read_text() for name in kept], ["precious " + name for name in kept])
+
     def test_the_same_again_is_the_same_and_a_seed_is_another(self):
         for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
             self.done(name, "--seed", seed, epochs="2")

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "host/output.h"
-#include "host/partial.h"
+#include "kernels/partial.h"
 #include "host/resume.h"
 #include "host/text.h"
 #include "host/walk.h"

@@ -11,6 +11,7 @@
 
 #include "gan/weights.h"
 #include "kernels/flush.h"
+#include "kernels/partial.h"
 #include "training/digest.h"
 #include "training/listing.h"
 
@@ -18,7 +19,6 @@
 #define HEADER 128
 #define DIGEST 32
 #define FOLDER "checkpoints"
-#define PARTIAL ".partial"
 #define MAX_STATE ((size_t)2 << 30) // the largest network is below 1.1 GB
 
 // ---- bytes
@@ -177,23 +177,46 @@ static int list_checkpoints(int folder, uint64_t **steps, size_t *count) {
     return 0;
 }
 
-// Removes a checkpoint: first its name, so that half of one never looks whole.
-static void remove_checkpoint(int folder, const char *name) {
-    if (strcmp(name, PARTIAL)) {
-        remove_checkpoint(folder, PARTIAL);
-        if (renameat(folder, name, folder, PARTIAL)) return;
-    }
-    static const char *const files[] = {"state",
-                                        ".state.partial",
-                                        "generator.safetensors",
-                                        "generator.safetensors.partial",
-                                        "discriminator.safetensors",
-                                        "discriminator.safetensors.partial"};
-    int fd = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+// What is being made, or removed, is a directory with the name and the mark of a partial file
+// (kernels/partial.h); the lock of the run directory says that nobody else is at work in there.
+static void remove_partial(int folder, const char *name) {
+    static const char *const files[] = {"state", "generator.safetensors",
+                                        "discriminator.safetensors"};
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return;
+    orr_partial_sweep(fd, NULL);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlinkat(fd, files[i], 0);
     close(fd);
-    unlinkat(folder, PARTIAL, AT_REMOVEDIR);
+    unlinkat(folder, name, AT_REMOVEDIR); // stays when somebody else's file is in it
+}
+
+// Those of runs that were killed.
+static void sweep(int folder) {
+    DIR *listing = orr_directory_list(folder);
+    struct dirent *d;
+    struct stat st;
+    while (listing && (d = readdir(listing)))
+        if (orr_partial_is_name(d->d_name) &&
+            fstatat(folder, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+            st.st_mode & ORR_PARTIAL_MARK)
+            remove_partial(folder, d->d_name);
+    if (listing) closedir(listing);
+}
+
+// Marks a checkpoint that is to go: a run that is killed meanwhile leaves it to be swept.
+static void mark(int folder, const char *name) {
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fchmod(fd, 0700 | ORR_PARTIAL_MARK);
+    close(fd);
+}
+
+// Removes a checkpoint: first its name, so that half of one never looks whole.
+static void remove_checkpoint(int folder, const char *name) {
+    char partial[ORR_PARTIAL_NAME_BYTES];
+    if (orr_partial_draw(ORR_PARTIAL_SUFFIX, partial)) return;
+    mark(folder, name);
+    if (renameat(folder, name, folder, partial) == 0) remove_partial(folder, partial);
 }
 
 static orr_status io_error(const orr_run_directory *run, const char *doing, orr_error *error) {
@@ -236,13 +259,13 @@ orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
     return status ? orr_fail(error, status, "%s", failure.text) : ORR_OK;
 }
 
-static orr_status write_files(const orr_run_directory *run, int directory, const char *shown,
-                              const orr_gan_state *state, const char data_hash[65],
-                              orr_error *error) {
+static orr_status write_files(const orr_run_directory *run, int directory, const char *partial,
+                              const char *shown, const orr_gan_state *state,
+                              const char data_hash[65], orr_error *error) {
     uint8_t *bytes = NULL;
     size_t count = 0;
     char *folder;
-    if (asprintf(&folder, "%s/" FOLDER "/" PARTIAL, run->path) < 0)
+    if (asprintf(&folder, "%s/" FOLDER "/%s", run->path, partial) < 0)
         return orr_fail(error, ORR_INTERNAL, "no memory for a file name");
     orr_status status = orr_checkpoint_encode(state, data_hash, &bytes, &count, error);
     if (!status) status = orr_run_write_at(directory, shown, "state", bytes, count, error);
@@ -273,16 +296,24 @@ static int retire(int folder, uint64_t step, unsigned keep) {
 
 // -1 with errno. Where a file system cannot exchange names, the older one goes first: a run that is
 // killed there goes on from the checkpoint before.
-static int change_places(int folder, const char *name) {
-    if (renameat2(folder, PARTIAL, folder, name, RENAME_EXCHANGE) == 0) return 0;
+static int change_places(int folder, const char *partial, const char *name) {
+    mark(folder, name);
+    if (renameat2(folder, partial, folder, name, RENAME_EXCHANGE) == 0) return 0;
     if (!orr_is_refusal(errno)) return -1;
     remove_checkpoint(folder, name);
-    return renameat(folder, PARTIAL, folder, name);
+    return renameat(folder, partial, folder, name);
+}
+
+// -1 with errno.
+static int make_partial(int folder, char partial[ORR_PARTIAL_NAME_BYTES]) {
+    if (orr_partial_draw(ORR_PARTIAL_SUFFIX, partial)) return -1;
+    if (mkdirat(folder, partial, 0700 | ORR_PARTIAL_MARK)) return -1;
+    return openat(folder, partial, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_state *state,
                                 const char data_hash[65], unsigned keep, orr_error *error) {
-    char name[32], shown[4096];
+    char name[32], shown[4096], partial[ORR_PARTIAL_NAME_BYTES] = "";
     int directory = -1;
     if (!is_finite(state))
         return orr_fail(error, ORR_UNSUPPORTED,
@@ -293,20 +324,18 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     snprintf(shown, sizeof shown, "%s/" FOLDER "/%s", run->path, name);
     int folder = open_folder(run);
     orr_status status = ORR_OK;
-    if (folder >= 0) remove_checkpoint(folder, PARTIAL); // left by a killed run
-    // It stays when somebody else's file is in it, and does no harm.
-    if (folder < 0 || (mkdirat(folder, PARTIAL, 0700) && errno != EEXIST) ||
-        (directory = openat(folder, PARTIAL, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) <
-            0) {
+    if (folder >= 0) sweep(folder);
+    if (folder < 0 || (directory = make_partial(folder, partial)) < 0) {
         status = io_error(run, "make a checkpoint", error);
         goto out;
     }
-    status = write_files(run, directory, shown, state, data_hash, error);
+    status = write_files(run, directory, partial, shown, state, data_hash, error);
     if (status) goto out;
     // A checkpoint of the same step may be there (it may be damaged): it changes places with this
     // one and is removed.
-    if (renameat(folder, PARTIAL, folder, name) &&
-        ((errno != EEXIST && errno != ENOTEMPTY) || change_places(folder, name))) {
+    if ((renameat(folder, partial, folder, name) &&
+         ((errno != EEXIST && errno != ENOTEMPTY) || change_places(folder, partial, name))) ||
+        orr_partial_unmark(directory)) {
         status = io_error(run, "name a checkpoint", error);
         goto out;
     }
@@ -317,7 +346,7 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     if (retire(folder, state->step, keep)) status = io_error(run, "list the checkpoints", error);
 out:
     if (directory >= 0) close(directory);
-    if (folder >= 0) remove_checkpoint(folder, PARTIAL);
+    if (folder >= 0 && *partial) remove_partial(folder, partial); // or the one that was there
     if (folder >= 0) close(folder);
     return status;
 }
@@ -325,7 +354,7 @@ out:
 void orr_checkpoint_sweep(const orr_run_directory *run) {
     int folder = openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0) return;
-    remove_checkpoint(folder, PARTIAL);
+    sweep(folder);
     close(folder);
 }
 

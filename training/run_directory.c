@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "kernels/flush.h"
+#include "kernels/fresh.h"
 #include "training/listing.h"
 
 static orr_status io_error(orr_error *error, const char *directory, const char *name,
@@ -58,13 +59,13 @@ static int make_parents(const char *path) {
     return result;
 }
 
-// 1: nothing in it, 0: something, -1: errno. The beginning of the first file that a run writes, and
-// was killed at, is nothing.
+// 1: nothing in it, 0: something, -1: errno. What a run wrote and was killed at is nothing.
 static int is_empty(int fd) {
     orr_listing listing;
+    int empty = 1;
     if (orr_listing_read(fd, &listing)) return -1;
-    int empty = !listing.count ||
-                (listing.count == 1 && !strcmp(listing.names[0], "." ORR_RUN_OPTIONS ".partial"));
+    for (size_t i = 0; i < listing.count; i++)
+        empty = empty && orr_partial_is_name(listing.names[i]);
     orr_listing_free(&listing);
     return empty;
 }
@@ -100,6 +101,7 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
             orr_fail(error, ORR_IO, "%s: another training run is at work in this directory", path);
         goto failed;
     }
+    if (create) orr_partial_sweep(run->fd, NULL);
     run->fresh = is_empty(run->fd);
     if (run->fresh < 0) {
         status = io_error(error, path, "", "read this directory");
@@ -156,19 +158,16 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
 
 orr_status orr_run_write_at(int directory, const char *shown, const char *name, const void *bytes,
                             size_t count, orr_error *error) {
-    char partial[NAME_MAX + 1];
-    snprintf(partial, sizeof partial, ".%.200s.partial", name);
-    int fd =
-        openat(directory, partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) return io_error(error, shown, name, "create");
-    int failed = write_all(fd, bytes, count) || orr_flush(fd) < 0 ? errno : 0;
-    if (close(fd) && !failed) failed = errno;
-    if (!failed && renameat(directory, partial, directory, name)) failed = errno;
-    if (!failed && orr_flush(directory) < 0) failed = errno;
+    orr_fresh fresh;
+    int failed = orr_fresh_begin_at(&fresh, directory, name) ? errno : 0;
+    const char *doing = failed ? "create" : "write";
+    if (!failed && (write_all(fresh.fd, bytes, count) || orr_fresh_flush(&fresh) ||
+                    orr_fresh_name(&fresh, 1) || orr_fresh_settle(&fresh)))
+        failed = errno;
+    orr_fresh_end(&fresh);
     if (!failed) return ORR_OK;
-    unlinkat(directory, partial, 0);
     errno = failed;
-    return io_error(error, shown, name, "write");
+    return io_error(error, shown, name, doing);
 }
 
 orr_status orr_run_write(const orr_run_directory *run, const char *name, const void *bytes,

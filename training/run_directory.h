@@ -33,8 +33,9 @@ int orr_run_directory_is(int directory);
 // before it began, is removed again.
 void orr_run_directory_close(orr_run_directory *run);
 
-// Writes a file below the directory (0600) under a temporary name, flushes it and renames it,
-// replacing an older one. `name` has no slash. ORR_IO: what was there before is still there.
+// Writes a file below the directory (0600) as a partial one (kernels/fresh.h), flushes it and
+// renames it, replacing an older one. `name` has no slash. ORR_IO: what was there before is still
+// there.
 orr_status orr_run_write(const orr_run_directory *run, const char *name, const void *bytes,
                          size_t count, orr_error *error);
 // The same in an open directory below it; `shown` is that directory's name in messages.

@@ -12,7 +12,9 @@
 
 #include "bench/evidence/report.h"
 #include "gan/weights.h"
+#include "host/output.h"
 #include "kernels/flush.h"
+#include "kernels/fresh.h"
 
 #define PHANTOM_SIDE 512
 #define SCHEMA_VERSION 1
@@ -71,25 +73,27 @@ static orr_status write_file(const orr_evidence *e, const char *name, const char
                              size_t bytes, orr_error *error) {
     char path[4400];
     snprintf(path, sizeof path, "%s/%s", e->directory, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return orr_fail(error, errno == EEXIST ? ORR_EXISTS : ORR_IO, "%s: %s", path,
-                        strerror(errno));
-    orr_status status = ORR_OK;
-    while (bytes && status == ORR_OK) {
-        ssize_t wrote = write(fd, text, bytes);
-        if (wrote < 0 && errno != EINTR) {
-            status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-        } else if (wrote > 0) {
+    orr_fresh fresh;
+    int failed = orr_fresh_begin(&fresh, path) ? errno : 0;
+    while (bytes && !failed) {
+        ssize_t wrote = write(fresh.fd, text, bytes);
+        if (wrote < 0 && errno != EINTR) failed = errno;
+        if (wrote > 0) {
             text += wrote;
             bytes -= (size_t)wrote;
         }
     }
-    if (status == ORR_OK && orr_flush(fd) < 0)
-        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-    if (close(fd) != 0 && status == ORR_OK)
-        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-    if (status != ORR_OK) unlink(path);
+    if (!failed && fchmod(fresh.fd, orr_default_mode() | ORR_PARTIAL_MARK) &&
+        !orr_is_refusal(errno))
+        failed = errno;
+    if (!failed && (orr_fresh_flush(&fresh) || orr_fresh_name(&fresh, 0))) failed = errno;
+    if (!failed && orr_fresh_settle(&fresh)) {
+        failed = errno;
+        orr_fresh_take_back(&fresh);
+    }
+    orr_fresh_end(&fresh);
+    orr_status status = failed ? failed == EEXIST ? ORR_EXISTS : ORR_IO : ORR_OK;
+    if (failed) orr_fail(error, status, "%s: %s", path, strerror(failed));
     return status;
 }
 

@@ -8,8 +8,8 @@
 // meaning on a regular file, tells them apart: what is restored never has it, and a partial file
 // loses it only after it has its final name. So a file with the name, the bit and no lock belongs
 // to a run that was killed. On a file system that keeps no sticky bit nothing is ever removed.
-#ifndef ORRERY_HOST_PARTIAL_H
-#define ORRERY_HOST_PARTIAL_H
+#ifndef ORRERY_KERNELS_PARTIAL_H
+#define ORRERY_KERNELS_PARTIAL_H
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -38,6 +38,9 @@ int orr_partial_remove_stale(int directory, const char *name);
 // Removes the partial files of killed runs from a directory (not below it), but the one named
 // `except` (may be NULL). What cannot be looked at, or may have a writer, stays.
 void orr_partial_sweep(int directory, const char *except);
+// Takes the mark from a file or directory that has its final name. 0, also where the file system
+// refuses; -1 with errno.
+int orr_partial_unmark(int fd);
 // The entries of an open directory, whose own position stays; the caller closes the listing
 // (closedir). NULL with errno.
 DIR *orr_directory_list(int directory);

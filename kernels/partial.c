@@ -1,4 +1,4 @@
-#include "host/partial.h"
+#include "kernels/partial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,8 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include "kernels/flush.h"
 
 #define PREFIX ".orrery-"
 #define DIGITS 16
@@ -103,4 +105,13 @@ void orr_partial_sweep(int directory, const char *except) {
         if (orr_partial_is_name(d->d_name) && (!except || strcmp(d->d_name, except)))
             orr_partial_remove_stale(directory, d->d_name);
     if (listing) closedir(listing);
+}
+
+int orr_partial_unmark(int fd) {
+    struct stat st;
+    if (fstat(fd, &st) != 0) return -1;
+    if (!(st.st_mode & ORR_PARTIAL_MARK)) return 0;
+    return fchmod(fd, st.st_mode & 07777 & ~(mode_t)ORR_PARTIAL_MARK) != 0 && !orr_is_refusal(errno)
+               ? -1
+               : 0;
 }
