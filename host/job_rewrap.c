@@ -52,8 +52,8 @@ static orr_status check_slot(const orr_job_file *file, int fd, int slot,
         status = ORR_IO;
     if (status == ORR_OK)
         status = orr_container_open_slot(c, slot, orr_keyring_lookup,
-                                         (void *)file->job->options->keyring, file->source,
-                                         &secret, &keys, &inner);
+                                         (void *)file->job->options->keyring, file->source, &secret,
+                                         &keys, &inner);
     if (status == ORR_OK && !orr_equal_secret(&secret, &file->from->secret, sizeof secret))
         status = ORR_IO;
     if (status != ORR_OK)
