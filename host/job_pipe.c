@@ -10,6 +10,7 @@
 
 #include <xxhash.h>
 
+#include "host/job_internal.h"
 #include "host/paper.h"
 #include "host/text.h"
 #include "host/tile_read.h"
@@ -22,11 +23,8 @@ typedef struct pipe_job {
     int in, out;
     orr_progress *progress;
     orr_stop_flag *stop;
-    orr_container container;
-    orr_file_secret secret;
-    orr_file_keys keys;
-    orr_cipher cipher;
-    orr_metadata metadata;
+    orr_job job;       // what opening a file looks at
+    orr_job_file file; // likewise
 } pipe_job;
 
 // Whatever the other end is, also one that does not wait (O_NONBLOCK).
@@ -54,9 +52,14 @@ static orr_status write_out(const pipe_job *p, const uint8_t *bytes, size_t coun
 }
 
 static orr_status archive(pipe_job *p, orr_error *error) {
-    const orr_geometry *g = &p->container.geometry;
-    orr_tile_reader r = {
-        .fd = p->in, .geometry = g, .secret = &p->secret, .keys = &p->keys, .cipher = &p->cipher};
+    const orr_container *c = p->file.container;
+    const orr_side *from = p->file.from;
+    const orr_geometry *g = &c->geometry;
+    orr_tile_reader r = {.fd = p->in,
+                         .geometry = g,
+                         .secret = &from->secret,
+                         .keys = &from->keys,
+                         .cipher = &from->cipher};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
     XXH128_canonical_t digest;
@@ -68,7 +71,7 @@ static orr_status archive(pipe_job *p, orr_error *error) {
         XXH3_128bits_reset(segment);
     }
     for (uint64_t n = 0; status == ORR_OK && n < g->tiles; n++) {
-        size_t bytes = orr_tile_source_bytes(p->container.header.length, n);
+        size_t bytes = orr_tile_source_bytes(c->header.length, n);
         status = orr_tile_read(&r, n, tile, p->path, error);
         if (status == ORR_OK) status = write_out(p, tile, bytes, error);
         if (status != ORR_OK) break;
@@ -81,7 +84,7 @@ static orr_status archive(pipe_job *p, orr_error *error) {
     }
     if (status == ORR_OK) {
         XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(whole));
-        if (memcmp(digest.digest, p->metadata.digest, sizeof digest.digest))
+        if (memcmp(digest.digest, p->file.metadata->digest, sizeof digest.digest))
             status = orr_fail(error, ORR_AUTH,
                               "%s: was verified, and its digest differs now: a hardware fault; do "
                               "not use what was written to %s",
@@ -112,11 +115,10 @@ static orr_status copy_out(const pipe_job *p, int from, orr_error *error) {
 // The writer of TIFFs goes back and forth, so the image passes through anonymous memory, and leaves
 // it only when its digest was found right.
 static orr_status paper(pipe_job *p, orr_error *error) {
-    const uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES),
-                   page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t memory = p->options->mem ? p->options->mem : pages * page / 2;
     // Compression of pixels makes them longer by less than a half; tags are held twice.
-    uint64_t pixels = p->container.header.length, held = 2 * p->metadata.paper_length + ORR_PAGE;
+    const orr_metadata *m = p->file.metadata;
+    uint64_t memory = p->job.paper_memory, pixels = p->file.container->header.length;
+    uint64_t held = 2 * m->paper_length + ORR_PAGE;
     if (pixels > memory || pixels + pixels / 2 + held > memory / 2)
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: an image of the paper profile is held in memory on its way to %s, and "
@@ -127,8 +129,8 @@ static orr_status paper(pipe_job *p, orr_error *error) {
                                    .stop = p->stop};
     int fd = memfd_create("orrery", MFD_CLOEXEC);
     if (fd < 0) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
-    orr_status status = orr_paper_decrypt(&p->container, &p->secret, &p->metadata, &means, p->in,
-                                          fd, p->path, error);
+    orr_status status = orr_paper_decrypt(p->file.container, &p->file.from->secret, m, &means,
+                                          p->in, fd, p->path, error);
     if (status == ORR_OK) status = copy_out(p, fd, error);
     close(fd);
     return status;
@@ -147,19 +149,19 @@ static orr_status open_source(pipe_job *p, const struct stat *verified, orr_erro
                         "%s: was changed while it was verified: nothing was written to %s; run the "
                         "same command again",
                         p->path, p->shown);
-    orr_status status =
-        orr_container_read(&p->container, p->in, (uint64_t)st.st_size, p->path, error);
-    if (status == ORR_OK)
-        status =
-            orr_container_unlock(&p->container, orr_keyring_lookup, (void *)p->options->keyring,
-                                 p->path, &p->secret, &p->keys, error);
-    if (status == ORR_OK)
-        status =
-            orr_cipher_init(&p->cipher, p->container.header.rule, p->container.header.k2, error);
-    if (status == ORR_OK)
-        status =
-            orr_container_metadata(&p->container, p->in, &p->keys, p->path, &p->metadata, error);
-    return status;
+    // As every verb opens a file. The verifying job has told of what is wrong with a slot.
+    static const orr_job_hooks silent;
+    const uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES),
+                   page = (uint64_t)sysconf(_SC_PAGESIZE);
+    p->job.options = p->options;
+    p->job.hooks = &silent;
+    p->job.stop = p->stop;
+    p->job.paper_memory = p->options->mem ? p->options->mem : pages * page / 2;
+    p->file.job = &p->job;
+    p->file.source = (char *)p->path; // only shown
+    p->file.fd = p->in;
+    p->file.st = st;
+    return orr_file_open_container(&p->file, error);
 }
 
 orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
@@ -167,28 +169,33 @@ orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
                             orr_progress *progress, orr_stop_flag *stop, orr_error *error) {
     pipe_job *p = calloc(1, sizeof *p);
     if (!p) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
-    *p = (pipe_job){.options = options,
-                    .path = path,
-                    .shown = shown,
-                    .in = -1,
-                    .out = out,
-                    .progress = progress,
-                    .stop = stop};
+    p->options = options;
+    p->path = path;
+    p->shown = shown;
+    p->in = -1;
+    p->out = out;
+    p->progress = progress;
+    p->stop = stop;
+    pthread_mutex_init(&p->job.lock, NULL);
     orr_status status = open_source(p, verified, error);
     if (status == ORR_OK) {
-        atomic_store(&progress->total_bytes, p->container.header.length);
+        atomic_store(&progress->total_bytes, p->file.container->header.length);
         atomic_store(&progress->total_files, 1);
         atomic_store(&progress->counted, 1);
-        status =
-            p->container.header.profile == ORR_PROFILE_PAPER ? paper(p, error) : archive(p, error);
+        status = p->file.container->header.profile == ORR_PROFILE_PAPER ? paper(p, error)
+                                                                        : archive(p, error);
     }
     int copy = status == ORR_OK ? fcntl(out, F_DUPFD_CLOEXEC, 0) : -1;
     if (copy >= 0 && close(copy) != 0) // a network file system says only then that it had no room
         status = orr_fail_errno(error, errno, "%s: cannot write all of %s: %s", shown, path,
                                 strerror(errno));
-    orr_metadata_free(&p->metadata);
+    if (p->file.metadata) orr_metadata_free(p->file.metadata);
+    free(p->file.metadata);
+    if (p->file.from) orr_wipe(p->file.from, sizeof *p->file.from);
+    free(p->file.from);
+    free(p->file.container);
+    pthread_mutex_destroy(&p->job.lock);
     if (p->in >= 0) close(p->in);
-    orr_wipe(p, sizeof *p);
     free(p);
     return status;
 }

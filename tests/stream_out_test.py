@@ -96,6 +96,13 @@ class Streams(Case):
             Path("damaged.orr.tif").write_bytes(damaged)
             status, data, err = self.decrypt("damaged.orr.tif", "-o", "-")
             self.assertEqual((status, data), (4, b""), err)
+        for at in (4200, 8300):  # one of two wrap slots: the other one opens it
+            damaged = sealed[:]
+            damaged[at] ^= 1
+            Path("damaged.orr.tif").write_bytes(damaged)
+            status, data, err = self.decrypt("damaged.orr.tif", "-o", "-")
+            self.assertTrue((status, data) == (0, self.data), err)
+            self.assertEqual(err.count("wrap slot"), 1, err)
         Path("plain").write_text("no Orrery file")
         self.assertEqual(self.decrypt("plain", "-o", "-")[:2], (10, b""))
         self.assertEqual(self.decrypt("missing", "-o", "-")[:2], (7, b""))
@@ -127,6 +134,7 @@ class Streams(Case):
                                 (["sealed/a.bin.orr.tif", "sealed/empty.orr.tif", "-o", "-"], "takes one encrypted file"),
                                 (["sealed/a.bin.orr.tif", "-o", "-", "--json"], "does not go with --json"),
                                 (["sealed/a.bin.orr.tif", "-o", "-", "--salvage"], "does not go with --salvage"),
+                                (["sealed/a.bin.orr.tif", "-o", "-", "--unauthenticated"], "does not go with --unauthenticated"),
                                 (["sealed/a.bin.orr.tif", "-o", "-", "--shard", "1/2"], "does not go with --shard")):
             status, data, err = self.decrypt(*arguments)
             self.assertEqual(status, 2, err)
