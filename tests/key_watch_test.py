@@ -32,9 +32,16 @@ class Watch(Case):
         self.assertEqual(status, 0, err)
         return out.strip()
 
-    def state(self, key, state, *options):
-        status, _, err = run("keyring", "set-state", "-q", "-k", "keys", *options, key, state)
+    def state(self, key, state, *options, keyring="keys"):
+        status, _, err = run("keyring", "set-state", "-q", "-k", keyring, *options, key, state)
         self.assertEqual(status, 0, err)
+
+    def change(self, *states):
+        """A function that changes the keyring at once, however busy the machine is: what is to be is made beforehand."""
+        shutil.copy("keys", "changed")
+        for state in states:
+            self.state(*state, keyring="changed")
+        return lambda: os.replace("changed", "keys")
 
     def during(self, change, *command, slow="scans", ready=None):
         """Runs `change` once the job has written its first file; returns (status, stderr)."""
@@ -63,12 +70,10 @@ class Watch(Case):
         self.assertEqual([name for name in os.listdir("out/scans") if "partial" in name], [])
 
     def test_rewrapped_and_destroyed(self):
-        def change():
-            self.state(self.second, "active")
-            self.assertEqual(run("rewrap", "-q", "-k", "keys", "out")[0], 0)
-            self.state(self.first, "destroyed", "--yes")
-        status, err = self.encrypt(change)
+        status, err = self.encrypt(self.change((self.second, "active")))
         self.stopped(status, err, "under which this job writes", "run the same command again to go on under the active key")
+        self.assertEqual(run("rewrap", "-q", "-k", "keys", "out")[0], 0)
+        self.state(self.first, "destroyed", "--yes")
         status, _, err = run("verify", "-k", "keys", "out/scans")  # each file that has a name opens
         self.assertIn(status, (0, 9), err)
         self.assertIn("verified", err)
@@ -77,7 +82,7 @@ class Watch(Case):
         self.assertEqual(len(os.listdir("out/scans")), FILES)
 
     def test_retired(self):
-        status, err = self.encrypt(lambda: self.state(self.second, "active"), "--names", "opaque")
+        status, err = self.encrypt(self.change((self.second, "active")), "--names", "opaque")
         self.assertEqual(status, 5, err)
         self.assertEqual(err.count("was made decrypt-only while it ran"), 1, err)
 
@@ -113,16 +118,14 @@ class Watch(Case):
         self.assertEqual(run("encrypt", "-q", "-k", "keys", "scans", "-o", "old")[0], 0)
         # --to a key that is not active: it need only not be destroyed.
         third = self.add("2028")
-        def change():
-            self.state(third, "active")
-            self.state(self.second, "destroyed", "--yes")
+        change = self.change((third, "active"), (self.second, "destroyed", "--yes"))
         status, err = self.during(change, "reencrypt", "old", "-o", "out", "--to", self.second, slow="old")
         self.assertEqual(status, 5, err)
         self.assertEqual(err.count("was made destroyed while it ran"), 1, err)
         # Of an archive that is half rewrapped every file still opens.
         def wrapped():
             return third in run("inspect", "old/scans/00.tif.orr.tif", "old/scans/01.tif.orr.tif", "old/scans/07.tif.orr.tif")[1]
-        status, err = self.during(lambda: self.state(self.first, "active"), "rewrap", "old", slow="old", ready=wrapped)
+        status, err = self.during(self.change((self.first, "active")), "rewrap", "old", slow="old", ready=wrapped)
         self.assertEqual(status, 5, err)
         self.assertEqual(err.count("was made decrypt-only while it ran"), 1, err)
         self.assertIn(run("verify", "-q", "-k", "keys", "old")[0], (0, 3, 4))  # 4: its slots differ
