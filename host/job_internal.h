@@ -204,7 +204,8 @@ orr_status orr_file_choose_secret(orr_job_file *file, orr_error *error);
 void orr_file_note_slots(orr_job_file *file);
 
 // ---- job_paper.c: the paper profile, whole files on one worker
-// Does this secret decipher its pages? 1: yes, 0: no, -1: that cannot be told.
+// Does this secret decipher its pages? 1: yes, 0: no, -1: that cannot be told, -2: out of
+// memory.
 int orr_paper_fits(const orr_job_file *file, const orr_file_secret *secret);
 void orr_paper_encrypt_whole(orr_job_file *file);
 void orr_paper_decrypt_whole(orr_job_file *file);

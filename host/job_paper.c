@@ -229,5 +229,5 @@ int orr_paper_fits(const orr_job_file *file, const orr_file_secret *secret) {
     orr_error error = {0};
     orr_status status = orr_paper_decrypt(file->container, secret, file->metadata, &means, file->fd,
                                           -1, file->source, &error);
-    return status == ORR_OK ? 1 : status == ORR_AUTH ? 0 : -1;
+    return status == ORR_OK ? 1 : status == ORR_AUTH ? 0 : status == ORR_INTERNAL ? -2 : -1;
 }

@@ -20,7 +20,14 @@ static orr_status fail_secret(const orr_job_file *file, orr_error *error) {
 
 orr_status orr_file_check_secret(const orr_job_file *file, orr_error *error) {
     if (file->container->header.profile == ORR_PROFILE_PAPER) return ORR_OK;
-    return fits(file, &file->from->secret) == 0 ? fail_secret(file, error) : ORR_OK;
+    switch (fits(file, &file->from->secret)) {
+    case 0:
+        return fail_secret(file, error);
+    case -2:
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    default: // a damaged file may be wrapped anew
+        return ORR_OK;
+    }
 }
 
 orr_status orr_file_choose_secret(orr_job_file *file, orr_error *error) {
@@ -36,6 +43,8 @@ orr_status orr_file_choose_secret(orr_job_file *file, orr_error *error) {
     if (status == ORR_OK) second = fits(file, &secret);
     if (status == ORR_OK && second != 1 && orr_job_stopping(file->job))
         status = orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
+    else if (status == ORR_OK && (first == -2 || second == -2))
+        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     else if (status == ORR_OK && second != 1)
         status = first < 0 || second < 0
                      ? orr_fail(error, ORR_AUTH,

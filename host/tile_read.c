@@ -128,7 +128,8 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
     return status;
 }
 
-// Of one segment, with its planet layer taken off: is its digest right? -1: it does not open.
+// Of one segment, with its planet layer taken off: is its digest right? -1: it does not open; -2:
+// out of memory.
 static int segment_fits(const orr_tile_reader *r, orr_gcm *digest_gcm, uint64_t segment,
                         uint64_t length, uint8_t *tile, const char *shown) {
     XXH3_state_t *state = XXH3_createState();
@@ -146,7 +147,7 @@ static int segment_fits(const orr_tile_reader *r, orr_gcm *digest_gcm, uint64_t 
         status = check_sealed_digest(r, digest_gcm, segment, digest.digest, shown, NULL);
     }
     XXH3_freeState(state);
-    return status == ORR_OK ? 1 : status == ORR_SELF_TEST ? 0 : -1;
+    return status == ORR_OK ? 1 : status == ORR_SELF_TEST ? 0 : status == ORR_INTERNAL ? -2 : -1;
 }
 
 int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
@@ -158,12 +159,13 @@ int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secr
     uint64_t last = geometry->tiles - 1;
     size_t padding = (size_t)orr_tile_rows(geometry, last) * ORR_TILE_ROW_BYTES -
                      orr_tile_source_bytes(length, last);
-    int fits = -1;
+    int fits = -2;
     if (!tile || !digest_gcm || orr_tile_reader_init(&r, NULL) != ORR_OK) goto out;
+    fits = -1;
     // A wrong secret makes noise of the padding: mostly one tile tells, of a segment of many.
     if (padding >= 16 && orr_tile_read(&r, last, tile, shown, NULL) == ORR_OK)
         fits = padding_is_zero(&r, length, last, tile);
-    for (uint64_t s = geometry->segments; fits < 0 && s-- > 0;)
+    for (uint64_t s = geometry->segments; fits == -1 && s-- > 0;)
         fits = segment_fits(&r, digest_gcm, s, length, tile, shown);
 out:
     orr_tile_reader_end(&r);
