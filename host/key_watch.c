@@ -131,6 +131,9 @@ static orr_status look(orr_key_watch *w, const char **warning, orr_error *error)
         warn_unseen(w, &why, warning);
         return ORR_OK;
     }
+    if (status == ORR_INTERNAL)
+        return orr_fail(error, status, "%.4000s: the job stops; run the same command again",
+                        why.text);
     return orr_fail(error, ORR_KEY,
                     "%.4000s: the keyring was changed while this job ran, and it cannot see its "
                     "keys any more: the job stops; run the same command again",
