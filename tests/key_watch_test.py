@@ -43,10 +43,11 @@ class Watch(Case):
             self.state(*state, keyring="changed")
         return lambda: os.replace("changed", "keys")
 
-    def during(self, change, *command, slow="scans", ready=None):
-        """Runs `change` once the job has written its first file; returns (status, stderr)."""
+    def during(self, change, *command, slow="scans", ready=None, call="pread"):
+        """Runs `change` once the job has written its first file; returns (status, stderr). Each `call` on files whose path contains
+        `slow` takes a twentieth of a second."""
         ready = ready or (lambda: list(Path("out").rglob("*.orr.tif")))
-        with subprocess.Popen([ORRERY, *command, "-k", "keys", "-j", "1"], env=slowly(slow), stdin=subprocess.DEVNULL,
+        with subprocess.Popen([ORRERY, *command, "-k", "keys", "-j", "1"], env=slowly(slow, call), stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             end = time.time() + 60
             while process.poll() is None and time.time() < end and not ready():
@@ -119,7 +120,7 @@ class Watch(Case):
         # --to a key that is not active: it need only not be destroyed.
         third = self.add("2028")
         change = self.change((third, "active"), (self.second, "destroyed", "--yes"))
-        status, err = self.during(change, "reencrypt", "old", "-o", "out", "--to", self.second, slow="old")
+        status, err = self.during(change, "reencrypt", "old", "-o", "out", "--to", self.second, slow="out", call="fsync")
         self.assertEqual(status, 5, err)
         self.assertEqual(err.count("was made destroyed while it ran"), 1, err)
         # Of an archive that is half rewrapped every file still opens.

@@ -46,7 +46,7 @@ class Stops(Case):
     def assert_stopped(self, result, out="out"):
         status, _, err = result
         self.assertEqual(status, 75, err)
-        self.assertIn("run the same command again to resume", err)
+        self.assertRegex(err, "run the same command again to resume|the same command verifies all of it anew")
         self.assertEqual([str(p) for p in Path(out).rglob("*") if p.is_file() and p.name != ".orrery-journal"], [], err)
 
     def test_paper_profile(self):

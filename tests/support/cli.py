@@ -37,12 +37,12 @@ def without_rights():
         return None
 
 
-def slowly(part):
-    """The environment in which each read of files whose path contains `part` takes a twentieth of a second (FAULT, which ctest
+def slowly(part, call="pread"):
+    """The environment in which each `call` (fault.c), a read, on files whose path contains `part` takes a twentieth of a second (FAULT, which ctest
     sets): what is to happen while a job runs happens in time, however quick the machine. With -j 1 a job reads once for
     each 6 MiB."""
     fault = os.environ.get("FAULT")
-    return dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT=f"pread:0:slow:{part}") if fault else dict(os.environ)
+    return dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT=f"{call}:0:slow:{part}") if fault else dict(os.environ)
 
 
 def memory_directory(room):
