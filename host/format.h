@@ -33,6 +33,7 @@ extern "C" {
 #define ORR_MAGIC_BYTES 16
 #define ORR_MAGIC "\x89ORRERY\r\n\x1a\n\0\0\0\0" // its 16th byte is the string's NUL
 #define ORR_SUFFIX ".orr.tif"
+#define ORR_DAMAGED_SUFFIX ".damaged" // then perhaps "-2": put aside by --redo-damaged
 
 typedef enum orr_profile { ORR_PROFILE_ARCHIVE = 1, ORR_PROFILE_PAPER = 2 } orr_profile;
 
@@ -143,6 +144,8 @@ void orr_metadata_encode(const orr_metadata *metadata, uint8_t *out);
 orr_status orr_metadata_decode(const uint8_t *in, size_t bytes, orr_metadata *metadata,
                                orr_error *error);
 void orr_metadata_free(orr_metadata *metadata); // wipes
+// The time of its timestamp, in Unix seconds (UTC); 0 when that is none.
+int64_t orr_metadata_time(const orr_metadata *metadata);
 // Is this a path that decrypt may create below its output directory? (docs/FORMAT.md, metadata tag
 // 1)
 int orr_path_is_safe(const uint8_t *path, size_t length);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/bytes.h"
 
@@ -239,4 +240,10 @@ done:
     if (buffer) orr_wipe(buffer, bytes);
     free(buffer);
     return status;
+}
+
+int64_t orr_metadata_time(const orr_metadata *metadata) {
+    struct tm utc = {0};
+    const char *end = strptime(metadata->timestamp, "%d-%m-%Y %H:%M:%S", &utc);
+    return end && !*end ? (int64_t)timegm(&utc) : 0;
 }

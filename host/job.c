@@ -7,29 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xxhash.h>
 
-#define DEFAULT_MEMORY (256ull << 20)
-#define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
-#define FIXED_MEMORY (48ull << 20) // program, libraries, heads being written, FIXED_WORKERS
-#define FIXED_WORKERS 16
-#define FIXED_PAPER (16ull << 20) // program, libraries, codecs
-// Of each further one: scratch of a CPU thread (kernels/cpu/cpu.h), two stacks, allocator.
-#define WORKER_MEMORY (288ull << 10)
-
-static const char *verb_name(orr_verb verb) {
-    static const char *const names[] = {"encrypt", "decrypt", "verify", "rewrap", "reencrypt"};
-    return names[verb];
-}
 
 int orr_job_stopping(const orr_job *job) {
     return *job->stop || atomic_load(&job->fatal);
@@ -143,6 +129,8 @@ static void side_free(orr_side *side) {
 static void file_free(orr_job_file *file) {
     if (file->output_begun) orr_output_abort(&file->output);
     if (file->fd >= 0) close(file->fd);
+    if (file->restored_fd >= 0) close(file->restored_fd);
+    orr_existing_free(file->existing);
     if (file->metadata) orr_metadata_free(file->metadata);
     free(file->metadata);
     free(file->container);
@@ -172,7 +160,7 @@ static orr_job_file *file_new(orr_job *job, orr_walk_item *item) {
     item->fd = -1;
     file->bytes = (uint64_t)file->st.st_size;
     file->outcome = ORR_OUT_DONE;
-    file->output.fd = -1;
+    file->output.fd = file->restored_fd = -1;
     file->damaged_slot = -1;
     atomic_init(&file->refs, 1);
     pthread_mutex_init(&file->lock, NULL);
@@ -192,8 +180,34 @@ static int is_damaged(const orr_job_file *file) {
            (file->error.status == ORR_IO && atomic_load(&file->unreadable));
 }
 
+// Who opened an encrypted file can say which one it is.
+typedef struct seal_text {
+    char file_id[65], key_id[2 * ORR_KEY_ID_BYTES + 1], sealed_at[24];
+} seal_text;
+
+static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_event *event) {
+    const orr_container *c = file->container;
+    const orr_metadata *m = file->metadata;
+    time_t when;
+    struct tm utc;
+    if (!c || !m || c->active < 0) return;
+    const orr_slot *slot = &c->slot[c->active];
+    orr_hex(c->header.file_id, 32, text->file_id);
+    orr_hex(slot->wrap[0].key_id, ORR_KEY_ID_BYTES, text->key_id);
+    event->file_id = text->file_id;
+    if (slot->count) event->key_id = text->key_id;
+    event->sealed_path = (const char *)m->path;
+    event->generation = slot->generation;
+    event->damaged_slot = file->damaged_slot < 0 ? NULL : file->damaged_slot ? "B" : "A";
+    when = (time_t)orr_metadata_time(m);
+    if (when && gmtime_r(&when, &utc) &&
+        strftime(text->sealed_at, sizeof text->sealed_at, "%Y-%m-%dT%H:%M:%SZ", &utc))
+        event->sealed_at = text->sealed_at;
+}
+
 static void report_file(orr_job_file *file) {
     char sha256[65] = "";
+    seal_text seal;
     int failed = file->error.status != ORR_OK;
     orr_file_event event = {.outcome = failed ? ORR_OUT_FAILED : file->outcome,
                             .source = file->source,
@@ -207,10 +221,12 @@ static void report_file(orr_job_file *file) {
                             .released = file->released,
                             .salvaged = file->salvaged,
                             .salvaged_bytes = file->salvaged_bytes};
-    if (file->metadata && file->metadata->has_sha256 && !failed) {
-        orr_hex(file->metadata->sha256, 32, sha256);
+    const orr_metadata *m = file->existing ? &file->existing->sealed : file->metadata;
+    if (m && m->has_sha256 && (event.outcome == ORR_OUT_DONE || event.outcome == ORR_OUT_PRESENT)) {
+        orr_hex(m->sha256, 32, sha256);
         event.sha256 = sha256;
     }
+    describe_seal(file, &seal, &event);
     orr_job_report(file->job, &event);
 }
 
@@ -253,12 +269,22 @@ static void file_release(orr_job_file *file) {
         file->output_begun = 0;
     }
     const orr_job_options *o = file->job->options;
+    if (file->outcome == ORR_OUT_PRESENT && file->target && !o->dry_run &&
+        !atomic_load(&file->failed))
+        orr_output_settle(&file->job->root, file->target);
     if (is_damaged(file) && o->salvage && !o->dry_run) orr_salvage(file);
-    report_file(file);
+    if (!file->later) report_file(file);
     file_free(file);
 }
 
 // ---- planning
+
+static int next_item(orr_job *job, orr_walk_item *item) {
+    if (job->second) return orr_job_next_deferred(job, item);
+    if (!orr_walk_next(job->walk, item)) return 0;
+    if (item->named) orr_job_begin_input(job, item);
+    return 1;
+}
 
 // A file that could not even be held is a failure like any other: passing over it would lose it.
 static void report_no_memory(orr_job *job, const orr_walk_item *item) {
@@ -288,7 +314,7 @@ static void look_for_rest(orr_job *job) {
 // at the end.
 static orr_job_file *next_file(orr_job *job) {
     orr_walk_item item;
-    while (!orr_job_stopping(job) && orr_walk_next(job->walk, &item)) {
+    while (!orr_job_stopping(job) && next_item(job, &item)) {
         if (orr_job_not_work(job, &item)) {
             orr_walk_item_free(&item);
             continue;
@@ -299,15 +325,16 @@ static orr_job_file *next_file(orr_job *job) {
         if (!file) continue;
         orr_error error = {0};
         if (job->ops->open(file, &error) != ORR_OK) orr_file_fail(file, &error);
-        if (file->outcome == ORR_OUT_PRESENT && file->target && !job->options->dry_run)
-            orr_output_settle(&job->root, file->target);
-        if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE) {
+        if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE || file->later) {
             file_release(file);
             continue;
         }
         return file;
     }
-    if (*job->stop) look_for_rest(job);
+    if (*job->stop)
+        look_for_rest(job);
+    else if (!atomic_load(&job->fatal) && !job->second)
+        orr_job_end_of_input(job);
     return NULL;
 }
 
@@ -416,8 +443,12 @@ static orr_status exit_status(const orr_job *job) {
     if (job->seen & 1u << ORR_IO) return ORR_IO;
     if (stopped) return ORR_STOPPED;
     if (job->seen & 1u << ORR_AUTH) return ORR_AUTH;
-    // An archive without a file is more likely a wrong place, or a disk that is not mounted.
-    if (job->options->verb != ORR_VERB_ENCRYPT && !job->found && !job->summary.failed)
+    const orr_job_options *o = job->options;
+    // Of one file that was asked for by its name, others that are missing say nothing.
+    if (o->verb == ORR_VERB_VERIFY && job->summary.unfinished && !job->single)
+        return ORR_INCOMPLETE;
+    // A place without a file is more likely a wrong one, or a disk that is not mounted.
+    if (!job->found && !job->summary.failed && !(o->verb == ORR_VERB_ENCRYPT && o->allow_empty))
         return ORR_NOT_ORRERY;
     return job->summary.failed ? ORR_SOME_FAILED : ORR_OK;
 }
@@ -429,57 +460,6 @@ static int is_single(const orr_inputs *inputs) {
                                               : NULL;
     return path && inputs->count + inputs->listed_count == 1 &&
            (stat(path, &st) != 0 || !S_ISDIR(st.st_mode));
-}
-
-static uint64_t chunk_memory(unsigned tiles, int separate_output) {
-    return (uint64_t)tiles * (ORR_TILE_BYTES + sizeof(orr_tile_task)) * (separate_output ? 2 : 1);
-}
-
-unsigned orr_job_workers(uint64_t mem, unsigned jobs) {
-    uint64_t need = FIXED_MEMORY + 2 * chunk_memory(ORR_SEGMENT_TILES, 0), most = FIXED_WORKERS;
-    uint64_t memory = mem ? mem : DEFAULT_MEMORY;
-    if (memory > need) most += (memory - need) / WORKER_MEMORY;
-    cpu_set_t set; // as the CPU backend counts: cores that this process may use
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    unsigned wanted = jobs ? jobs : cores > 0 ? (unsigned)cores : 1;
-    return wanted < most ? wanted : (unsigned)most;
-}
-
-static void stream_config(const orr_job_options *o, orr_stream_config *config) {
-    orr_backend_properties properties;
-    o->backend->api->properties(o->backend, &properties);
-    config->backend = o->backend;
-    config->workers = orr_job_workers(o->mem, o->jobs);
-    config->chunk_tiles = o->chunk_tiles >= ORR_SEGMENT_TILES ? o->chunk_tiles : ORR_SEGMENT_TILES;
-    uint64_t chunk = chunk_memory(config->chunk_tiles, properties.separate_output);
-    uint64_t memory = o->mem ? o->mem : DEFAULT_MEMORY, fixed = FIXED_MEMORY;
-    if (config->workers > FIXED_WORKERS) fixed += (config->workers - FIXED_WORKERS) * WORKER_MEMORY;
-    uint64_t chunks = memory > fixed ? (memory - fixed) / chunk : 0;
-    uint64_t useful =
-        2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
-    config->chunks = (unsigned)(chunks < 2 ? 2 : chunks > useful ? useful : chunks);
-    // A file in flight may hold three descriptors: source, output, the output's directory.
-    struct rlimit limit;
-    uint64_t descriptors = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
-    uint64_t files = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 3 : 0;
-    files /= config->chunks;
-    config->pieces = (unsigned)(files < 1 ? 1 : files > UINT_MAX ? UINT_MAX : files);
-}
-
-static uint64_t paper_memory(const orr_job_options *o, unsigned workers) {
-    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES), page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t memory = o->mem ? o->mem : pages * page / 2;
-    if (memory > 2 * FIXED_PAPER) memory -= FIXED_PAPER; // the command line takes no less
-    return memory / workers;
-}
-
-// Deep trees keep one descriptor for each level open.
-static void raise_descriptor_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 // An input that is the output directory itself: nothing could come of it but a mess in the sources.
@@ -515,8 +495,16 @@ static orr_status open_output(orr_job *job, orr_error *error) {
                                  (void *)o->keyring, error);
         if (status != ORR_OK) return status;
     }
-    if (encrypts && !o->dry_run)
-        job->journal = orr_journal_open(job->root.fd, verb_name(o->verb), o->shard_i, o->shard_n);
+    if (encrypts ? o->verb == ORR_VERB_ENCRYPT : o->verb == ORR_VERB_DECRYPT) {
+        job->state = orr_state_open(job->root.fd, o->shard_i, o->shard_n, !o->dry_run);
+        if (!job->state) return orr_fail(error, ORR_INTERNAL, "out of memory");
+    }
+    if (!encrypts || o->dry_run) return ORR_OK;
+    orr_error why = {0};
+    job->journal = orr_journal_open(job->root.fd, o, &why);
+    if (!job->journal)
+        orr_job_warn(job, "%s: %s: should this job be stopped, `verify` will not tell", o->output,
+                     why.text);
     return ORR_OK;
 }
 
@@ -537,10 +525,10 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     memset(summary, 0, sizeof *summary);
     pthread_mutex_init(&job.lock, NULL);
     orr_trust_init(&job.trust);
-    raise_descriptor_limit();
+    orr_job_raise_descriptors();
     job.single = is_single(&options->inputs);
-    stream_config(options, &config);
-    job.paper_memory = paper_memory(options, config.workers);
+    orr_job_stream_config(options, &config);
+    job.paper_memory = orr_job_paper_memory(options, config.workers);
     orr_status status = open_output(&job, error);
     if (status != ORR_OK) goto out;
     job.walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);
@@ -548,8 +536,13 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
         goto out;
     }
+    if (options->verb == ORR_VERB_VERIFY) orr_job_look_above(&job);
     counting = pthread_create(&counter, NULL, count_inputs, &job) == 0;
     status = orr_stream_run(&config, &stream, &job, error);
+    if (status == ORR_OK && job.deferred_count) {
+        job.second = 1;
+        status = orr_stream_run(&config, &stream, &job, error);
+    }
     if (counting) {
         if (status != ORR_OK) atomic_store(&job.fatal, 1);
         pthread_join(counter, NULL);
@@ -560,11 +553,18 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         if (error) *error = job.broke;
     }
     job.summary.status = exit_status(&job);
-    job.summary.unfinished = job.journals;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
 out:
-    orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status);
+    orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status,
+                      job.found != 0);
+    // Of restored files it is of use to the run that goes on only.
+    if (options->verb == ORR_VERB_DECRYPT && status == ORR_OK && !options->dry_run &&
+        job.summary.status != ORR_STOPPED && job.summary.status != ORR_IO)
+        orr_state_remove(job.state);
+    orr_state_close(job.state);
     orr_resume_free(job.resume);
+    for (size_t i = job.deferred_next; i < job.deferred_count; i++) free(job.deferred[i]);
+    free(job.deferred);
     orr_claims_free(&job.claims);
     orr_claims_free(&job.restored);
     orr_walk_close(job.walk);

@@ -37,6 +37,8 @@ typedef enum orr_outcome {
 
 typedef struct orr_job orr_job;
 
+#define ORR_MISNAMED_SAID 20 // warnings of files with other names than their seals; then a count
+
 // One file's end. Called from worker threads, one at a time (the job serialises). Strings live
 // during the call only.
 typedef struct orr_file_event {
@@ -48,6 +50,12 @@ typedef struct orr_file_event {
     const char *reason;      // why failed or skipped, else NULL
     const char *sha256;      // hex of the source's SHA-256 when the file records it, else NULL
     int damaged;             // failed for what its source holds or does not give: salvage may help
+    // Of an encrypted file that was opened, else NULL: what tells two copies of one file apart.
+    const char *file_id, *key_id; // hex; the master key of the slot in use
+    const char *sealed_path;      // raw bytes
+    const char *sealed_at;        // UTC, "YYYY-MM-DDTHH:MM:SSZ"
+    uint64_t generation;          // of the slot in use; each rewrap adds 1
+    const char *damaged_slot;     // "A", "B", or NULL
     int pixels_sealed;       // verify: 0 for the paper profile ("pixels not authenticated")
     int altered;          // paper: only pixels, or what lies around them, are not what was sealed
     const char *released; // path below the output that --unauthenticated wrote, or NULL
@@ -77,6 +85,10 @@ typedef struct orr_job_options {
     int dry_run;
     int salvage;
     int unauthenticated; // decrypt: write altered pixels of the paper profile too, by another name
+    int trust_times;  // size and time make an output finished; its source is not read
+    int redo_damaged; // encrypt: outputs that do not verify are made anew
+    int allow_empty;  // encrypt: inputs without a regular file are fine
+    int nested;       // encrypt: encrypted files too
     unsigned subset_n, subset_of; // --subset n/t; 0 = all
     double subset_share;          // --subset x%; 0 = all
     unsigned shard_i, shard_n;    // --shard i/n; 0 = all
@@ -114,7 +126,10 @@ typedef struct orr_progress {
 typedef struct orr_summary {
     uint64_t files, done, present, planned, skipped, failed, bytes;
     orr_target_counts without; // outputs that their file system did not hold in full
-    uint64_t unfinished; // journals among the inputs: jobs that have not written all they were to
+    uint64_t unfinished; // journals among the inputs and above them: jobs that have not written all
+                         // they were to
+    char journal[4608];  // path of one of them
+    uint64_t misnamed;   // verify, decrypt: files whose names are not those of their seals
     orr_status status; // the exit status by the rules of the README
 } orr_summary;
 

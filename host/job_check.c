@@ -40,11 +40,9 @@ static orr_status check_metadata(const orr_metadata *read, const orr_metadata *m
     return same ? ORR_OK : ORR_SELF_TEST;
 }
 
-static orr_status check_data(const orr_job_file *file, const orr_container *c,
-                             const orr_file_secret *secret, const orr_file_keys *keys,
-                             const orr_metadata *m, orr_error *error) {
-    const char *shown = file->output.shown;
-    int fd = file->output.fd;
+static orr_status check_data(const orr_job_file *file, int fd, const char *shown,
+                             const orr_container *c, const orr_file_secret *secret,
+                             const orr_file_keys *keys, const orr_metadata *m, orr_error *error) {
     orr_cipher cipher;
     if (c->header.profile == ORR_PROFILE_PAPER)
         return orr_paper_decrypt(c, secret, m, &(orr_paper_means){.stop = file->job->stop}, fd, -1,
@@ -78,7 +76,7 @@ orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *meta
     if (status == ORR_OK) status = orr_container_metadata(c, fd, &keys, shown, m, error);
     if (status == ORR_OK) {
         status = check_metadata(m, metadata, error);
-        if (status == ORR_OK) status = check_data(file, c, &secret, &keys, m, error);
+        if (status == ORR_OK) status = check_data(file, fd, shown, c, &secret, &keys, m, error);
         orr_metadata_free(m);
     }
     // Whatever a reader would call it: the file was made a moment ago, so it is a fault.
@@ -88,5 +86,27 @@ orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *meta
     orr_wipe(&keys, sizeof keys);
     free(m);
     free(c);
+    return status;
+}
+
+orr_status orr_existing_verify(const orr_job_file *file, int *damaged, orr_error *error) {
+    const orr_existing *e = file->existing;
+    struct stat st;
+    orr_file_keys keys = {0};
+    orr_error inner = {0};
+    orr_container *c = malloc(sizeof *c);
+    *damaged = 0;
+    if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", e->target);
+    orr_status status = fstat(e->fd, &st) == 0
+                            ? orr_container_read(c, e->fd, (uint64_t)st.st_size, e->target, &inner)
+                            : orr_fail(&inner, ORR_IO, "%s: %s", e->target, strerror(errno));
+    if (status == ORR_OK) status = orr_file_keys_derive(&keys, &e->secret, c->header_bytes, &inner);
+    if (status == ORR_OK)
+        status = check_data(file, e->fd, e->target, c, &e->secret, &keys, &e->sealed, &inner);
+    *damaged = status == ORR_AUTH || status == ORR_SELF_TEST;
+    orr_wipe(&keys, sizeof keys);
+    free(c);
+    if (status == ORR_OK || *damaged) return ORR_OK;
+    *error = inner;
     return status;
 }

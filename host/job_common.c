@@ -181,7 +181,12 @@ orr_status orr_file_commit(orr_job_file *file, mode_t mode, orr_error *error) {
     orr_status status = orr_output_flush(&file->output, mode, error);
     if (status == ORR_OK && file->to)
         status = orr_job_hold_key(file->job, file->source, &hold, error);
-    if (status != ORR_OK) return status;
+    if (status == ORR_OK && file->replaces) status = orr_existing_put_aside(file, error);
+    if (status == ORR_OK && file->supersedes) status = orr_restored_give_way(file, error);
+    if (status != ORR_OK) {
+        orr_job_let_key_go(&hold);
+        return status;
+    }
     file->output.named = orr_job_let_key_go; // its directory's flush takes long
     file->output.named_context = &hold;
     status = orr_output_name(&file->output, error);
@@ -290,135 +295,4 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_file_check_cpu(file, file->metadata, error);
     return status == ORR_OK ? orr_file_commit(file, orr_default_mode(), error) : status;
-}
-
-// ---- names and resuming
-
-orr_status orr_file_claim(orr_job_file *file, const uint8_t *path, size_t path_bytes,
-                          const void *identity, size_t identity_bytes, orr_error *error) {
-    switch (orr_claim(&file->job->claims, path, path_bytes, identity, identity_bytes)) {
-    case ORR_CLAIM_NEW:
-        return ORR_OK;
-    case ORR_CLAIM_SAME:
-        file->outcome = ORR_OUT_SKIPPED;
-        file->reason = "the same file was given before";
-        return ORR_OK;
-    case ORR_CLAIM_TAKEN:
-        return orr_fail(error, ORR_EXISTS,
-                        "%s: another file of this job has the same path \"%.*s\" below the output: "
-                        "give their common directory as the input, or choose another output",
-                        file->source, (int)path_bytes, (const char *)path);
-    case ORR_CLAIM_MEMORY:
-        break;
-    }
-    return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-}
-
-char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque) {
-    char *name;
-    if (job->root.only) return strdup(job->root.only);
-    size_t n = opaque ? 64 : strlen(path);
-    name = malloc(n + sizeof ORR_SUFFIX);
-    if (!name) return NULL;
-    if (opaque)
-        orr_hex(file_id, 32, name);
-    else
-        memcpy(name, path, n);
-    memcpy(name + n, ORR_SUFFIX, sizeof ORR_SUFFIX);
-    return name;
-}
-
-// Opens the existing file at the target, -1 when there is none.
-static int open_target(const orr_job_file *file, orr_status *status, orr_error *error) {
-    const char *name;
-    int directory, fd = -1;
-    *status = orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
-    if (*status != ORR_OK || directory < 0) return -1;
-    fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno != ENOENT && errno != ENAMETOOLONG)
-        *status = orr_fail(error, ORR_EXISTS,
-                           "%s/%s: exists and cannot be read (%s): nothing was replaced",
-                           file->job->root.path, file->target, strerror(errno));
-    close(directory);
-    return fd;
-}
-
-static int same_source(const orr_metadata *a, const orr_metadata *b) {
-    return a->size == b->size && a->mtime_seconds == b->mtime_seconds &&
-           a->mtime_nanoseconds == b->mtime_nanoseconds && a->path_length == b->path_length &&
-           !memcmp(a->path, b->path, a->path_length);
-}
-
-// Nothing was renewed: who got hold of the old file's keys can read it still.
-static orr_status fail_copy(const orr_job_file *file, orr_error *error) {
-    return orr_fail(
-        error, ORR_EXISTS,
-        "%s/%s: is a copy of %s (the same file ID and keys), not a re-encryption of it: "
-        "choose an output without copies of the old files",
-        file->job->root.path, file->target, file->source);
-}
-
-orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
-                               orr_profile profile, int *present, orr_error *error) {
-    const orr_master_key *key;
-    struct stat st;
-    orr_file_secret secret;
-    orr_file_keys keys;
-    int copy = 0; // of the source that is to be re-encrypted
-    *present = 0;
-    orr_status status = orr_job_target_key(file->job, &key, error);
-    int fd = status == ORR_OK ? open_target(file, &status, error) : -1;
-    if (fd < 0) return status;
-    orr_container *c = malloc(sizeof *c);
-    orr_metadata *m = calloc(1, sizeof *m);
-    int same = c && m && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-               !(st.st_dev == file->st.st_dev && st.st_ino == file->st.st_ino) &&
-               orr_container_read(c, fd, (uint64_t)st.st_size, file->target, NULL) == ORR_OK &&
-               c->header.profile == profile && c->slot[c->active].count == 1 &&
-               !memcmp(c->slot[c->active].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES) &&
-               orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
-                                    file->target, &secret, &keys, NULL) == ORR_OK;
-    if (same) {
-        same = orr_container_metadata(c, fd, &keys, file->target, m, NULL) == ORR_OK &&
-               same_source(m, expected);
-        copy =
-            same && file->container &&
-            !memcmp(c->header.file_id, file->container->header.file_id, sizeof c->header.file_id);
-        *present = same && !copy;
-        orr_wipe(&secret, sizeof secret);
-        orr_wipe(&keys, sizeof keys);
-    }
-    if (m) orr_metadata_free(m);
-    free(m);
-    free(c);
-    close(fd);
-    if (copy) return fail_copy(file, error);
-    if (*present) return ORR_OK;
-    return orr_fail(error, ORR_EXISTS,
-                    "%s/%s: exists and is not a finished result of %s with this key: move it away, "
-                    "or choose another output",
-                    file->job->root.path, file->target, file->source);
-}
-
-orr_status orr_target_resumed(orr_job_file *file, orr_profile profile, orr_error *error) {
-    const orr_master_key *key;
-    char *name = NULL;
-    int finished;
-    orr_status status = orr_job_target_key(file->job, &key, error);
-    if (status != ORR_OK ||
-        !orr_resume_find(file->job->resume, file->metadata, key->id, profile, &finished, &name))
-        return status;
-    file->target = name;
-    if (name && file->container) { // the name of an opaque output is its file ID
-        char id[65];
-        orr_hex(file->container->header.file_id, 32, id);
-        if (!strncmp(name, id, 64)) return fail_copy(file, error);
-    }
-    if (!finished)
-        return orr_fail(
-            error, ORR_EXISTS,
-            "%s: %s holds another state of this file or another key: move it away first",
-            file->source, name ? name : "an output");
-    file->outcome = ORR_OUT_PRESENT;
-    return ORR_OK;
 }

@@ -1,22 +1,18 @@
 // decrypt and verify: container -> open -> inverse cipher -> digest -> source bytes (or nothing).
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <xxhash.h>
 
+#include "host/contents.h"
 #include "host/job_internal.h"
 #include "host/paper.h"
-
-// The paper profile restores pixels and tags, so the length may differ: the pages decide.
-static int has_pages(const orr_job_file *file, int directory, const char *name) {
-    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    int same = fd >= 0 && orr_paper_is_restored(file->metadata, fd, file->target);
-    if (fd >= 0) close(fd);
-    return same;
-}
+#include "host/text.h"
 
 // Notes which restored file the path of this one leads to. ORR_CLAIM_TAKEN: that of another path of
 // this job.
@@ -28,6 +24,26 @@ static orr_claim_result claim_inode(const orr_job_file *file, const struct stat 
                                         file->metadata->path_length);
     pthread_mutex_unlock(&job->lock);
     return result;
+}
+
+// The file that `st` is of is this job's restored one.
+static void mark_inode(const orr_job_file *file, const struct stat *st) {
+    orr_job *job = file->job;
+    const uint64_t inode[2] = {st->st_dev, st->st_ino};
+    pthread_mutex_lock(&job->lock);
+    orr_claim_mark(&job->restored, inode, sizeof inode);
+    pthread_mutex_unlock(&job->lock);
+}
+
+// Is it, and of the same path as this one?
+static int is_marked(const orr_job_file *file, const struct stat *st) {
+    orr_job *job = file->job;
+    const uint64_t inode[2] = {st->st_dev, st->st_ino};
+    if (claim_inode(file, st) != ORR_CLAIM_SAME) return 0;
+    pthread_mutex_lock(&job->lock);
+    int marked = orr_claim_is_marked(&job->restored, inode, sizeof inode);
+    pthread_mutex_unlock(&job->lock);
+    return marked;
 }
 
 // Two paths may be one file where capitals and small letters, or two forms of an accent, are the
@@ -50,39 +66,103 @@ static orr_status check_name(const orr_job_file *file, int directory, const char
     return ORR_OK;
 }
 
-// Is the file at the target the restored one already? Size (or pages) and mtime decide: the mtime
-// is set before the rename.
-static orr_status look_for_output(orr_job_file *file, orr_error *error) {
+// Something else is at the target. It may be the file of a later copy, which is yet to be met.
+static orr_status refuse(orr_job_file *file, orr_error *error, const char *why) {
+    if (!file->job->second && !file->job->root.only) return orr_job_defer(file, error);
+    return orr_fail(
+        error, ORR_EXISTS,
+        "%s: %s/%s exists and is not what would be restored (%s): move it away, or choose another "
+        "output",
+        file->source, file->job->root.path, file->target, why);
+}
+
+// On a worker: is the file at the target what would be restored? Size and time are not enough: the
+// file of another patient may have both.
+static void compare_restored(orr_job_file *file) {
     const orr_metadata *m = file->metadata;
+    orr_job *job = file->job;
+    struct stat st, after;
+    orr_error error = {0};
+    int paper = file->container->header.profile == ORR_PROFILE_PAPER, fd = file->restored_fd,
+        same = 0;
+    orr_status status = fstat(fd, &st) == 0 ? ORR_OK
+                                            : orr_fail(&error, ORR_IO, "%s/%s: %s", job->root.path,
+                                                       file->target, strerror(errno));
+    if (status == ORR_OK && paper)
+        status = orr_contents_compare_pages(fd, m, 0, job->paper_memory, job->stop, file->target,
+                                            &same, &error);
+    else if (status == ORR_OK)
+        status = orr_contents_compare(fd, m->size, m, job->stop, file->target, &same, &error);
+    if (status == ORR_UNSUPPORTED) status = ORR_OK; // no image that can be read: another file
+    if (status == ORR_OK && !same) status = refuse(file, &error, "its contents differ");
+    if (status != ORR_OK) orr_file_fail(file, &error);
+    if (status != ORR_OK || file->later) return;
+    mark_inode(file, &st);
+    file->outcome = ORR_OUT_PRESENT;
+    if (fstat(fd, &after) == 0 && after.st_ctim.tv_sec == st.st_ctim.tv_sec &&
+        after.st_ctim.tv_nsec == st.st_ctim.tv_nsec)
+        orr_file_record(file, &file->from->secret, file->container->header.file_id, fd, &st);
+}
+
+// Whose is the file that is open as file->restored_fd? The one that this job's state names needs no
+// look at its contents; one whose size differs neither.
+static orr_status judge_restored(orr_job_file *file, int directory, const struct stat *st,
+                                 orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
+    const orr_job_options *o = file->job->options;
+    int paper = file->container->header.profile == ORR_PROFILE_PAPER;
+    if (!S_ISREG(st->st_mode)) return refuse(file, error, "it is no regular file");
+    if (file->job->second && is_marked(file, st)) {
+        file->supersedes = 1;
+        return ORR_OK;
+    }
+    if (!paper && (uint64_t)st->st_size != m->size)
+        return refuse(file, error, "its size is another");
+    if ((o->trust_times &&
+         orr_output_time_is_held(&file->job->root, directory, &mtime, &st->st_mtim)) ||
+        orr_file_is_known(file, &file->from->secret, file->container->header.file_id,
+                          file->restored_fd, st))
+        file->outcome = ORR_OUT_PRESENT;
+    else
+        file->whole = compare_restored;
+    return ORR_OK;
+}
+
+orr_status orr_restored_give_way(const orr_job_file *file, orr_error *error) {
     const char *name;
-    struct stat st;
     int directory;
     orr_status status =
         orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status;
-    int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
-    const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
-    int same = !number && S_ISREG(st.st_mode) &&
-               orr_output_time_is_held(&file->job->root, directory, &mtime, &st.st_mtim);
-    if (same)
-        same = file->container->header.profile == ORR_PROFILE_PAPER
-                   ? has_pages(file, directory, name)
-                   : (uint64_t)st.st_size == m->size;
-    status = same ? check_name(file, directory, name, &st, error) : ORR_OK;
+    // Still the one that was looked at: anything else stays, and the naming says so.
+    if (orr_is_same_file(directory, name, file->restored_fd)) unlinkat(directory, name, 0);
     close(directory);
-    if (status != ORR_OK) return status;
-    if (number == ENOENT || number == ENAMETOOLONG) return ORR_OK;
-    if (number)
-        return orr_fail(error, ORR_IO, "%s/%s: cannot look at this: %s", file->job->root.path,
-                        file->target, strerror(number));
-    if (same) {
-        file->outcome = ORR_OUT_PRESENT;
-        return ORR_OK;
+    return ORR_OK;
+}
+
+// Is the file at the target the restored one already?
+static orr_status look_for_output(orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    const char *name;
+    struct stat st;
+    int directory;
+    if (orr_state_is_name(file->target)) orr_state_remove(job->state); // a restored file has the name
+    orr_status status = orr_output_directory(&job->root, file->target, 0, &directory, &name, error);
+    if (status != ORR_OK || directory < 0) return status;
+    int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
+    if (!number && S_ISREG(st.st_mode)) {
+        file->restored_fd =
+            openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (file->restored_fd < 0 || fstat(file->restored_fd, &st) != 0) number = errno;
     }
-    return orr_fail(
-        error, ORR_EXISTS,
-        "%s/%s: exists and is not the restored %s: move it away, or choose another output",
-        file->job->root.path, file->target, file->source);
+    if (!number) status = judge_restored(file, directory, &st, error);
+    if (status == ORR_OK && !number && !file->later && !file->supersedes) status = check_name(file, directory, name, &st, error);
+    if (status == ORR_OK && file->outcome == ORR_OUT_PRESENT) mark_inode(file, &st);
+    close(directory);
+    if (status != ORR_OK || !number || number == ENOENT || number == ENAMETOOLONG) return status;
+    return orr_fail_errno(error, number, "%s/%s: cannot look at this: %s", job->root.path,
+                          file->target, strerror(number));
 }
 
 // What is to be verified is what the disk holds, not what memory still holds of it since it was
@@ -96,21 +176,81 @@ static orr_status forget_memory(orr_job_file *file, orr_error *error) {
     return ORR_OK;
 }
 
+// Is this file where its seal says that it belongs? Two files of a vault that were swapped, or a
+// copy under another name, open as well as ever, but as somebody else's.
+static int has_sealed_name(const orr_job_file *file) {
+    char link[64], place[PATH_MAX], id[65];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file->fd);
+    ssize_t got = readlink(link, place, sizeof place - 1);
+    const size_t suffix = sizeof ORR_SUFFIX - 1;
+    if (got <= (ssize_t)suffix) return got < 0; // cannot be told
+    place[got] = 0;
+    size_t n = (size_t)got - suffix, path = file->metadata->path_length;
+    if (strcmp(place + n, ORR_SUFFIX)) return 0;
+    orr_hex(file->container->header.file_id, 32, id);
+    if (n > 64 && place[n - 65] == '/' && !memcmp(place + n - 64, id, 64)) return 1;
+    return n > path && place[n - path - 1] == '/' &&
+           !memcmp(place + n - path, file->metadata->path, path);
+}
+
+static void check_sealed_name(const orr_job_file *file) {
+    orr_job *job = file->job;
+    if (has_sealed_name(file)) return;
+    if (++job->summary.misnamed <= ORR_MISNAMED_SAID)
+        orr_job_warn(job, "%s: is \"%s\" by its seal: it was renamed, or is another file's copy",
+                     file->source, (const char *)file->metadata->path);
+}
+
+// Of two files with one sealed path the one that was sealed later is restored, whatever their names.
+static orr_status claim_path(orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    const orr_metadata *m = file->metadata;
+    switch (orr_claim_latest(&job->claims, m->path, m->path_length, file->container->header.file_id,
+                             32, orr_metadata_time(m))) {
+    case ORR_CLAIM_NEW:
+        return ORR_OK;
+    case ORR_CLAIM_SAME:
+        if (job->second) return ORR_OK;
+        file->outcome = ORR_OUT_SKIPPED;
+        file->reason = "the same file was given before";
+        return ORR_OK;
+    case ORR_CLAIM_NEWER:
+        orr_job_warn(job,
+                     "%s: of the files that are \"%s\" by their seals this one was sealed last: it "
+                     "is restored, an older one is not",
+                     file->source, (const char *)m->path);
+        return orr_job_defer(file, error);
+    case ORR_CLAIM_OLDER:
+        file->outcome = ORR_OUT_SKIPPED;
+        file->reason = "another file of this sealed path was sealed later: that one is restored";
+        return ORR_OK;
+    case ORR_CLAIM_TAKEN:
+        return orr_fail(error, ORR_EXISTS,
+                        "%s: another file of this job has the same path \"%s\" below the output, "
+                        "and was sealed in the same second: choose another output for it",
+                        file->source, (const char *)m->path);
+    case ORR_CLAIM_MEMORY:
+        break;
+    }
+    return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+}
+
 static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     int verify = o->verb == ORR_VERB_VERIFY;
     orr_status status = verify ? forget_memory(file, error) : ORR_OK;
     if (status == ORR_OK) status = orr_file_open_container(file, error);
     if (status != ORR_OK) return status;
+    if (!file->job->second) check_sealed_name(file);
     if (!verify) {
         file->target = strdup(file->job->root.only ? file->job->root.only
                                                    : (const char *)file->metadata->path);
         if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-        status = orr_file_claim(file, file->metadata->path, file->metadata->path_length,
-                                file->container->header.file_id, 32, error);
-        if (status == ORR_OK && file->outcome == ORR_OUT_DONE)
+        status = claim_path(file, error);
+        if (status == ORR_OK && file->outcome == ORR_OUT_DONE && !file->later)
             status = look_for_output(file, error);
-        if (status != ORR_OK || file->outcome != ORR_OUT_DONE) return status;
+        if (status != ORR_OK || file->outcome != ORR_OUT_DONE || file->whole || file->later)
+            return status;
         if (o->dry_run) {
             file->outcome = ORR_OUT_PLANNED;
             return ORR_OK;
@@ -187,7 +327,13 @@ orr_status orr_file_restore_commit(orr_job_file *file, orr_error *error) {
     if (fstat(file->output.fd, &st) == 0 && claim_inode(file, &st) == ORR_CLAIM_MEMORY)
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
-    return orr_file_commit(file, m->mode & 0777, error);
+    status = orr_file_commit(file, m->mode & 0777, error);
+    if (status == ORR_OK) {
+        mark_inode(file, &file->output.st);
+        orr_file_record(file, &file->from->secret, file->container->header.file_id,
+                        file->job->root.fd, &file->output.st);
+    }
+    return status;
 }
 
 static orr_status decrypt_finish(orr_job_file *file, orr_error *error) {

@@ -38,16 +38,26 @@ static orr_status claim(orr_job_file *file, orr_error *error) {
                           sizeof identity, error);
 }
 
-// Is there a finished output already? Sets outcome, or returns ORR_EXISTS.
+// Is there a finished output already?
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
-    int present = 0;
-    if (job->resume) return orr_target_resumed(file, job->options->profile, error);
+    orr_profile profile = job->options->profile;
+    if (job->resume) return orr_target_resumed(file, file->metadata, profile, error);
     if (!file->target) return ORR_OK; // an opaque name, and no output directory yet
+    return orr_target_look(file, file->metadata, profile, error);
+}
+
+// Whoever encrypts a vault means to re-encrypt it, or has named the wrong directory.
+static orr_status refuse_encrypted(const orr_job_file *file, orr_error *error) {
+    uint8_t magic[ORR_MAGIC_BYTES];
+    if (file->bytes < ORR_MAGIC_OFFSET + sizeof magic) return ORR_OK;
     orr_status status =
-        orr_target_finished(file, file->metadata, job->options->profile, &present, error);
-    if (status == ORR_OK && present) file->outcome = ORR_OUT_PRESENT;
-    return status;
+        orr_read_source(file->fd, magic, sizeof magic, ORR_MAGIC_OFFSET, file->source, error);
+    if (status != ORR_OK || memcmp(magic, ORR_MAGIC, sizeof magic)) return status;
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "%s: is encrypted already: `orrery reencrypt` gives it new secrets; --nested "
+                    "encrypts it once more",
+                    file->source);
 }
 
 static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
@@ -61,7 +71,9 @@ static orr_status encrypt_open(orr_job_file *file, orr_error *error) {
         if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     }
     status = look_for_output(file, error);
-    if (status != ORR_OK || file->outcome != ORR_OUT_DONE) return status;
+    if (status != ORR_OK || file->outcome != ORR_OUT_DONE || file->whole) return status;
+    if (!o->nested) status = refuse_encrypted(file, error);
+    if (status != ORR_OK) return status;
     if (o->dry_run) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;
@@ -187,7 +199,11 @@ static orr_status encrypt_finish(orr_job_file *file, orr_error *error) {
     if (status != ORR_OK) return status;
     if (file->sha && !EVP_DigestFinal_ex(file->sha, file->metadata->sha256, NULL))
         return orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", file->source);
-    return orr_file_finish_container(file, error);
+    status = orr_file_finish_container(file, error);
+    // Of a source that was touched nobody knows which bytes belong to which ctime.
+    if (status == ORR_OK && !touched)
+        orr_file_record(file, &file->to->secret, file->header.file_id, file->fd, &file->st);
+    return status;
 }
 
 const orr_verb_ops orr_encrypt_ops = {encrypt_open, encrypt_front, encrypt_back, encrypt_finish,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,7 +54,16 @@ static int is_of_a_job(const orr_walk_item *item) {
     const char *name = last_part(item->relative);
     unsigned shard, shards;
     return orr_journal_is_name(name) || orr_output_is_shard_lock(name, &shard, &shards) ||
-           orr_partial_is_name(name);
+           orr_partial_is_name(name) || orr_state_is_name(name);
+}
+
+// NAME.orr.tif.damaged, perhaps with a number.
+static int is_put_aside(const orr_walk_item *item) {
+    const char *name = last_part(item->relative);
+    const char *mark = strstr(name, ORR_SUFFIX ORR_DAMAGED_SUFFIX);
+    const char *rest = mark ? mark + strlen(ORR_SUFFIX ORR_DAMAGED_SUFFIX) : "x";
+    return !item->named && (!*rest || (*rest == '-' && strspn(rest + 1, "0123456789") ==
+                                                           strlen(rest + 1)));
 }
 
 // Has it a name that --names opaque gives: the hexadecimal digits of a file's ID?
@@ -82,15 +92,43 @@ static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
                            : !orr_partial_is_name(name) || item->st.st_mode & ORR_PARTIAL_MARK);
 }
 
+static void note_journal(orr_job *job, const char *path) {
+    if (!job->summary.unfinished++)
+        snprintf(job->summary.journal, sizeof job->summary.journal, "%s", path);
+}
+
+void orr_job_look_above(orr_job *job) {
+    const orr_inputs *in = &job->options->inputs;
+    char path[sizeof job->summary.journal];
+    struct stat st;
+    orr_claims seen = {0}; // OUT/* has one place above all its inputs
+    for (size_t i = 0; i < in->count + in->listed_count; i++) {
+        const char *input = i < in->count ? in->paths[i] : in->listed[i - in->count];
+        char *real = realpath(input, NULL), *slash = real ? strrchr(real, '/') : NULL;
+        if (slash) slash[slash == real] = 0;
+        uint64_t place[2] = {0};
+        if (slash && stat(real, &st) == 0) {
+            place[0] = st.st_dev;
+            place[1] = st.st_ino;
+            if (orr_claim(&seen, place, sizeof place, NULL, 0) == ORR_CLAIM_NEW)
+                for (unsigned n = orr_journal_above(input, path, sizeof path); n > 0; n--)
+                    note_journal(job, path);
+        }
+        free(real);
+    }
+    orr_claims_free(&seen);
+}
+
 // Why a regular file is no input of this job; NULL when it is one, "" when that is not worth a
 // word.
 static const char *why_no_input(orr_job *job, const orr_walk_item *item) {
     int encrypt = job->options->verb == ORR_VERB_ENCRYPT;
     int named = orr_job_is_named_input(job->options, item);
-    if (named) job->found++;
+    // What lies among the sources and is not theirs does not make them a source.
+    if (named && !(encrypt && (has_suffix(item->relative) || is_of_a_job(item)))) job->found++;
     // Whichever part of an archive is asked for: its job has not finished.
     if (!encrypt && !named && orr_journal_is_name(last_part(item->relative))) {
-        job->journals++;
+        note_journal(job, item->source);
         return "";
     }
     if (!orr_job_selected(job->options, item->relative)) {
@@ -100,6 +138,9 @@ static const char *why_no_input(orr_job *job, const orr_walk_item *item) {
     }
     if (encrypt && is_of_this_job(job, item))
         return "it lies where this job writes: taken for a result of it, not for a source";
+    if (encrypt) job->found++;
+    if (!encrypt && is_put_aside(item))
+        return "a damaged file that --redo-damaged put aside: delete it when nobody needs it";
     if (named) return NULL;
     if (is_of_a_job(item))
         return orr_partial_is_name(last_part(item->relative)) ? "a job has not finished it" : "";
@@ -150,5 +191,65 @@ int orr_job_not_work(orr_job *job, const orr_walk_item *item) {
         event.status = ORR_UNSUPPORTED;
     }
     orr_job_report(job, &event);
+    return 1;
+}
+
+void orr_job_end_of_input(orr_job *job) {
+    const orr_inputs *in = &job->options->inputs;
+    const char *input = job->input;
+    job->input = NULL;
+    if (!input || job->found != job->found_before || in->count + in->listed_count < 2) return;
+    if (job->options->verb == ORR_VERB_ENCRYPT && !job->options->allow_empty) {
+        orr_file_event event = {.outcome = ORR_OUT_FAILED,
+                                .source = input,
+                                .status = ORR_NOT_ORRERY,
+                                .reason = "there is no regular file in it: is its disk mounted? "
+                                          "--allow-empty takes it as it is"};
+        orr_job_report(job, &event);
+    } else if (job->options->verb != ORR_VERB_ENCRYPT) {
+        orr_job_warn(job, "%s: there is no encrypted file in it", input);
+    }
+}
+
+void orr_job_begin_input(orr_job *job, const orr_walk_item *item) {
+    const orr_inputs *in = &job->options->inputs;
+    size_t i = job->inputs_begun++;
+    orr_job_end_of_input(job);
+    job->found_before = job->found;
+    if (item->kind == ORR_WALK_DIRECTORY)
+        job->input = i < in->count ? in->paths[i] : in->listed[i - in->count];
+}
+
+orr_status orr_job_defer(orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    char *source = strdup(file->source), *relative = strdup(file->relative);
+    pthread_mutex_lock(&job->lock);
+    char **grown = source && relative
+                       ? realloc(job->deferred, (job->deferred_count + 2) * sizeof *grown)
+                       : NULL;
+    if (grown) {
+        grown[job->deferred_count++] = source;
+        grown[job->deferred_count++] = relative;
+        job->deferred = grown;
+    }
+    pthread_mutex_unlock(&job->lock);
+    file->later = grown != NULL;
+    if (grown) return ORR_OK;
+    free(source);
+    free(relative);
+    return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+}
+
+int orr_job_next_deferred(orr_job *job, orr_walk_item *item) {
+    if (job->deferred_next >= job->deferred_count) return 0;
+    *item = (orr_walk_item){.kind = ORR_WALK_FILE};
+    item->source = job->deferred[job->deferred_next++];
+    item->relative = job->deferred[job->deferred_next++];
+    item->fd = open(item->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (item->fd < 0 || fstat(item->fd, &item->st) != 0 || !S_ISREG(item->st.st_mode)) {
+        item->kind = ORR_WALK_ERROR;
+        orr_fail(&item->error, ORR_IO, "%s: was there a moment ago: %s", item->source,
+                 strerror(errno));
+    }
     return 1;
 }

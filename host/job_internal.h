@@ -11,6 +11,7 @@
 #include "host/journal.h"
 #include "host/output.h"
 #include "host/resume.h"
+#include "host/state.h"
 #include "host/stream.h"
 #include "host/trust.h"
 #include "host/walk.h"
@@ -24,6 +25,17 @@ typedef struct orr_side {
     orr_geometry geometry;
     orr_cipher cipher;
 } orr_side;
+
+// What is at a target already, and opens with the keyring: whose result it may be.
+typedef struct orr_existing {
+    int fd;
+    char *target; // its path below the output
+    orr_profile profile;
+    int damaged; // its head
+    uint8_t file_id[32];
+    orr_file_secret secret;
+    orr_metadata sealed;
+} orr_existing;
 
 struct orr_job_file {
     orr_job *job;
@@ -50,6 +62,12 @@ struct orr_job_file {
     orr_slot slot;
     orr_metadata *metadata;
     uint8_t (*digests)[ORR_DIGEST_BYTES]; // of each segment
+    orr_existing *existing; // encrypt, reencrypt: at the target; NULL when nothing is
+    int restored_fd;        // decrypt: the file at the target that is to be compared, or -1
+    int touched;            // its time is not the sealed one; its contents decide
+    int later;              // left to the second round, unreported (orr_job_defer)
+    int supersedes;         // decrypt: restored_fd is an older copy that this job restored
+    int replaces;           // the existing file is damaged: it is put aside when this one is named
     orr_output output;
     int output_begun;
     atomic_int unreadable;   // the source could not be read in places
@@ -84,9 +102,16 @@ struct orr_job {
     orr_walk *walk;
     orr_trust trust; // what it takes for finished and another run wrote
     orr_journal *journal;
-    orr_resume_map *resume; // opaque names: which sources are finished; else NULL
+    orr_resume_map *resume; // opaque names: which outputs hold which paths; else NULL
+    orr_state *state;       // encrypt, decrypt into a directory; else NULL
+    int inodes_known, inodes_last, inodes_warned; // of inodes_device; under `lock`
+    dev_t inodes_device;
     orr_claims claims;      // paths below the output that files of this job have; the planner's
-    orr_claims restored;    // device and inode of restored files, and of which path; under `lock`
+    char **deferred;        // sources and relative paths, in turn, for a second round; under `lock`
+    size_t deferred_count, deferred_next;
+    int second;             // the second round runs
+    orr_claims restored;    // device and inode of restored files, and of which path; marked when
+                            // they are known to be this job's; under `lock`
     orr_job_file *current;  // being cut into segments
     pthread_mutex_t lock;   // guards summary, hooks, journal, seen statuses
     orr_summary summary;
@@ -94,7 +119,9 @@ struct orr_job {
     unsigned seen;          // bit n: a file failed with status n
     atomic_int undone;      // something is left to do after a signal
     uint64_t found;         // files that may be encrypted ones; the planner's
-    uint64_t journals;      // of unfinished jobs, among the inputs; the planner's
+    uint64_t found_before;  // of the input that is walked now, `input` when that is a directory
+    const char *input;
+    size_t inputs_begun;
     int single;             // one input, a regular file: its own exit status counts
     orr_error broke;        // why the job as a whole ends; under `lock`
     atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
@@ -112,12 +139,26 @@ int orr_job_stopping(const orr_job *job);
 // Counts the end of a file, notes it in the journal and tells the hooks. Any worker.
 void orr_job_report(orr_job *job, const orr_file_event *event);
 
+// ---- job_limits.c: what --mem, -j and the system's limits leave a job
+void orr_job_stream_config(const orr_job_options *options, orr_stream_config *config);
+// Bytes for the images of one of `workers` workers.
+uint64_t orr_job_paper_memory(const orr_job_options *options, unsigned workers);
+// As many descriptors as the system gives: deep trees keep one open for each level.
+void orr_job_raise_descriptors(void);
+
 // ---- job_inputs.c: which of what the walk finds is work
 // Stable over runs and machines: does this path belong to the part of a divided job that this one
 // does?
 int orr_job_selected(const orr_job_options *options, const char *relative);
 // Is this regular file an input by its name, or because the user named it?
 int orr_job_is_named_input(const orr_job_options *options, const orr_walk_item *item);
+// A new input begins with this item, or the last one has ended: one that is a directory without any
+// file may be an unmounted disk. Where there are several, that is a failure of `encrypt` and a
+// warning of the other verbs; of a single one the exit status tells.
+void orr_job_begin_input(orr_job *job, const orr_walk_item *item);
+void orr_job_end_of_input(orr_job *job);
+// Notes the journals above the inputs: a part of an unfinished archive is verified.
+void orr_job_look_above(orr_job *job);
 // Reports an item that is not work. Returns 1 when it was one.
 int orr_job_not_work(orr_job *job, const orr_walk_item *item);
 
@@ -177,17 +218,43 @@ void orr_file_sha_hash(orr_job_file *file, uint64_t segment, const uint8_t *data
 orr_status orr_file_sha_compare(orr_job_file *file, orr_error *error);
 // Digest of the whole file from its segments' digests.
 void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]);
-// Is the encrypted file at `relative` a finished result of this source (path, size, mtime, key set,
-// profile)? *present: 0 no file, 1 finished; ORR_EXISTS when there is something else.
-orr_status orr_target_finished(const orr_job_file *file, const orr_metadata *expected,
-                               orr_profile profile, int *present, orr_error *error);
+
+// Leaves a file to a second round, when all others are through: whether it is to be restored
+// depends on them. ORR_INTERNAL when memory ran out. Any worker.
+orr_status orr_job_defer(orr_job_file *file, orr_error *error);
+// The next file of the second round; 0: no more.
+int orr_job_next_deferred(orr_job *job, orr_walk_item *item);
+// An older copy of what this job restored makes room (job_decrypt.c).
+orr_status orr_restored_give_way(const orr_job_file *file, orr_error *error);
+
+// ---- job_finished.c: what is finished already
+// Is the file at file->target the finished result of this source, expected to have been sealed with
+// the path, size and time of `expected`? Nothing there: file->existing stays NULL. Otherwise sets
+// outcome PRESENT; or file->whole, where a worker has to read the source to tell; or file->replaces
+// (--redo-damaged). ORR_EXISTS says what else the file is, and what to do.
+orr_status orr_target_look(orr_job_file *file, const orr_metadata *expected, orr_profile profile,
+                           orr_error *error);
+// The same for an opaque name, which only the job's resume map can answer: sets the target, too.
+orr_status orr_target_resumed(orr_job_file *file, const orr_metadata *expected, orr_profile profile,
+                              orr_error *error);
+void orr_existing_free(orr_existing *existing); // closes and wipes; NULL is fine
+// Reads all of the existing file, as verify does (job_check.c). *damaged: it does not verify.
+orr_status orr_existing_verify(const orr_job_file *file, int *damaged, orr_error *error);
+// Gives the damaged file whose place this one takes a name that is free: NAME.damaged, or with a
+// number.
+orr_status orr_existing_put_aside(const orr_job_file *file, orr_error *error);
+// Is the plain file that `st` is of, on the file system of `fd`, the very one that was recorded for
+// the encrypted file `id`?
+int orr_file_is_known(orr_job_file *file, const orr_file_secret *secret, const uint8_t id[32],
+                      int fd, const struct stat *st);
+// Notes that the plain file that `st` is of, on the file system of `fd`, was read or written whole
+// as the contents of the encrypted file `id`. Any worker.
+void orr_file_record(orr_job_file *file, const orr_file_secret *secret, const uint8_t id[32],
+                     int fd, const struct stat *st);
 // Claims `path` below the output for this file, whose content `identity` names. A path that another
 // file of the job has is ORR_EXISTS; the same file given again sets outcome SKIPPED.
 orr_status orr_file_claim(orr_job_file *file, const uint8_t *path, size_t path_bytes,
                           const void *identity, size_t identity_bytes, orr_error *error);
-// The same question for an opaque name, which only the job's resume map can answer: sets the target
-// and outcome PRESENT when there is a finished one; ORR_EXISTS for another state or key.
-orr_status orr_target_resumed(orr_job_file *file, orr_profile profile, orr_error *error);
 // PATH.orr.tif, or with `opaque` the hex of the ID; the name of OUT when that is a file. malloc'ed
 // or NULL.
 char *orr_target_name(const orr_job *job, const char *path, const uint8_t file_id[32], int opaque);

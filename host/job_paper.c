@@ -98,6 +98,8 @@ void orr_paper_encrypt_whole(orr_job_file *file) {
     // Its inode changed: a new name or mode, or other contents whose time was set back.
     if (status == ORR_OK && touched) status = compare_source(file, &request, &error);
     if (status == ORR_OK) status = commit(file, file->metadata, &error);
+    if (status == ORR_OK && !touched)
+        orr_file_record(file, &file->to->secret, file->header.file_id, file->fd, &file->st);
     finish(file, status, &error);
 }
 

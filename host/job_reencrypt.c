@@ -16,14 +16,12 @@ static int is_opaque(const orr_job_file *file) {
 static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     orr_profile profile = file->container->header.profile;
-    int present = 0;
-    if (job->resume && is_opaque(file)) return orr_target_resumed(file, profile, error);
+    if (job->resume && is_opaque(file))
+        return orr_target_resumed(file, file->metadata, profile, error);
     file->target =
         orr_target_name(job, (const char *)file->metadata->path, file->header.file_id, 0);
     if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-    orr_status status = orr_target_finished(file, file->metadata, profile, &present, error);
-    if (status == ORR_OK && present) file->outcome = ORR_OUT_PRESENT;
-    return status;
+    return orr_target_look(file, file->metadata, profile, error);
 }
 
 static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {

@@ -332,6 +332,8 @@ static orr_status settle_name(orr_output *output, orr_error *error) {
     lacks = orr_target_flush_directory(target, output->directory);
     if (lacks < 0) return io_error(error, output->shown, "flush its directory");
     output->lacks |= (unsigned)lacks;
+    if (fstat(output->fd, &output->st) != 0)
+        return io_error(error, output->shown, "look at this file");
     int closed = close(output->fd);
     output->fd = -1;
     return closed == 0 ? ORR_OK : io_error(error, output->shown, "close this file");
@@ -350,7 +352,9 @@ orr_status orr_output_name(orr_output *output, orr_error *error) {
         if (status != ORR_OK) take_name_back(output, &st, error);
     }
     if (status == ORR_OK) orr_target_count(output->root->target, output->lacks);
+    st = output->st;
     orr_output_abort(output);
+    output->st = st;
     return status;
 }
 

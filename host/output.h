@@ -59,6 +59,7 @@ typedef struct orr_output {
     void *named_context;
     mode_t mode, mark;    // that it is to have, and what is to go from it: set by the flush
     unsigned lacks;       // ORR_LACKS_* bits: what the file system refused
+    struct stat st;       // of the file when it had its name, set by the naming
 } orr_output;
 
 // Opens the directory of `relative` below the root, creating missing directories, never through a

@@ -14,11 +14,7 @@
 
 typedef struct entry {
     XXH128_hash_t path;
-    uint64_t size;
-    int64_t seconds;
-    uint32_t nanoseconds;
-    orr_profile profile;
-    uint8_t key_id[ORR_KEY_ID_BYTES];
+    int64_t sealed; // when, Unix seconds
     uint8_t file_id[32];
     int used;
 } entry;
@@ -47,6 +43,7 @@ static int insert(orr_resume_map *map, const entry *new_entry) {
         map->room = room;
     }
     entry *e = slot_for(map->entries, map->room, new_entry->path);
+    if (e->used && e->sealed > new_entry->sealed) return 1; // an older copy of the same path
     if (!e->used) map->count++;
     *e = *new_entry;
     e->used = 1;
@@ -75,11 +72,7 @@ static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup,
         status = orr_container_metadata(container, fd, &keys, name, metadata, error);
     if (status == ORR_OK) {
         *e = (entry){.path = XXH3_128bits(metadata->path, metadata->path_length),
-                     .size = metadata->size,
-                     .seconds = metadata->mtime_seconds,
-                     .nanoseconds = metadata->mtime_nanoseconds,
-                     .profile = container->header.profile};
-        memcpy(e->key_id, container->slot[container->active].wrap[0].key_id, sizeof e->key_id);
+                     .sealed = orr_metadata_time(metadata)};
         memcpy(e->file_id, container->header.file_id, sizeof e->file_id);
         *found = 1;
     } else if (status != ORR_IO && status != ORR_INTERNAL) {
@@ -145,16 +138,11 @@ orr_status orr_resume_scan(orr_resume_map **map, int directory, const char *show
     return status;
 }
 
-int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,
-                    const uint8_t key_id[ORR_KEY_ID_BYTES], orr_profile profile, int *finished,
-                    char **name) {
+int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected, char **name) {
     if (!map->room) return 0;
     const entry *e =
         slot_for(map->entries, map->room, XXH3_128bits(expected->path, expected->path_length));
     if (!e->used) return 0;
-    *finished = e->size == expected->size && e->seconds == expected->mtime_seconds &&
-                e->nanoseconds == expected->mtime_nanoseconds && e->profile == profile &&
-                !memcmp(e->key_id, key_id, ORR_KEY_ID_BYTES);
     *name = malloc(2 * sizeof e->file_id + sizeof ORR_SUFFIX);
     if (*name) {
         orr_hex(e->file_id, sizeof e->file_id, *name);

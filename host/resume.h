@@ -1,6 +1,5 @@
 // With opaque names a source cannot tell its output's name. This map, read from the outputs
-// themselves at the start of a job, says which sources are finished: sealed path -> size, mtime,
-// key set, profile.
+// themselves at the start of a job, says where a source's output is: sealed path -> file ID.
 #ifndef ORRERY_HOST_RESUME_H
 #define ORRERY_HOST_RESUME_H
 
@@ -18,11 +17,9 @@ typedef struct orr_resume_map orr_resume_map;
 // second output of that source. ORR_INTERNAL when memory runs out. The caller frees *map.
 orr_status orr_resume_scan(orr_resume_map **map, int directory, const char *shown,
                            orr_master_lookup lookup, void *context, orr_error *error);
-// 1 when an output for this path exists; then *finished says whether size, mtime, key and profile
-// match, and name (malloc'ed) is its file name.
-int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected,
-                    const uint8_t key_id[ORR_KEY_ID_BYTES], orr_profile profile, int *finished,
-                    char **name);
+// 1 when an output for the path of `expected` exists; then *name (malloc'ed; NULL when memory ran
+// out) is its file name. Of several the one sealed last.
+int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected, char **name);
 void orr_resume_free(orr_resume_map *map);
 
 #ifdef __cplusplus

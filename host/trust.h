@@ -1,7 +1,7 @@
 // What a job takes for finished though another run wrote it. That run may have been killed between
 // giving a name and flushing it, and nobody flushes it later: a power cut would take away what this
 // job has called finished. So what is trusted is flushed before the job ends: once for each file
-// system (syncfs), or, where that does not reach the storage (FUSE), each file and directory.
+// system by syncfs, or, where that does not reach the storage (FUSE), each file and directory.
 #ifndef ORRERY_HOST_TRUST_H
 #define ORRERY_HOST_TRUST_H
 

@@ -40,6 +40,7 @@ const char *orr_status_name(orr_status status) {
     case ORR_EXISTS: return "exists";
     case ORR_IO: return "io";
     case ORR_UNSUPPORTED: return "unsupported";
+    case ORR_INCOMPLETE: return "incomplete";
     case ORR_NOT_ORRERY: return "not-orrery";
     case ORR_SELF_TEST: return "self-test";
     case ORR_STOPPED: return "stopped";

@@ -20,6 +20,7 @@ typedef enum orr_status {
     ORR_EXISTS = 6,      // the output exists and is something else
     ORR_IO = 7,          // input, output or space
     ORR_UNSUPPORTED = 8, // unsupported or hostile input
+    ORR_INCOMPLETE = 9,  // an archive that does not hold all it should
     ORR_NOT_ORRERY = 10, // not an Orrery file
     ORR_SELF_TEST = 13,  // a device failed its known-answer test
     ORR_STOPPED = 75     // stopped by a signal; the same command resumes

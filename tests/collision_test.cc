@@ -82,11 +82,18 @@ TEST_F(Collision, TwoContainersOfOneSealedPath) {
             ASSERT_EQ(run(ORR_VERB_ENCRYPT, {source}, directory / (std::string(name) + ".orr.tif"))
                           .status,
                       ORR_OK);
+            for (time_t now = time(nullptr); time(nullptr) == now;) usleep(1000); // a later seal
         }
         for (orr_verb verb : {ORR_VERB_DECRYPT, ORR_VERB_REENCRYPT}) {
             fs::remove_all(directory / "out");
             JobEnd end =
                 run(verb, {directory / "a.orr.tif", directory / "b.orr.tif"}, directory / "out");
+            if (verb == ORR_VERB_DECRYPT) { // the one that was sealed last
+                EXPECT_EQ(end.status, ORR_OK) << end.said();
+                EXPECT_EQ(end.warnings.size(), 1u) << end.said();
+                EXPECT_TRUE(read_file(directory / "out/scan.tif") == second);
+                continue;
+            }
             EXPECT_EQ(end.status, ORR_SOME_FAILED) << end.said();
             EXPECT_EQ(end.summary.done, 1u) << end.said();
             EXPECT_EQ(end.summary.failed, 1u) << end.said();
@@ -96,9 +103,7 @@ TEST_F(Collision, TwoContainersOfOneSealedPath) {
                     continue;
                 }
                 bool is_first = f.source == (directory / "a.orr.tif").string();
-                EXPECT_TRUE((verb == ORR_VERB_DECRYPT
-                                 ? read_file(directory / "out/scan.tif")
-                                 : opened(directory / "out/scan.tif.orr.tif")) ==
+                EXPECT_TRUE(opened(directory / "out/scan.tif.orr.tif") ==
                             (is_first ? first : second));
             }
         }

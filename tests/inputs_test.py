@@ -1,12 +1,13 @@
 """Which files a job takes: none at all, renamed ones, its own outputs beside their sources, and what other jobs have there."""
 import os
+import shutil
 import signal
 import subprocess
 import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run, slowly
+from support.cli import ORRERY, Case, is_output, run, slowly
 
 
 class Inputs(Case):
@@ -23,7 +24,7 @@ class Inputs(Case):
         return out, err
 
     def files(self, root):
-        return sorted(str(p.relative_to(root)) for p in Path(root).rglob("*") if p.is_file())
+        return sorted(str(p.relative_to(root)) for p in Path(root).rglob("*") if is_output(p))
 
     def test_an_archive_without_a_file(self):
         """A wrong place, or a disk that is not mounted: nothing was verified, so nothing may pass for verified."""
@@ -41,11 +42,35 @@ class Inputs(Case):
         messages = self.messages(out, 10)
         self.assertEqual([(m["message_type"], m["status"]) for m in messages if m["message_type"] != "status"],
                          [("error", "not-orrery"), ("summary", "not-orrery")])
-        # A part of an archive may have no file; and nothing to encrypt is no mistake.
+        # A part of an archive may have no file.
         self.done("encrypt", "-q", "-k", "keys", "in/a", "-o", "sealed/")
         for n in (1, 2, 3):
             self.done("verify", "-q", "-k", "keys", "--subset", f"{n}/3", "sealed")
-        self.done("encrypt", "-q", "-k", "keys", "empty", "-o", "out")
+
+    def test_nothing_to_encrypt(self):
+        """An empty source is what a disk that is not mounted looks like, also where others are not empty and where a vault
+        from its better days is there already."""
+        Path("empty/sub").mkdir(parents=True)
+        Path("links").mkdir()
+        os.symlink("../in/a", "links/a")
+        for place in ("empty", "links"):
+            for options in ([], ["--dry-run"], ["--shard", "1/2"]):
+                with self.subTest(place=place, options=options):
+                    status, _, err = run("encrypt", "-q", *options, "-k", "keys", place, "-o", "out")
+                    self.assertEqual(status, 10, err)
+                    self.assertIn("there is nothing to encrypt", err)
+            self.done("encrypt", "-q", "-k", "keys", "--allow-empty", place, "-o", "fine")
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "vault")
+        os.rename("in", "gone")
+        Path("in").mkdir()
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "-o", "vault")[0], 10)
+        self.assertEqual(self.files("vault"), ["in/a.orr.tif", "in/sub/b.orr.tif"])
+        status, _, err = run("encrypt", "-q", "-k", "keys", "gone", "in", "-o", "both")
+        self.assertEqual(status, 3, err)
+        self.assertIn("in: there is no regular file in it: is its disk mounted?", err)
+        self.assertEqual(self.files("both"), [".orrery-journal", "gone/a.orr.tif", "gone/sub/b.orr.tif"])
+        self.done("encrypt", "-q", "-k", "keys", "--allow-empty", "gone", "in", "-o", "both")
+        self.assertIn("empty: there is no encrypted file in it", self.done("verify", "-k", "keys", "vault", "empty")[1])
 
     def test_a_part_without_a_file(self):
         """A part of an archive may be empty also where every file was renamed; of an empty place no part is fine."""
@@ -89,15 +114,19 @@ class Inputs(Case):
         for _ in range(3):
             self.done("encrypt", "-q", "-k", "keys", *sorted(map(str, Path("flat").glob("*"))), "-o", "flat")
             self.assertEqual(self.files("flat"), ["c", "c.orr.tif"])
-        self.assertIn("there was nothing to encrypt: what was found was skipped",
-                      self.done("encrypt", "-k", "keys", "flat/c.orr.tif", "-o", "flat")[1])
+        status, _, err = run("encrypt", "-k", "keys", "flat/c.orr.tif", "-o", "flat")
+        self.assertEqual(status, 10, err)
+        self.assertIn("there is nothing to encrypt: what was found was skipped", err)
         for _ in range(3):
-            self.done("encrypt", "-q", "-k", "keys", "--names", "opaque", "flat/c", *sorted(map(str, Path("flat").glob("*[0-9a-f]*.orr.tif"))),
+            self.done("encrypt", "-q", "-k", "keys", "--nested", "--names", "opaque", "flat/c", *sorted(map(str, Path("flat").glob("*[0-9a-f]*.orr.tif"))),
                       "-o", "flat")
             count = len(self.files("flat"))
             self.assertLessEqual(count, 4)  # c.orr.tif has no name that --names opaque gives: a source
-        # Encrypting encrypted files into another place is a wish like any other.
-        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "out")
+        # Encrypting a vault again is more likely a mistake for reencrypt.
+        status, _, err = run("encrypt", "-q", "-k", "keys", "in", "-o", "out")
+        self.assertEqual(status, 3, err)
+        self.assertIn("in/a.orr.tif: is encrypted already: `orrery reencrypt` gives it new secrets", err)
+        self.done("encrypt", "-q", "-k", "keys", "--nested", "in", "-o", "out")
         self.assertEqual(self.files("out/in"), [f"{name}.orr.tif" for name in expected])
         # A file with such a name that is no encrypted one is a source.
         Path("in/c.orr.tif").write_bytes(b"no")
@@ -139,26 +168,58 @@ class Inputs(Case):
 
     def test_a_job_that_has_not_finished(self):
         """verify says so: what it finds may be whole, and still not be all."""
-        said = "a job has not finished what it was to write here (.orrery-journal): run it again before any original is deleted"
+        said = "a job has not finished what it was to write here, or still runs: run it again before any original is deleted"
         os.mkfifo("in/pipe")  # reported, and no failure
         self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
         self.assertNotIn(said, self.done("verify", "-k", "keys", "sealed")[1])
         os.symlink("nowhere", "missing")
         self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "missing", "-o", "sealed")[0], 7)
-        for options in ([], ["-q"]):
-            self.assertIn(said, self.done("verify", *options, "-k", "keys", "sealed")[1])
-        out, _ = self.done("verify", "--json", "-k", "keys", "sealed")
-        self.assertEqual(self.messages(out, 0)[-1]["unfinished_jobs"], 1)
-        for n in (1, 2, 3):  # whichever part is verified
-            self.assertIn(said, self.done("verify", "-q", "-k", "keys", "--subset", f"{n}/3", "sealed")[1])
-        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
+        journal = str(self.dir.resolve() / "sealed/.orrery-journal")
+        # Whichever part is verified, and wherever in the archive it lies.
+        for part in (["sealed"], ["-q", "sealed"], ["sealed/in"], ["sealed/in/sub"], ["sealed/in/a.orr.tif", "sealed/in/sub"],
+                     *(["--subset", f"{n}/3", "sealed"] for n in (1, 2, 3))):
+            with self.subTest(part=part):
+                status, _, err = run("verify", "-k", "keys", *part)
+                self.assertEqual(status, 9, err)
+                self.assertEqual(err.count(said), 1, err)
+                self.assertIn("sealed/.orrery-journal" if "sealed" in part else journal, err)
+        # One file that is asked for by its name is what it is; still it is said.
+        self.assertIn(said, self.done("verify", "-q", "-k", "keys", "sealed/in/a.orr.tif")[1])
+        out = run("verify", "--json", "-k", "keys", "sealed")[1]
+        self.assertEqual(self.messages(out, 9)[-1]["unfinished_jobs"], 1)
+        # A damaged file is worse; another archive above this one is not this one's.
+        damaged = bytearray(Path("sealed/in/a.orr.tif").read_bytes())
+        damaged[-1] ^= 1
+        whole = Path("sealed/in/a.orr.tif").read_bytes()
+        Path("sealed/in/a.orr.tif").write_bytes(damaged)
+        self.assertEqual(run("verify", "-q", "-k", "keys", "sealed")[0], 4)
+        Path("sealed/in/a.orr.tif").write_bytes(whole)
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed/other")
+        self.assertNotIn(said, self.done("verify", "-q", "-k", "keys", "sealed/other/in")[1])
+        shutil.rmtree("sealed/other")
+        # Another job that finishes is not the one that has not.
+        Path("more").mkdir()
+        Path("more/c").write_bytes(b"third\n")
+        self.done("encrypt", "-q", "-k", "keys", "more", "-o", "sealed")
+        self.assertEqual(run("verify", "-q", "-k", "keys", "sealed")[0], 9)
+        Path("missing").unlink()
+        Path("missing").write_bytes(b"found\n")
+        self.done("encrypt", "-q", "-k", "keys", "more", "missing", "in", "-o", "sealed")  # it does all that was left, and more
+        self.assertNotIn(said, self.done("verify", "-k", "keys", "sealed")[1])
+        Path("missing").unlink()
+        os.symlink("nowhere", "missing")
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "in", "missing", "-o", "sealed")[0], 7)
+        Path("missing").unlink()
+        shutil.rmtree("more")
+        Path("missing").write_bytes(b"found\n")
+        self.done("encrypt", "-q", "-k", "keys", "in", "missing", "-o", "sealed")
         self.assertNotIn(said, self.done("verify", "-k", "keys", "sealed")[1])
         # The journals of shards count too; what is only like one is a file.
         for name in ("1-of-2", "01-of-2", "+1-of-2", "1-of-2x", "1-of--2", " 1-of-2"):
             Path(f"sealed/.orrery-journal-{name}").write_bytes(b"")
-        out, err = self.done("verify", "--json", "-k", "keys", "sealed")
-        self.assertEqual(self.messages(out, 0)[-1]["unfinished_jobs"], 1)
-        self.assertEqual(self.messages(out, 0)[-1]["skipped"], 5)
+        out = run("verify", "--json", "-k", "keys", "sealed")[1]
+        self.assertEqual(self.messages(out, 9)[-1]["unfinished_jobs"], 1)
+        self.assertEqual(self.messages(out, 9)[-1]["skipped"], 5)
 
     def test_a_journal_that_nobody_reads(self):
         """A pipe in its place must not hold up the job."""

@@ -6,7 +6,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run, write_gray_tiff
+from support.cli import ORRERY, Case, is_output, run, write_gray_tiff
 
 LIBRARY = Path(os.environ.get("BUILD", Path(ORRERY).parent)) / "tests" / "libnomemory.so"
 SEED = int(os.environ.get("ORRERY_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
@@ -31,7 +31,7 @@ class NoMemory(Case):
         self.originals = self.contents("in")
 
     def contents(self, root):
-        return {str(p.relative_to(root)): p.read_bytes() for p in Path(root).rglob("*") if p.is_file()}
+        return {str(p.relative_to(root)): p.read_bytes() for p in Path(root).rglob("*") if is_output(p)}
 
     def restored(self, root):
         status, _, err = run("decrypt", "-q", "-k", "keys", root, "-o", "back")

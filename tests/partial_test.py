@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run
+from support.cli import ORRERY, Case, is_output, run
 
 NAME = re.compile(r"\.orrery-[0-9a-f]{16}\.partial")
 MARK = 0o1600
@@ -30,7 +30,7 @@ class Partials(Case):
         self.assertEqual(status, 0, f"{arguments}: {err}")
 
     def contents(self, root):
-        return {os.fsencode(p.relative_to(root)): p.read_bytes() for p in Path(root).rglob("*") if p.is_file()}
+        return {os.fsencode(p.relative_to(root)): p.read_bytes() for p in Path(root).rglob("*") if is_output(p)}
 
     def round_trip(self, *options):
         """in -> vault -> back; every file must be there, after a second run too."""
@@ -94,8 +94,8 @@ class Partials(Case):
                 self.done(*command, "--dry-run")
                 self.assertTrue(partials("out"))  # a dry run changes nothing
                 self.done(*command)
-                self.assertEqual(len([p for p in Path("out").rglob("*") if p.is_file()]), 2)
-                self.assertEqual([p for p in Path("out").rglob("*") if p.is_file() and p.stat().st_mode & 0o7000], [])
+                self.assertEqual(len([p for p in Path("out").rglob("*") if is_output(p)]), 2)
+                self.assertEqual([p for p in Path("out").rglob("*") if is_output(p) and p.stat().st_mode & 0o7000], [])
         # Another job over other files clears it too: else plaintext of a source that is gone would stay for ever.
         shutil.rmtree("out")
         self.killed("decrypt", "-q", "-j", "1", "-k", "keys", "vault", "-o", "out")

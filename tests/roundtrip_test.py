@@ -20,6 +20,8 @@ def state(top):
     for folder, folders, files in os.walk(os.fsencode(top)):
         for name in folders + files:
             path = os.path.join(folder, name)
+            if name == b".orrery-state":  # what a job notes of its sources
+                continue
             info = os.lstat(path)
             content = None
             if os.path.islink(path):

@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run, slowly
+from support.cli import ORRERY, Case, is_output, run, slowly
 
 MIB = 1 << 20
 
@@ -80,7 +80,7 @@ class Sources(Case):
         change()
         err = self.end(process, 7)
         self.assertRegex(err, message)
-        self.assertEqual(sorted(str(p) for p in Path("out").rglob("*") if p.is_file()),
+        self.assertEqual(sorted(str(p) for p in Path("out").rglob("*") if is_output(p)),
                          ["out/.orrery-journal", "out/in/a.orr.tif", "out/in/z.orr.tif"])
         os.truncate("in/big", 20 * MIB)
         status, _, err = run("encrypt", "-q", "-k", "keys", "in", "-o", "out")
@@ -167,7 +167,7 @@ class Sources(Case):
                 process = self.under_way(verb, "-q", "-k", "keys", "big.orr.tif", "-o", "out")
                 os.truncate("big.orr.tif", 20 * MIB)
                 self.assertIn(process.wait(300), (4, 7))
-                self.assertEqual([p for p in Path("out").rglob("*") if p.is_file() and "journal" not in p.name], [])
+                self.assertEqual([p for p in Path("out").rglob("*") if is_output(p) and "journal" not in p.name], [])
 
     def test_a_missing_input(self):
         status, _, err = run("encrypt", "-q", "-k", "keys", "in", "nowhere", "-o", "out")
@@ -258,7 +258,7 @@ class InEachOthersWay(Case):
 
     def state(self, *roots):
         return {str(p): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns)
-                for root in roots for p in Path(root).rglob("*") if p.is_file()}
+                for root in roots for p in Path(root).rglob("*") if is_output(p)}
 
     def test_two_jobs_on_one_output(self):
         shutil.rmtree("in")  # one file alone: its partial file is there from its first write to the end
@@ -295,11 +295,11 @@ class InEachOthersWay(Case):
         for _ in range(2):  # the second run must not take the first one's outputs for sources
             status, _, err = run(*command)
             self.assertEqual(status, 0, err)
-            self.assertEqual(sorted(str(p) for p in Path("in").rglob("*") if p.is_file()),
+            self.assertEqual(sorted(str(p) for p in Path("in").rglob("*") if is_output(p)),
                              ["in/a", "in/out/in/a.orr.tif", "in/out/in/sub/b.orr.tif", "in/sub/b"])
         os.symlink("in", "alias")  # another way to say the same
         self.assertEqual(run("encrypt", "-q", "-k", "keys", "alias/", "-o", "in/out")[0], 0)
-        self.assertFalse([p for p in Path("in/out").rglob("*") if p.is_file() and "out" in str(p.relative_to("in/out"))])
+        self.assertFalse([p for p in Path("in/out").rglob("*") if is_output(p) and "out" in str(p.relative_to("in/out"))])
         status, _, err = run("decrypt", "-q", "-k", "keys", "in/out", "-o", "in/out/back")
         self.assertEqual(status, 0, err)
         self.assertEqual(Path("in/out/back/in/sub/b").read_bytes(), b"second\n")

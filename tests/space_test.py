@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from generate_test import generator, safetensors
-from support.cli import Case, run
+from support.cli import Case, is_output, run
 from train_test import SMALL, picture
 
 MIB = 1 << 20
@@ -65,7 +65,7 @@ class FullDisk(Disk):
             Path(f"in/{i:02}").write_bytes(os.urandom(300_000))
         Path("in/sub/big").write_bytes(os.urandom(70 * MIB))  # large enough for its space to be reserved first
         Path("in/sub/middle").write_bytes(os.urandom(10 * MIB))
-        self.originals = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in Path("in").rglob("*") if p.is_file()}
+        self.originals = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in Path("in").rglob("*") if is_output(p)}
 
     def assert_intact(self, root, originals):
         for path, (data, mtime) in originals.items():
@@ -86,13 +86,13 @@ class FullDisk(Disk):
                 self.assertEqual([str(p) for p in Path("disk").rglob("*partial*")], [])
                 self.assert_intact(".", self.originals)
                 for path in Path("disk").rglob("*"):
-                    if path.is_file() and "journal" not in path.name:
+                    if path.is_file() and not path.name.startswith(".orrery-"):
                         check_final(path)
         self.enlarge("200M")
         status, out, err = run(*command)
         self.assertEqual((status, out), (0, ""), err)
         self.assertEqual([str(p) for p in Path("disk").rglob("*") if "partial" in p.name or "journal" in p.name], [])
-        self.assertEqual(len([p for p in Path("disk").rglob("*") if p.is_file()]), len(self.originals))
+        self.assertEqual(len([p for p in Path("disk").rglob("*") if is_output(p)]), len(self.originals))
 
     def verified(self, path):
         status, _, err = run("verify", "-q", "-k", "keys", str(path))
@@ -264,7 +264,7 @@ class FullDiskForTheGenerator(Disk):
             self.assertEqual((status, out), (7, ""), err)
             self.assertIn(said, err)
             self.assertIn("No space left on device", err)
-        left = [p for p in Path("disk").rglob("*") if p.is_file()]
+        left = [p for p in Path("disk").rglob("*") if is_output(p)]
         self.assertEqual(left, [Path("disk/ballast")])  # directories are empty, and can be used again
         self.assertFalse(Path("keys").exists())
         Path("disk/ballast").unlink()

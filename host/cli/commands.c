@@ -54,7 +54,7 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "left alone.",
      "orrery encrypt -k hospital.keyring scans/ -o sealed/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
-     JOB_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
+     JOB_EXITS | EXIT(NOT_ORRERY) | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_DECRYPT, "decrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "restore the original files",
      "Restores files under their original names, times and modes below OUT. A file\n"
@@ -69,7 +69,8 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "original; writes no plaintext. Of the paper profile, pixels are compared with\n"
      "their digest but not authenticated.",
      "orrery verify -k hospital.keyring --subset 1/7 sealed/", ORR_NEED_KEYRING | ORR_NEED_INPUT, 1,
-     ANY, "files or directories", IN_PLACE_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
+     ANY, "files or directories", IN_PLACE_EXITS | EXIT(INCOMPLETE) | EXIT(SELF_TEST), 1,
+     orr_cmd_job},
     {ORR_COMMAND_REWRAP, "rewrap", "-k KEYRING [OPTION]... IN...",
      "put files under another master key, in place",
      "Replaces the wrapped secret in each file's header; the data stays as it is.\n"

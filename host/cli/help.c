@@ -24,8 +24,10 @@ static const char *exit_text(orr_status status) {
         return "reading, writing or space";
     case ORR_UNSUPPORTED:
         return "unsupported or hostile input, or no such device";
+    case ORR_INCOMPLETE:
+        return "a job has not finished the archive";
     case ORR_NOT_ORRERY:
-        return "not an Orrery file";
+        return "not an Orrery file, or none where some should be";
     case ORR_SELF_TEST:
         return "the device failed its self-test";
     case ORR_STOPPED:
@@ -53,7 +55,7 @@ static void print_exit_statuses(FILE *out, const orr_command *command) {
     if (command->stoppable) fprintf(out, "  %-3d %s\n", ORR_STOPPED, stopped_text(command));
     if (command->exit_statuses >> ORR_SOME_FAILED & 1) {
         fputs("One input gives its own status; of several, 13, 7 and 75 come first, then 4,\n"
-              "then 3.\n",
+              "9 and 3.\n",
               out);
     }
 }

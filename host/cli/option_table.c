@@ -31,6 +31,10 @@ FLAG(verbose)
 FLAG(dry_run)
 FLAG(salvage)
 FLAG(unauthenticated)
+FLAG(trust_times)
+FLAG(redo_damaged)
+FLAG(allow_empty)
+FLAG(nested)
 FLAG(sha256)
 FLAG(yes)
 FLAG(quick)
@@ -356,6 +360,12 @@ const orr_option orr_options[] = {
      set_salvage, 0},
     {0, "unauthenticated", NULL, "paper: write altered pixels, by another name", ON(DECRYPT),
      set_unauthenticated, 0},
+    {0, "trust-times", NULL, "sealed size and time are enough to be finished",
+     ON(ENCRYPT) | ON(DECRYPT), set_trust_times, 0},
+    {0, "redo-damaged", NULL, "read existing outputs; make damaged ones anew", ON(ENCRYPT),
+     set_redo_damaged, 0},
+    {0, "allow-empty", NULL, "an input without any file is fine", ON(ENCRYPT), set_allow_empty, 0},
+    {0, "nested", NULL, "encrypt also what is encrypted already", ON(ENCRYPT), set_nested, 0},
     {0, "subset", "PART", "3/7: the third of seven parts; 5%: that share", ON(VERIFY), set_subset,
      0},
     {0, "shard", "I/N", "only the I-th of N shares of the files", ALL_JOBS, set_shard, 0},

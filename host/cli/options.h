@@ -50,6 +50,7 @@ typedef struct orr_arguments {
     int no_passphrase, yes;
     const char *json_file, *html_file, *directory; // bench
     int json, quiet, verbose, dry_run, salvage, unauthenticated, sha256, opaque_names, check_cpu;
+    int trust_times, redo_damaged, allow_empty, nested;
     orr_profile profile;
     uint32_t rule;
     double mu;          // 0: the published value

@@ -43,6 +43,15 @@ static void file_json(orr_report *report, const orr_file_event *event) {
     cJSON_AddStringToObject(object, "status", orr_status_name(event->status));
     cJSON_AddNumberToObject(object, "exit_status", event->status);
     if (event->reason) orr_json_add_bytes(object, "reason", event->reason);
+    if (event->file_id) {
+        cJSON_AddStringToObject(object, "file_id", event->file_id);
+        if (event->key_id) cJSON_AddStringToObject(object, "key_id", event->key_id);
+        orr_json_add_bytes(object, "sealed_path", event->sealed_path);
+        if (event->sealed_at) cJSON_AddStringToObject(object, "sealed_at", event->sealed_at);
+        cJSON_AddNumberToObject(object, "generation", (double)event->generation);
+        if (event->damaged_slot)
+            cJSON_AddStringToObject(object, "damaged_slot", event->damaged_slot);
+    }
     if (event->outcome == ORR_OUT_DONE)
         cJSON_AddBoolToObject(object, "pixels_sealed", event->pixels_sealed);
     if (event->released) orr_json_add_bytes(object, "unauthenticated", event->released);
@@ -107,7 +116,9 @@ void orr_report_file(void *context, const orr_file_event *event) {
         }
         break;
     case ORR_OUT_PRESENT:
-        if (console->verbose) orr_console_note(console, "already finished %s", source);
+        if (console->verbose)
+            orr_console_note(console, "already finished %s%s%s", source, event->reason ? ": " : "",
+                             event->reason ? event->reason : "");
         break;
     case ORR_OUT_PLANNED:
         orr_console_note(console, "would %s %s%s%s", plain_word[report->verb], source, arrow,
@@ -154,6 +165,8 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
         cJSON_AddNumberToObject(object, "pixels_not_authenticated", (double)report->unsealed);
         cJSON_AddNumberToObject(object, "unfinished_jobs", (double)s->unfinished);
     }
+    if (report->verb == ORR_VERB_VERIFY || report->verb == ORR_VERB_DECRYPT)
+        cJSON_AddNumberToObject(object, "misnamed", (double)s->misnamed);
 }
 
 static const char *plural(uint64_t count) {
@@ -245,27 +258,32 @@ static void print_next_step(orr_report *report, orr_status status) {
 // Nothing done is what a mistaken directory looks like, or a disk that is not mounted. An archive
 // without a file is a failure: somebody may delete originals, or a key, after it.
 static void tell_of_nothing(orr_report *report, const orr_summary *s) {
-    const orr_error none = {.status = ORR_NOT_ORRERY,
-                            .text = "there is no encrypted file in what was named: is it the "
-                                    "archive, and is its disk mounted?"};
-    if (s->done || s->present || s->planned || s->failed) return;
-    if (s->status == ORR_NOT_ORRERY) orr_console_error(&report->cli->console, &none, NULL);
-    // A part may well be empty.
-    else if (s->status == ORR_OK && report->verb == ORR_VERB_ENCRYPT &&
-             !report->cli->arguments.shard_n)
-        orr_console_warn(&report->cli->console, 0,
-                         s->skipped ? "there was nothing to encrypt: what was found was skipped"
-                                    : "there was nothing to encrypt: no regular file was found");
+    static const char *const texts[] = {
+        "there is no encrypted file in what was named: is it the archive, and is its disk mounted?",
+        "there is nothing to encrypt: no regular file was found; is the disk mounted? "
+        "(--allow-empty takes it as it is)",
+        "there is nothing to encrypt: what was found was skipped"};
+    orr_error none = {.status = ORR_NOT_ORRERY};
+    if (s->status != ORR_NOT_ORRERY || s->done || s->present || s->planned || s->failed) return;
+    int which = report->verb != ORR_VERB_ENCRYPT ? 0 : s->skipped ? 2 : 1;
+    snprintf(none.text, sizeof none.text, "%s", texts[which]);
+    orr_console_error(&report->cli->console, &none, NULL);
 }
 
 void orr_report_end(orr_report *report, const orr_summary *summary, double seconds) {
     orr_console *console = &report->cli->console;
     tell_of_nothing(report, summary);
+    if (summary->misnamed > ORR_MISNAMED_SAID)
+        orr_console_warn(console, 0, "%" PRIu64 " files have other names than their seals; of %"
+                         PRIu64 " it was not said (--json names all)", summary->misnamed,
+                         summary->misnamed - ORR_MISNAMED_SAID);
     // Whoever deletes originals after this must know: said whatever the options.
     if (report->verb == ORR_VERB_VERIFY && summary->unfinished)
         orr_console_warn(console, 1,
-                         "a job has not finished what it was to write here (.orrery-journal): run "
-                         "it again before any original is deleted");
+                         "a job has not finished what it was to write here, or still runs: run it "
+                         "again before any original is deleted (or, if that is given up, delete "
+                         "its journal %s)",
+                         summary->journal);
     if (console->json) {
         end_json(report, summary, seconds);
         return;

@@ -7,7 +7,8 @@
 #include "kernels/flush.h"
 
 orr_status orr_status_merge(orr_status worst, orr_status next) {
-    static const orr_status order[] = {ORR_SELF_TEST, ORR_IO, ORR_STOPPED, ORR_AUTH};
+    static const orr_status order[] = {ORR_SELF_TEST, ORR_IO, ORR_STOPPED, ORR_AUTH,
+                                       ORR_INCOMPLETE};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (worst == order[i] || next == order[i]) return order[i];
     }

@@ -45,6 +45,11 @@ def slowly(part, call="pread"):
     return dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT=f"{call}:0:slow:{part}") if fault else dict(os.environ)
 
 
+def is_output(path):
+    """A file that is no note of a job on its sources (host/state.h)."""
+    return path.is_file() and not path.name.startswith(".orrery-state")
+
+
 def memory_directory(room):
     """The directory in memory when it has `room` bytes (that of a container may have 64 MB), or None."""
     try:

@@ -26,6 +26,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -271,28 +272,41 @@ int open(const char *path, int flags, ...) {
     ON_RESULT(flags & O_CREAT ? decide("open", path) : GO_ON, REAL(open)(path, flags, mode));
 }
 
+// ORRERY_FOLD: looking a name up finds one that differs in capitals, as some file systems do. The
+// name that is there, or 0 when none is. Keeps errno.
+static int folded(int directory, const char *path, char name[NAME_MAX + 1]) {
+    int number = errno;
+    int copy = getenv("ORRERY_FOLD") ? REAL(openat)(directory, ".", O_RDONLY | O_DIRECTORY) : -1;
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *d = NULL;
+    while (listing && (d = REAL(readdir)(listing)) && strcasecmp(d->d_name, path)) continue;
+    if (d) snprintf(name, NAME_MAX + 1, "%s", d->d_name);
+    if (listing) closedir(listing);
+    errno = number;
+    return d != NULL;
+}
+
+static int open_folded(int directory, const char *path, int flags, mode_t mode) {
+    char name[NAME_MAX + 1];
+    int fd = REAL(openat)(directory, path, flags, mode);
+    if (fd >= 0 || errno != ENOENT || flags & O_CREAT || !folded(directory, path, name)) return fd;
+    return REAL(openat)(directory, name, flags, mode);
+}
+
 int openat(int directory, const char *path, int flags, ...) {
     va_list args;
     va_start(args, flags);
     mode_t mode = va_arg(args, mode_t);
     va_end(args);
     ON_RESULT(decide(flags & O_CREAT ? "open" : "look", path),
-              REAL(openat)(directory, path, flags, mode));
+              open_folded(directory, path, flags, mode));
 }
 
-// ORRERY_FOLD: looking a name up finds one that differs in capitals, as some file systems do.
 int fstatat(int directory, const char *path, struct stat *st, int flags) {
+    char name[NAME_MAX + 1];
     int result = REAL(fstatat)(directory, path, st, flags);
-    int copy = result && errno == ENOENT && getenv("ORRERY_FOLD")
-                   ? REAL(openat)(directory, ".", O_RDONLY | O_DIRECTORY)
-                   : -1;
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
-    struct dirent *d = NULL;
-    while (listing && (d = REAL(readdir)(listing)) && strcasecmp(d->d_name, path)) continue;
-    if (d) result = REAL(fstatat)(directory, d->d_name, st, flags);
-    if (listing) closedir(listing);
-    if (result && copy >= 0) errno = ENOENT;
-    return result;
+    if (!result || errno != ENOENT || !folded(directory, path, name)) return result;
+    return REAL(fstatat)(directory, name, st, flags);
 }
 
 struct dirent *readdir(DIR *listing) {
