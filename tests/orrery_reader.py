@@ -36,16 +36,15 @@ PAGE, TILE, SEGMENT_TILES, ROW = 4096, 49152, 128, 384
 MAGIC = b"\x89ORRERY\r\n\x1a\n" + bytes(5)
 MAX_LENGTH = 384 * (2**32 - 1)
 DESCRIPTION = {
-    1: b"Orrery encrypted file, format version 1, profile archive. These pixels are ciphertext: open "
-       b"the file with `orrery decrypt -k KEYRING FILE -o OUT`. Confidentiality and integrity rest on "
-       b"AES-256-GCM under keys of their own; the planet layer (1-DEC map and Virtual Planet Domain) "
-       b"adds no claimed security bits. Programs that rewrite TIFF files destroy it.\0",
-    2: b"Orrery encrypted file, format version 1, profile paper, for study of a published scheme. "
-       b"Open it with `orrery decrypt -k KEYRING FILE -o OUT`. The pixels are NOT sealed: they are "
-       b"enciphered by the planet layer alone (1-DEC map and Virtual Planet Domain), which adds no "
-       b"claimed security bits. Only the tags and the digest of the original are sealed with "
-       b"AES-256-GCM. Use the archive profile to protect data. Programs that rewrite TIFF files "
-       b"destroy it.\0",
+    1: b"Orrery encrypted file, format version 1, profile archive. These pixels are ciphertext: open the file with "
+       b"`orrery decrypt -k KEYRING FILE -o OUT`. Confidentiality and integrity rest on AES-256-GCM under keys of "
+       b"their own; the planet layer (1-DEC map and Virtual Planet Domain) adds no claimed security bits. Programs "
+       b"that rewrite TIFF files destroy it.\0",
+    2: b"Orrery encrypted file, format version 1, profile paper, for study of a published scheme. Open it with "
+       b"`orrery decrypt -k KEYRING FILE -o OUT`. The pixels are NOT sealed: they are enciphered by the planet layer "
+       b"alone (1-DEC map and Virtual Planet Domain), which adds no claimed security bits. Only the tags and the "
+       b"digest of the original are sealed with AES-256-GCM. Use the archive profile to protect data. Programs that "
+       b"rewrite TIFF files destroy it.\0",
 }
 
 
@@ -270,16 +269,13 @@ class Header:
         self.ifd_offset = align(12288 + self.metadata_length + 16, 16)
         if self.profile == 1:
             require(self.metadata_length <= 65536, UNSUPPORTED, "too much metadata")
-            require((tile_bytes, segment_tiles, self.pages) == (TILE, SEGMENT_TILES, 1),
-                    UNSUPPORTED, "unsupported tile geometry")
+            require((tile_bytes, segment_tiles, self.pages) == (TILE, SEGMENT_TILES, 1), UNSUPPORTED, "unsupported tile geometry")
             require(self.length <= MAX_LENGTH, UNSUPPORTED, "too long")
             require(self.geometry() == self.file_length, AUTH, "the header contradicts itself")
         else:
             require(self.metadata_length <= 67108864, UNSUPPORTED, "too much metadata")
-            require((tile_bytes, segment_tiles) == (0, 0) and 1 <= self.pages <= 65535,
-                    UNSUPPORTED, "unsupported page geometry")
-            require(self.ifd_offset + self.length <= self.file_length, AUTH,
-                    "the header contradicts itself")
+            require((tile_bytes, segment_tiles) == (0, 0) and 1 <= self.pages <= 65535, UNSUPPORTED, "unsupported page geometry")
+            require(self.ifd_offset + self.length <= self.file_length, AUTH, "the header contradicts itself")
 
     def geometry(self):
         """Sets what follows from the two lengths; returns the length of the whole file."""
@@ -374,28 +370,25 @@ def unlock(header, page0, pages, slots, keys):
     """The secret of the active slot or, where that fails, of the other one, and the file's keys."""
     good = sorted((i for i in (0, 1) if slots[i]), key=lambda i: -slots[i][0])  # the first of equals
     require(good, AUTH, "both wrap slots are damaged")
-    failure = found = None
+    found, failures = [], []
     for i in good:
         try:
             secret = unwrap(slots[i], keys)
             derived = file_keys(secret[0], header.raw)
             require(hmac.compare_digest(derived["commitment"], page0[224:256]), AUTH, "the key commitment does not match")
-            require(mac_is_right(pages[i], derived), AUTH, "slot MAC")
-            found = found or (secret, derived)
-            # Which of two is right only the data could tell: this reader does not ask them.
-            require(secret[1] == found[0][1], AUTH, "the wrap slots hold two secrets")
+            found.append((secret, derived))
         except Refused as refused:
-            failure = failure or refused
-            if found or refused.status != AUTH:
+            failures.append(refused)
+            if refused.status == KEY:  # of the active slot that decides, of the other it says nothing
                 break
-    if not found or (failure and "two secrets" in str(failure)):
-        raise failure
-    require(all(mac_is_right(pages[i], found[1]) for i in good), AUTH, "slot MAC")
-    return found
-
-
-def mac_is_right(page, derived):
-    return hmac.compare_digest(hmac.digest(derived["header mac"], page[:4048], "sha256"), page[4048:4080])
+    if not found:
+        raise failures[0]
+    for i in good:
+        mac = hmac.digest(found[0][1]["header mac"], pages[i][:4048], "sha256")
+        require(hmac.compare_digest(mac, pages[i][4048:4080]), AUTH, "slot MAC")
+    # Which of two is right only the data could tell: this reader does not ask them.
+    require(all(secret == found[0][0] for secret, _ in found), AUTH, "the wrap slots hold two secrets")
+    return found[0]
 
 
 def safe_path(path):
@@ -408,8 +401,7 @@ def decode_metadata(data):
     while at < len(data):
         require(len(data) - at >= 8, AUTH, "metadata: cut record")
         tag, zero, length = struct.unpack_from("<HHI", data, at)
-        require(tag > last and tag <= 8 and zero == 0 and length <= len(data) - at - 8, AUTH,
-                f"metadata: bad record {tag}")
+        require(tag > last and tag <= 8 and zero == 0 and length <= len(data) - at - 8, AUTH, f"metadata: bad record {tag}")
         records[tag] = data[at + 8 : at + 8 + length]
         at, last = at + 8 + length, tag
     require({1, 2, 3, 4, 5, 7} <= records.keys(), AUTH, "metadata: a record is missing")
@@ -458,10 +450,8 @@ class OrreryFile:
         gap = stream.read(header.ifd_offset - stream.tell())
         require(not any(gap), AUTH, "nonzero padding")
         if header.profile == 1:
-            require(self.metadata["size"] == header.length and self.metadata["paper"] is None, AUTH,
-                    "metadata and header disagree")
-            require(stream.read(header.data_offset - header.ifd_offset) == header.directory(), AUTH,
-                    "the TIFF directory was altered")
+            require(self.metadata["size"] == header.length and self.metadata["paper"] is None, AUTH, "metadata and header disagree")
+            require(stream.read(header.data_offset - header.ifd_offset) == header.directory(), AUTH, "the TIFF directory was altered")
 
     def pages(self):
         """Decrypted volumes of a paper-profile file, page by page; -o writes them one after the other."""
@@ -583,8 +573,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     partial = options.output + ".partial" if options.output else os.devnull
     try:
-        keys = read_keys(options.keys) if options.keys else \
-            read_keyring(options.keyring, first_line(options.passphrase_file))
+        keys = read_keys(options.keys) if options.keys else read_keyring(options.keyring, first_line(options.passphrase_file))
         with open(options.file, "rb") as stream:
             opened = OrreryFile(stream, keys)
             archive = opened.header.profile == 1
