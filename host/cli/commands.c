@@ -14,17 +14,16 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "make a keyring: a master key and the decoys",
      "Makes a keyring with one active master key and the channel sums of the decoy\n"
      "images: images that a generator makes now, from latent vectors of the system's\n"
-     "random numbers, or images given. Losing the keyring, or its passphrase, loses\n"
-     "everything encrypted with it: keep a copy in another place, away from the\n"
-     "archive. The images themselves are not kept.",
+     "random numbers, or images given. The images are not kept. Losing the keyring, or\n"
+     "its passphrase, loses everything encrypted with it: keep a copy away from the\n"
+     "archive.",
      "orrery keyring new -o hospital.keyring --weights generator.safetensors", ORR_NEED_OUTPUT, 0,
      ANY, "images", EXIT(KEY) | EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1,
      orr_cmd_keyring_new},
     {ORR_COMMAND_KEYRING_ADD, "keyring add", "-k KEYRING [OPTION]...",
      "add a master key, for rotation",
      "Adds a new master key in the state decrypt-only and prints its ID. To rotate:\n"
-     "add a key, make it active with keyring set-state, rewrap the archive, then\n"
-     "retire the old key.",
+     "make it active with keyring set-state, then rewrap the archive.",
      "orrery keyring add -k hospital.keyring --label 2027", ORR_NEED_KEYRING, 0, 0, NULL,
      KEYRING_EXITS, 1, orr_cmd_keyring_add},
     {ORR_COMMAND_KEYRING_LIST, "keyring list", "-k KEYRING [OPTION]...",
@@ -50,16 +49,15 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "encrypt files and directories",
      "Encrypts files, and directories with all that lies below them, to OUT: scan.svs\n"
      "becomes scan.svs.orr.tif, a valid TIFF that shows noise. Sources are never\n"
-     "changed. The same command again resumes: files that are finished already are\n"
-     "left alone.",
+     "changed; files that are finished already are left alone.",
      "orrery encrypt -k hospital.keyring scans/ -o sealed/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      JOB_EXITS | EXIT(NOT_ORRERY) | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_DECRYPT, "decrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "restore the original files",
      "Restores files under their original names, times and modes below OUT. A file\n"
-     "gets its name only after all of it has been authenticated. With -o - one file\n"
-     "goes to standard output, after that too.",
+     "gets its name, or with -o - goes to standard output, once all of it is\n"
+     "authenticated.",
      "orrery decrypt -k hospital.keyring sealed/ -o restored/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
@@ -81,16 +79,14 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
     {ORR_COMMAND_REENCRYPT, "reencrypt", "-k KEYRING [OPTION]... IN... -o OUT",
      "encrypt anew with new secrets",
      "Writes each encrypted file anew below OUT, with a new secret for every one; no\n"
-     "plaintext is written. The old files stay: remove them yourself once the new\n"
-     "ones verify.",
+     "plaintext is written. The old files stay: remove them once the new ones verify.",
      "orrery reencrypt -k hospital.keyring sealed/ -o sealed-2027/",
      ORR_NEED_KEYRING | ORR_NEED_OUTPUT | ORR_NEED_INPUT, 1, ANY, "files or directories",
      READING_EXITS | EXIT(SELF_TEST), 1, orr_cmd_job},
     {ORR_COMMAND_INSPECT, "inspect", "[OPTION]... FILE...",
      "show the headers of encrypted files; needs no key",
      "Shows what anyone can read from an encrypted file: profile, sizes, geometry,\n"
-     "wrap slots. Nothing of it is authenticated: only verify, with the keyring, does\n"
-     "that.",
+     "wrap slots. Nothing of it is authenticated.",
      "orrery inspect sealed/scan.svs.orr.tif", ORR_NEED_INPUT, 1, ANY, "encrypted files",
      EXIT(SOME_FAILED) | EXIT(AUTH) | EXIT(IO) | EXIT(UNSUPPORTED) | EXIT(NOT_ORRERY), 1,
      orr_cmd_inspect},
@@ -99,8 +95,8 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "Makes images with a trained generator, as one picture (OUT ends in .png) or as\n"
      "files in a directory. The same seed and weights give the same images; on another\n"
      "device a byte may differ by 1 for rounding: name the device where that matters.\n"
-     "Treat them as patient data unless you know what the generator was trained on:\n"
-     "a generator can remember its training images.",
+     "A generator can remember its training images: unless you know those, treat what\n"
+     "it makes as patient data.",
      "orrery generate --weights generator.safetensors -n 64 -o grid.png", ORR_NEED_OUTPUT, 0, 0,
      NULL, EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_generate},
     {ORR_COMMAND_KEYSTREAM, "keystream", "[OPTION]...",
@@ -125,8 +121,7 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      "--bits FILE (- for standard input) asks instead whether a file looks random:\n"
      "the tests of NIST SP 800-22 and a verdict, on its bytes or, where it is text of\n"
      "the digits 0 and 1 alone, on a bit for each. It takes a million bits or more.\n"
-     "Passing is a check for bugs, not evidence of security; a measure that fails is\n"
-     "a finding of the report, not an error of the command.",
+     "Passing is no evidence of security; what fails is a finding, not an error.",
      "orrery analyze scan.tif -o report/", ORR_NEED_OUTPUT, 0, ANY, "images",
      EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_analyze},
     {ORR_COMMAND_BENCH, "bench", "[OPTION]... [SUITE]", "measure this machine",

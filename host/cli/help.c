@@ -13,9 +13,9 @@ static const char *exit_text(orr_status status) {
     case ORR_USAGE:
         return "wrong command line";
     case ORR_SOME_FAILED:
-        return "finished, but some files failed; each is listed with its reason";
+        return "some of several files failed";
     case ORR_AUTH:
-        return "authentication failed: tampered, corrupt or truncated";
+        return "tampered, corrupt or truncated";
     case ORR_KEY:
         return "wrong or missing key or passphrase";
     case ORR_EXISTS:
@@ -54,8 +54,7 @@ static void print_exit_statuses(FILE *out, const orr_command *command) {
     }
     if (command->stoppable) fprintf(out, "  %-3d %s\n", ORR_STOPPED, stopped_text(command));
     if (command->exit_statuses >> ORR_SOME_FAILED & 1) {
-        fputs("One input gives its own status; of several, 13, 7 and 75 come first, then 4,\n"
-              "9 and 3.\n",
+        fputs("Of several inputs, 13, 7 and 75 come first, then 4, 9 and 3.\n",
               out);
     }
 }
