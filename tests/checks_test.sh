@@ -31,9 +31,9 @@ git grep -nE '\b(exit|_exit|abort)[[:space:]]*\(' -- 'kernels/*.[ch]' 'media/*.[
 
 git grep -nE '#[[:space:]]*include[[:space:]]+"' -- kernels | grep -v '"kernels/' |
     rule "kernels/ includes nothing from above it"
-git grep -nE '#[[:space:]]*include[[:space:]]+"' -- media | grep -vE '"(media/|kernels/(status|flush)\.h")' |
-    rule "media/ includes kernels/status.h, kernels/flush.h and itself only"
-git grep -nE '#[[:space:]]*include[[:space:]]+"' -- gan | grep -vE '"(gan/|kernels/(status|flush|library|cuda/count)\.h"|kernels/cuda/device\.cuh")' |
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- media | grep -vE '"(media/|kernels/(status|flush|fresh)\.h")' |
+    rule "media/ includes itself and kernels/status.h, flush.h and fresh.h only"
+git grep -nE '#[[:space:]]*include[[:space:]]+"' -- gan | grep -vE '"(gan/|kernels/(status|flush|fresh|library|cuda/count)\.h"|kernels/cuda/device\.cuh")' |
     rule "gan/ includes itself and a few headers of kernels/ only"
 git grep -nE '#[[:space:]]*include[[:space:]]+"' -- training | grep -vE '"(training|gan|media|kernels)/' |
     rule "training/ includes gan/, media/ and kernels/ only"
