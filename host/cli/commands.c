@@ -101,8 +101,8 @@ const orr_command orr_commands[ORR_COMMAND_COUNT] = {
      NULL, EXIT(EXISTS) | EXIT(IO) | EXIT(UNSUPPORTED), 1, orr_cmd_generate},
     {ORR_COMMAND_KEYSTREAM, "keystream", "[OPTION]...",
      "raw key bytes on standard output, for test batteries",
-     "Writes the key bytes of the archive profile exactly as tiles use them: for tile\n"
-     "0, 1, 2 ... the 49,152 bytes of K4, then those of K8, in the order of the\n"
+     "Writes the key bytes of the archive profile with the published map constant: for\n"
+     "tile 0, 1, 2 ... the 49,152 bytes of K4, then those of K8, in the order of the\n"
      "tile's bytes. The initial states of tile n are SHA-512(seed || n as 8 bytes,\n"
      "most significant first).",
      "orrery keystream --bytes 1G | RNG_test stdin32", 0, 0, 0, NULL, EXIT(IO), 1,
