@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host/contents.h"
 #include "host/image.h"
 #include "host/job_internal.h"
 #include "host/paper.h"
@@ -80,7 +81,10 @@ static orr_status compare_source(const orr_job_file *file, const orr_paper_reque
     int same = 1;
     orr_status status = m->has_sha256 ? hash_source(file, sha256, error) : ORR_OK;
     if (status == ORR_OK && m->has_sha256) same = !memcmp(sha256, m->sha256, sizeof sha256);
-    if (status == ORR_OK && same) status = orr_paper_compare(request, file->fd, &same, error);
+    if (status == ORR_OK && same)
+        status = orr_contents_compare_pages(file->fd, request->metadata, 1, request->means.memory,
+                                            request->means.stop, file->source, &same, error);
+    if (status == ORR_UNSUPPORTED) status = ORR_OK; // no image any more: another one
     return status == ORR_OK && !same ? orr_file_fail_changed(file, error) : status;
 }
 

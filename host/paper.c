@@ -223,52 +223,6 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     return status;
 }
 
-// ---- compare
-
-static orr_status digest_pages(orr_image_source *source, uint8_t digest[ORR_DIGEST_BYTES],
-                               const char *name, orr_error *error) {
-    const orr_image *image = orr_image_of(source);
-    XXH3_state_t *state = XXH3_createState();
-    orr_status status = state ? ORR_OK : orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
-    if (state) XXH3_128bits_reset(state);
-    for (uint32_t n = 0; status == ORR_OK && n < image->page_count; n++) {
-        size_t bytes = (size_t)orr_page_bytes(&image->pages[n]);
-        uint8_t *volume = malloc(bytes);
-        status = volume ? orr_image_read_page(source, n, volume, error)
-                        : orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
-        if (status == ORR_OK) XXH3_128bits_update(state, volume, bytes);
-        if (volume) orr_wipe(volume, bytes);
-        free(volume);
-    }
-    if (status == ORR_OK) digest_end(state, digest);
-    XXH3_freeState(state);
-    return status;
-}
-
-orr_status orr_paper_compare(const orr_paper_request *request, int source_fd, int *same,
-                             orr_error *error) {
-    const orr_metadata *sealed = request->metadata;
-    orr_image_source *source = NULL;
-    uint8_t *record = NULL, digest[ORR_DIGEST_BYTES];
-    size_t bytes = 0;
-    *same = 0;
-    orr_status status =
-        orr_image_open(&source, source_fd, request->name, request->means.memory, error);
-    if (status == ORR_OK)
-        status =
-            orr_image_record_encode(orr_image_of(source), request->name, &record, &bytes, error);
-    if (status == ORR_OK && bytes == sealed->paper_length &&
-        !memcmp(record, sealed->paper, bytes)) {
-        orr_image_source_stop(source, request->means.stop);
-        status = digest_pages(source, digest, request->name, error);
-        *same = status == ORR_OK && !memcmp(digest, sealed->digest, sizeof digest);
-    }
-    if (record) orr_wipe(record, bytes);
-    free(record);
-    orr_image_close(source);
-    return status == ORR_UNSUPPORTED ? ORR_OK : status;
-}
-
 // ---- decrypt
 
 static orr_status altered(const char *name, orr_error *error, const char *what) {
@@ -414,27 +368,4 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
     orr_paper_layout_free(&layout);
     orr_image_free(&image);
     return status;
-}
-
-int orr_paper_is_restored(const orr_metadata *metadata, int fd, const char *name) {
-    orr_image sealed = {0};
-    orr_image_source *source = NULL;
-    // Who has many more tags than were sealed is not the restored file.
-    uint64_t most = 4 * (metadata->paper_length + (UINT64_C(1) << 20));
-    int same = orr_image_record_decode(&sealed, metadata->paper, metadata->paper_length, name,
-                                       NULL) == ORR_OK;
-    for (uint32_t n = 0; same && n < sealed.page_count; n++) {
-        uint64_t need = orr_page_memory(&sealed.pages[n]);
-        most = need > most ? need : most;
-    }
-    same = same && orr_image_open(&source, fd, name, most, NULL) == ORR_OK &&
-           orr_image_of(source)->page_count == sealed.page_count;
-    for (uint32_t n = 0; same && n < sealed.page_count; n++) {
-        const orr_image_page *a = &sealed.pages[n], *b = &orr_image_of(source)->pages[n];
-        same = a->width == b->width && a->height == b->height && a->samples == b->samples &&
-               a->bits == b->bits && a->sample_format == b->sample_format;
-    }
-    orr_image_close(source);
-    orr_image_free(&sealed);
-    return same;
 }

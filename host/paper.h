@@ -42,11 +42,6 @@ typedef struct orr_paper_request {
 orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, int target_fd,
                              orr_error *error);
 
-// Does the source still hold the tags and pixels that orr_paper_encrypt sealed? *same says so; a
-// source that can no longer be decoded is another. ORR_IO, ORR_STOPPED, ORR_INTERNAL.
-orr_status orr_paper_compare(const orr_paper_request *request, int source_fd, int *same,
-                             orr_error *error);
-
 // container and keys come from orr_container_read/unlock, metadata from orr_container_metadata.
 // `means` may be NULL: the calling thread, one page at a time. Checks the IFDs and the pixel
 // digest. target_fd < 0: verify only. Writes a TIFF with the original pixels and tags. ORR_AUTH
@@ -54,11 +49,6 @@ orr_status orr_paper_compare(const orr_paper_request *request, int source_fd, in
 orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secret *secret,
                              const orr_metadata *metadata, const orr_paper_means *means,
                              int source_fd, int target_fd, const char *name, orr_error *error);
-
-// Has the file at fd the pages of the restored image: a whole TIFF, of which every page has the
-// sealed size, samples and depth? Reads its directories, no pixels: what it costs does not depend
-// on the image's size.
-int orr_paper_is_restored(const orr_metadata *metadata, int fd, const char *name);
 
 #ifdef __cplusplus
 }

@@ -75,7 +75,7 @@ class Unauthenticated(Case):
         messages = self.messages(out, 4)
         file = next(m for m in messages if m["message_type"] == "file")
         self.assertEqual((file["outcome"], file["unauthenticated"]), ("failed", "scan.tif.unauthenticated.tif"))
-        self.assertIn("nothing vouches for them", next(m for m in messages if m["message_type"] == "warning")["text"])
+        self.assertTrue(any("nothing vouches for them" in m["text"] for m in messages if m["message_type"] == "warning"))
         before = Path("out/scan.tif.unauthenticated.tif").read_bytes()
         status, _, err = self.decrypt("--unauthenticated")  # the name is taken
         self.assertEqual(status, 4, err)
