@@ -14,8 +14,9 @@ orr_status orr_pread_all(int fd, void *out, size_t bytes, uint64_t offset, const
         ssize_t got = pread(fd, at, bytes, (off_t)offset);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            return orr_fail(error, ORR_IO, "%s: reading at byte %llu failed: %s", name,
-                            (unsigned long long)offset, strerror(errno));
+            int number = errno;
+            return orr_fail_source(error, number, "%s: reading at byte %llu failed: %s", name,
+                                   (unsigned long long)offset, strerror(number));
         }
         if (got == 0) {
             return orr_fail(error, ORR_AUTH, "%s: truncated: it ends at byte %llu", name,

@@ -107,8 +107,8 @@ static orr_status libtiff_failed(orr_image_source *source, uint32_t index, const
                                  orr_error *error) {
     const orr_tiff_client *client = &source->client;
     if (client->io_error)
-        return orr_fail(error, ORR_IO, "%s: reading failed: %s", source->name,
-                        strerror(client->io_error));
+        return orr_fail_source(error, client->io_error, "%s: reading failed: %s", source->name,
+                               strerror(client->io_error));
     return orr_image_refuse(source->name, error, "page %u %s (%s)", index + 1, what,
                             client->complained ? client->message : "libtiff gives no reason");
 }

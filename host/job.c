@@ -93,16 +93,21 @@ void orr_job_report(orr_job *job, const orr_file_event *event) {
 
 void orr_file_fail(orr_job_file *file, const orr_error *error) {
     pthread_mutex_lock(&file->lock);
-    if (file->error.status == ORR_OK) file->error = *error;
+    int first = file->error.status == ORR_OK;
+    pthread_mutex_unlock(&file->lock);
+    int repeats = first && orr_job_breaks_off(file->job, error, file->st.st_dev);
+    pthread_mutex_lock(&file->lock);
+    if (file->error.status == ORR_OK) {
+        file->error = *error;
+        file->repeats = repeats;
+    }
     // A failure must not pass for success because nobody gave its reason.
     if (file->error.status == ORR_OK)
         orr_fail(&file->error, ORR_INTERNAL, "%s: failed, for no known reason", file->source);
     atomic_store(&file->failed, 1);
     pthread_cond_broadcast(&file->turn);
     pthread_mutex_unlock(&file->lock);
-    if (error->status == ORR_SELF_TEST ||
-        (error->status == ORR_IO && (error->number == ENOSPC || error->number == EDQUOT)))
-        atomic_store(&file->job->fatal, 1);
+    if (error->status == ORR_SELF_TEST) atomic_store(&file->job->fatal, 1);
 }
 
 void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...) {
@@ -216,6 +221,7 @@ static void report_file(orr_job_file *file) {
                             .status = file->error.status,
                             .reason = failed ? file->error.text : file->reason,
                             .damaged = is_damaged(file),
+                            .repeats = file->repeats,
                             .pixels_sealed = !is_paper(file),
                             .altered = file->altered,
                             .released = file->released,
@@ -381,6 +387,7 @@ static void front(void *context, orr_piece *piece, orr_worker *worker) {
         file->whole(file);
     else
         job->ops->front(file, piece, worker);
+    if (!atomic_load(&file->failed)) orr_job_was_read(job, file->source, &file->st);
 }
 
 static void back(void *context, orr_piece *piece, orr_worker *worker) {
@@ -553,6 +560,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         if (error) *error = job.broke;
     }
     job.summary.status = exit_status(&job);
+    job.summary.broke_off = atomic_load(&job.broke_off) != 0;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
 out:
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status,
@@ -567,6 +575,7 @@ out:
     free(job.deferred);
     orr_claims_free(&job.claims);
     orr_claims_free(&job.restored);
+    free(job.readable);
     orr_walk_close(job.walk);
     orr_trust_free(&job.trust);
     if (options->output) orr_output_root_close(&job.root);

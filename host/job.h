@@ -49,6 +49,7 @@ typedef struct orr_file_event {
     orr_status status;       // ORR_OK unless failed
     const char *reason;      // why failed or skipped, else NULL
     const char *sha256;      // hex of the source's SHA-256 when the file records it, else NULL
+    int repeats;             // failed of what the job broke off for, in work as that was said
     int damaged;             // failed for what its source holds or does not give: salvage may help
     // Of an encrypted file that was opened, else NULL: what tells two copies of one file apart.
     const char *file_id, *key_id; // hex; the master key of the slot in use
@@ -126,6 +127,7 @@ typedef struct orr_progress {
 typedef struct orr_summary {
     uint64_t files, done, present, planned, skipped, failed, bytes;
     orr_target_counts without; // outputs that their file system did not hold in full
+    int broke_off; // no other file could have been done: they were not tried
     uint64_t unfinished; // journals among the inputs and above them: jobs that have not written all
                          // they were to
     char journal[4608];  // path of one of them

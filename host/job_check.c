@@ -79,6 +79,7 @@ orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *meta
         if (status == ORR_OK) status = check_data(file, fd, shown, c, &secret, &keys, m, error);
         orr_metadata_free(m);
     }
+    if (error) error->of_source = 0; // it is the output that was read
     // Whatever a reader would call it: the file was made a moment ago, so it is a fault.
     if (status != ORR_OK && status != ORR_IO && status != ORR_INTERNAL && status != ORR_STOPPED)
         status = orr_check_failed(shown, error);

@@ -136,7 +136,7 @@ orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_err
     // Network file systems then ask their server, in place of answering from memory.
     (void)statx(file->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &fresh);
     if (fstat(file->fd, &now) != 0)
-        return orr_fail(error, ORR_IO, "%s: %s", file->source, strerror(errno));
+        return orr_fail_source(error, errno, "%s: %s", file->source, strerror(errno));
     if (now.st_size != file->st.st_size || now.st_mtim.tv_sec != file->st.st_mtim.tv_sec ||
         now.st_mtim.tv_nsec != file->st.st_mtim.tv_nsec)
         return orr_file_fail_changed(file, error);
@@ -146,8 +146,8 @@ orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_err
     do more = pread(file->fd, &byte, 1, now.st_size);
     while (more < 0 && errno == EINTR);
     if (more < 0)
-        return orr_fail(error, ORR_IO, "%s: cannot read to its end: %s", file->source,
-                        strerror(errno));
+        return orr_fail_source(error, errno, "%s: cannot read to its end: %s", file->source,
+                               strerror(errno));
     // Unless it has just grown: that is a change like any other.
     if (more > 0 && fstat(file->fd, &now) == 0 && now.st_size != file->st.st_size)
         return orr_file_fail_changed(file, error);

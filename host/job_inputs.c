@@ -160,6 +160,7 @@ int orr_job_not_work(orr_job *job, const orr_walk_item *item) {
         if (event.status == ORR_OK) return 1;
         event.outcome = ORR_OUT_FAILED;
         event.reason = error.text;
+        event.repeats = orr_job_breaks_off(job, &error, 0);
         break;
     case ORR_WALK_OUTPUT:
         event.reason = "this is the output directory of the job";
@@ -176,6 +177,7 @@ int orr_job_not_work(orr_job *job, const orr_walk_item *item) {
         event.outcome = ORR_OUT_FAILED;
         event.status = item->error.status;
         event.reason = item->error.text;
+        event.repeats = orr_job_breaks_off(job, &item->error, 0);
         break;
     case ORR_WALK_FILE:
         event.reason = why_no_input(job, item);

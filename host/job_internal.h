@@ -70,6 +70,7 @@ struct orr_job_file {
     int replaces;           // the existing file is damaged: it is put aside when this one is named
     orr_output output;
     int output_begun;
+    int repeats;             // it failed of what the job broke off for, after that was said
     atomic_int unreadable;   // the source could not be read in places
     char *salvaged;          // what --salvage wrote, below the output; or NULL
     uint64_t salvaged_bytes; // of the original in it
@@ -125,6 +126,10 @@ struct orr_job {
     int single;             // one input, a regular file: its own exit status counts
     orr_error broke;        // why the job as a whole ends; under `lock`
     atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
+    atomic_int broke_off;   // errno of the failure that said so; 0: none
+    unsigned unreadable_row; // sources that could not be read since the last that could; `lock`
+    char *readable;          // one that could be read, or NULL; owned; under `lock`
+    dev_t readable_device;
     uint64_t paper_memory;  // of one worker, for images of the paper profile in flight
 };
 
@@ -145,6 +150,15 @@ void orr_job_stream_config(const orr_job_options *options, orr_stream_config *co
 uint64_t orr_job_paper_memory(const orr_job_options *options, unsigned workers);
 // As many descriptors as the system gives: deep trees keep one open for each level.
 void orr_job_raise_descriptors(void);
+
+// ---- job_break.c: failures after which every later file would fail
+// Judges a failure; `device` is that of its source, or 0. Breaks the job off when no later file can
+// succeed: the target is full, closed or gone, no descriptor is left, or sources cannot be read one
+// after the other, of which earlier ones can no longer be read. Returns 1 when the failure only
+// repeats what the job broke off for. Any worker.
+int orr_job_breaks_off(orr_job *job, const orr_error *error, dev_t device);
+// Remembers a source that could be read. Any worker.
+void orr_job_was_read(orr_job *job, const char *source, const struct stat *st);
 
 // ---- job_inputs.c: which of what the walk finds is work
 // Stable over runs and machines: does this path belong to the part of a divided job that this one

@@ -107,7 +107,8 @@ static int reopen(const orr_job_file *file, orr_error *error) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
-        orr_fail(error, ORR_IO, "%s: cannot open for writing: %s", file->source, strerror(errno));
+        orr_fail_errno(error, errno, "%s: cannot open for writing: %s", file->source,
+                       strerror(errno));
     } else if (flock(fd, LOCK_EX) != 0) {
         orr_fail(error, ORR_IO, "%s: cannot lock: %s", file->source, strerror(errno));
         close(fd);

@@ -303,7 +303,12 @@ orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error) {
     if (lacks < 0) return io_error(error, output->shown, "flush this file");
     output->lacks |= (unsigned)lacks;
     if (check_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
-    if (!orr_is_same_file(output->directory, output->partial, output->fd))
+    struct stat named = {0};
+    if (fstat(output->fd, &st) != 0 ||
+        (fstatat(output->directory, output->partial, &named, AT_SYMLINK_NOFOLLOW) != 0 &&
+         errno != ENOENT))
+        return io_error(error, output->shown, "look at this file");
+    if (named.st_dev != st.st_dev || named.st_ino != st.st_ino)
         return orr_fail(error, ORR_IO,
                         "%s: its partial file was removed or replaced while it was written: run "
                         "the same command again",
@@ -406,7 +411,11 @@ orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, 
     while (bytes) {
         ssize_t n = pread(fd, p, bytes, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return io_error(error, shown, "read this file");
+        if (n < 0) {
+            int number = errno;
+            return orr_fail_source(error, number, "%s: cannot read this file: %s", shown,
+                                   strerror(number));
+        }
         if (n == 0)
             return orr_fail(error, ORR_IO, "%s: ends early: it was changed while being read",
                             shown);

@@ -225,7 +225,7 @@ void orr_salvage(orr_job_file *file) {
                      "listed in %s/%s",
                      file->source, (unsigned long long)good, (unsigned long long)length,
                      file->job->root.path, name, file->job->root.path, report_name);
-    } else
+    } else if (!orr_job_breaks_off(file->job, &error, file->st.st_dev))
         orr_job_warn(file->job, "%s: salvage failed: %s", file->source, error.text);
 out:
     cJSON_Delete(found.good);

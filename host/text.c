@@ -85,8 +85,18 @@ const char *orr_errno_hint(int number) {
         return ": the file system, or `ulimit -f`, allows no larger file";
     case EACCES:
     case EPERM:
-    case EROFS:
         return ": check permissions";
+    case EROFS:
+        return ": it was mounted so, or became so after an error of its disk";
+    case ENODEV:
+    case ENXIO:
+    case ENOTCONN:
+    case ESHUTDOWN:
+    case ESTALE:
+        return ": is its disk or share still there?";
+    case EMFILE:
+    case ENFILE:
+        return ": allow more open files (`ulimit -n`), or lower -j";
     default:
         return "";
     }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/text.h"
+
 // One directory being read: its names are held sorted so that runs are repeatable.
 typedef struct frame {
     int fd;
@@ -121,8 +123,9 @@ void orr_walk_item_free(orr_walk_item *item) {
 
 static void fail_item(orr_walk_item *item, int error_number, const char *doing) {
     item->kind = ORR_WALK_ERROR;
-    orr_fail_errno(&item->error, error_number, "%s: cannot %s: %s",
-                   item->source ? item->source : "input", doing, strerror(error_number));
+    orr_fail_source(&item->error, error_number, "%s: cannot %s: %s%s",
+                    item->source ? item->source : "input", doing, strerror(error_number),
+                    orr_errno_hint(error_number));
 }
 
 // Makes item->fd the top frame. On failure the item becomes an error item.

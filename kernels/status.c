@@ -8,6 +8,7 @@ static orr_status fill(orr_error *error, orr_status status, int number, const ch
     if (error) {
         error->status = status;
         error->number = number;
+        error->of_source = 0;
         vsnprintf(error->text, sizeof error->text, format, args);
     }
     return status;
@@ -26,6 +27,15 @@ orr_status orr_fail_errno(orr_error *error, int number, const char *format, ...)
     va_start(args, format);
     fill(error, ORR_IO, number, format, args);
     va_end(args);
+    return ORR_IO;
+}
+
+orr_status orr_fail_source(orr_error *error, int number, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fill(error, ORR_IO, number, format, args);
+    va_end(args);
+    if (error) error->of_source = 1;
     return ORR_IO;
 }
 

@@ -31,6 +31,7 @@ typedef struct orr_error {
     orr_status status;
     char text[4608]; // room for the longest path and the reason behind it
     int number;      // of the system call that failed (errno), where that matters; else 0
+    int of_source;   // it was reading an input that failed
 } orr_error;
 
 // Fills *error (NULL is allowed) and returns `status`, so that a function can end with
@@ -49,6 +50,10 @@ static inline int orr_stopped(orr_stop_flag *stop) {
 
 // The same for ORR_IO after a failed system call, whose errno `number` goes into *error.
 orr_status orr_fail_errno(orr_error *error, int number, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// The same, when it was reading an input.
+orr_status orr_fail_source(orr_error *error, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // Stable lower-case name of a status ("ok", "authentication", "io", ...), for JSON output.

@@ -148,7 +148,7 @@ class Jobs(Case):
         Path("out/in/text.orr.tif").write_text("hello")
         status, _, err = run("verify", "-k", "keys", "out")
         self.assertEqual(status, 4)
-        self.assertIn("2 of 4 files failed:\n  out/in/", err)
+        self.assertEqual(err.count("out/in/text.orr.tif"), 1)  # each once, where nothing scrolls away
         self.assertIn("try `orrery decrypt --salvage`", err)
         self.assertRegex(err, r"verified 2 files .*; 2 failed\n")
         self.assertEqual(run("verify", "-k", "keys", str(victim))[0], 4)

@@ -1,6 +1,8 @@
 """Outputs on file systems that refuse, round, cannot or die: a FUSE file system of the tests' own (tests/support/fuse/faultfs.c),
 and, as root, ext4 with small inodes and NTFS on loop devices."""
 import os
+import re
+import resource
 import shutil
 import subprocess
 import time
@@ -253,6 +255,97 @@ class Times(Target):
     def test_ntfs(self):
         self.loop(["mkfs.ntfs", "-q", "-F", "-f"], ["ntfs-3g"])
         self.resumes("disk/out")
+
+
+class Dying(Target):
+    def many(self, folder, count=60):
+        Path(folder).mkdir()
+        for n in range(count):
+            Path(folder, f"{n:03}.tif").write_bytes(os.urandom(500))
+
+    def assert_broke_off(self, result, sentence):
+        """One line says what went wrong; not every file was tried."""
+        status, _, err = result
+        self.assertEqual(status, 7, err)
+        self.assertEqual(len(re.findall("^orrery: (?!warning)", err, re.M)), 1, err)
+        self.assertRegex(err, sentence)
+        self.assertIn("the job broke off: every other file would have failed as well", err)
+
+    def test_a_target_that_dies(self):
+        control = self.mount()
+        self.many("many")
+        self.done("encrypt", "-q", "-k", "keys", "many", "-o", "vault")
+        for n, (error, sentence) in enumerate((("EIO", "Input/output error"), ("ENODEV", "No such device"), ("ESTALE", "Stale"),
+                                               ("EROFS", "Read-only file system"), ("ENOTCONN", "not connected"))):
+            for verb, source in (("encrypt", "many"), ("decrypt", "vault"), ("reencrypt", "vault")):
+                with self.subTest(error=error, verb=verb):
+                    control("")
+                    before = len(list(Path("beneath").rglob("*.tif")))
+                    control(f"all={error} deadly={self.renames() + 7}")
+                    command = (verb, "-k", "keys", source, "-o", f"mnt/{n}{verb}")
+                    self.assert_broke_off(run(*command), sentence)
+                    control("")
+                    self.assertLess(len(list(Path("beneath").rglob("*.tif"))) - before, 60)
+                    self.done(*command, "-q")  # and the same command does the rest
+                    self.assertEqual(len(list(Path("beneath").rglob("*.tif"))) - before, 60)
+
+    def renames(self):
+        """How many there were, as faultfs counts."""
+        return int(os.getxattr("mnt", "user.renames"))
+
+    def test_a_server_that_is_gone(self):
+        self.mount()
+        self.many("many")
+        Path("mnt/in").mkdir()
+        for path in Path("many").iterdir():
+            shutil.copy(path, "mnt/in")
+        self.server.kill()
+        self.server.wait()
+        for command in (("encrypt", "many", "-o", "mnt/out"), ("encrypt", "mnt/in", "-o", "out"), ("verify", "mnt/in")):
+            with self.subTest(command):
+                status, _, err = run(*command, "-k", "keys")
+                self.assertEqual(status, 7, err)
+                self.assertEqual(len(re.findall("^orrery: (?!warning)", err, re.M)), 1, err)
+                self.assertIn("is its disk or share still there?", err)
+
+    def test_a_source_that_dies(self):
+        control = self.mount()
+        self.many("beneath/in")
+        self.done("encrypt", "-q", "-k", "keys", "beneath/in", "-o", "beneath/vault")
+        for error in ("EIO", "ESTALE"):
+            for verb, options in (("encrypt", ["mnt/in", "-o", "out"]), ("verify", ["mnt/vault"]),
+                                  ("decrypt", ["mnt/vault", "-o", "back"]), ("reencrypt", ["mnt/vault", "-o", "again"])):
+                for words in (f"read={error}", f"all={error}"):
+                    with self.subTest(error=error, verb=verb, words=words):
+                        control(words if words.startswith("read") else words + " deadly=0")
+                        status, messages = self.summary(verb, "-k", "keys", *options)
+                        self.assertEqual(status, 7)
+                        self.assertEqual(messages[-1]["broke_off"], words.startswith("read"))
+                        self.assertLess(messages[-1]["files"], 40)
+                        for folder in ("out", "back", "again"):
+                            shutil.rmtree(folder, ignore_errors=True)
+
+    @unittest.skipUnless(FAULT and Path(FAULT).exists(), "no FAULT library: run by ctest")
+    def test_bad_sectors_stop_nothing(self):
+        """Ten files in a row that cannot be read, on a disk that reads the others."""
+        self.many("many")
+        environment = {**os.environ, "LD_PRELOAD": FAULT, "ORRERY_FAULT": "pread:0:EIO:many/03"}
+        status, out, err = run("encrypt", "-j", "1", "-k", "keys", "many", "-o", "out", "--json", env=environment)
+        summary = self.messages(out, status)[-1]
+        self.assertEqual((status, summary["done"], summary["failed"], summary["broke_off"]), (7, 50, 10, False), err)
+
+    def test_no_descriptors(self):
+        """A tree that is deeper than files may be open."""
+        deep = Path("deep")
+        for level in range(60):
+            deep.mkdir()
+            Path(deep, "0.tif").write_bytes(b"x")
+            deep = deep / "d"
+        for n in range(40):
+            Path(f"deep/z{n}.tif").write_bytes(b"x")
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
+        result = run("encrypt", "-j", "1", "-k", "keys", "deep", "-o", "out", preexec_fn=limit)
+        self.assert_broke_off(result, "Too many open files: allow more open files")
 
 
 if __name__ == "__main__":

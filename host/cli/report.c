@@ -84,9 +84,14 @@ static void file_failed(orr_report *report, const orr_file_event *event) {
     if (event->damaged && event->pixels_sealed) report->salvage_helps = 1;
     if (event->damaged && !event->pixels_sealed && !event->altered) report->copy_helps = 1;
     if (event->salvaged && event->salvaged_bytes) report->salvaged = 1;
-    if (!report->cli->console.json) {
+    if (event->repeats) report->repeats++;
+    if (!report->cli->console.json && !event->repeats) {
         snprintf(error.text, sizeof error.text, "%s", line ? line : "a file failed");
         orr_console_error(&report->cli->console, &error, NULL);
+    }
+    if (event->repeats) {
+        free(line);
+        return;
     }
     if (report->failures < ORR_REPORT_KEPT) {
         report->kept[report->failures] = line;
@@ -156,6 +161,7 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
     cJSON_AddNumberToObject(object, "failed", (double)s->failed);
     cJSON_AddNumberToObject(object, "bytes", (double)s->bytes);
     cJSON_AddNumberToObject(object, "seconds", (double)(uint64_t)(seconds * 1000) / 1000);
+    cJSON_AddBoolToObject(object, "broke_off", s->broke_off);
     if (report->cli->arguments.output) {
         cJSON_AddNumberToObject(object, "without_mode", (double)s->without.modes);
         cJSON_AddNumberToObject(object, "without_exact_time", (double)s->without.times);
@@ -213,6 +219,15 @@ static void print_figures(orr_report *report, const orr_summary *s, double secon
     }
 }
 
+// What was said of one file holds for those that were in work, and for the rest.
+static void tell_of_the_rest(const orr_report *report) {
+    orr_console *console = &report->cli->console;
+    if (report->repeats)
+        orr_console_hint(console, "%zu other file%s in work failed with it", report->repeats,
+                         report->repeats == 1 ? "" : "s");
+    orr_console_hint(console, "the job broke off: every other file would have failed as well");
+}
+
 static const char *salvage_hint(const orr_report *report) {
     const orr_arguments *a = &report->cli->arguments;
     if (report->salvaged)
@@ -222,9 +237,11 @@ static const char *salvage_hint(const orr_report *report) {
                       : "restore a damaged file from a copy";
 }
 
-static void print_next_step(orr_report *report, orr_status status) {
+static void print_next_step(orr_report *report, const orr_summary *s) {
+    orr_status status = s->status;
     orr_console *console = &report->cli->console;
     int reads = report->verb != ORR_VERB_ENCRYPT;
+    if (s->broke_off) tell_of_the_rest(report);
     if (reads && report->salvage_helps)
         orr_console_hint(console, "%s", salvage_hint(report));
     else if (reads && report->copy_helps)
@@ -288,8 +305,9 @@ void orr_report_end(orr_report *report, const orr_summary *summary, double secon
         end_json(report, summary, seconds);
         return;
     }
-    int on_screen = console->terminal && !console->verbose && summary->files <= ORR_REPORT_SCREEN;
-    if (report->failures && summary->files > 1 && !console->quiet && !on_screen) {
+    // Each was said as it failed: again only where that has rolled off a screen.
+    int gone = console->terminal && (console->verbose || summary->files > ORR_REPORT_SCREEN);
+    if (report->failures && gone && !console->quiet) {
         orr_console_hint(console, "%zu of %" PRIu64 " files failed:", report->failures,
                          summary->files);
         for (size_t i = 0; i < report->failures && i < ORR_REPORT_KEPT; i++) {
@@ -301,5 +319,5 @@ void orr_report_end(orr_report *report, const orr_summary *summary, double secon
         }
     }
     print_figures(report, summary, seconds);
-    print_next_step(report, summary->status);
+    print_next_step(report, summary);
 }

@@ -11,7 +11,8 @@ typedef struct orr_report {
     orr_cli *cli;
     orr_verb verb;
     char *kept[ORR_REPORT_KEPT]; // "path: reason", owned
-    size_t failures;             // all of them
+    size_t failures;             // all of them but the repeats
+    size_t repeats;              // failed of what the job broke off for
     uint64_t unsealed;           // files of the paper profile that verified
     int salvage_helps;           // a file is damaged or cannot be read in places
     int salvaged;                // --salvage brought some of it back

@@ -10,7 +10,7 @@
 //   grain=N          times are rounded down to N nanoseconds
 //   latest=N         times later than N seconds are N
 //   longest=N        names of more than N bytes are too long
-//   deadly=N         after N renames all=... counts; before it nothing does
+//   deadly=N         after N renames (the attribute user.renames counts them) all=... counts
 #define FUSE_USE_VERSION 31
 #include <dirent.h>
 #include <errno.h>
@@ -262,6 +262,17 @@ static int fs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_
     return 0;
 }
 
+static int fs_getxattr(const char *path, const char *name, char *value, size_t bytes) {
+    char text[32];
+    if (path[1] || strcmp(name, "user.renames")) return -ENODATA;
+    pthread_mutex_lock(&lock);
+    int n = snprintf(text, sizeof text, "%ld", renames);
+    pthread_mutex_unlock(&lock);
+    if (bytes && bytes < (size_t)n) return -ERANGE;
+    if (bytes) memcpy(value, text, (size_t)n);
+    return n;
+}
+
 // What is asked is asked here each time: faults may come and go.
 static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *config) {
     (void)connection;
@@ -289,6 +300,7 @@ static const struct fuse_operations operations = {.getattr = fs_getattr,
                                                   .fsyncdir = fs_fsyncdir,
                                                   .statfs = fs_statfs,
                                                   .readdir = fs_readdir,
+                                                  .getxattr = fs_getxattr,
                                                   .init = fs_init};
 
 int main(int argc, char **argv) {
