@@ -160,9 +160,10 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     if (status == ORR_OK && !number && !file->later && !file->supersedes) status = check_name(file, directory, name, &st, error);
     if (status == ORR_OK && file->outcome == ORR_OUT_PRESENT) mark_inode(file, &st);
     close(directory);
-    if (status != ORR_OK || !number || number == ENOENT || number == ENAMETOOLONG) return status;
-    return orr_fail_errno(error, number, "%s/%s: cannot look at this: %s", job->root.path,
-                          file->target, strerror(number));
+    if (status != ORR_OK || !number || number == ENOENT) return status;
+    if (number == ENAMETOOLONG) return orr_output_too_long(file->target, error);
+    return orr_fail_errno(error, number, "%s/%s: cannot look at this: %s%s", job->root.path,
+                          file->target, strerror(number), orr_errno_hint(number));
 }
 
 // What is to be verified is what the disk holds, not what memory still holds of it since it was

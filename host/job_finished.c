@@ -124,9 +124,16 @@ static int open_target(const orr_job_file *file, orr_status *status, orr_error *
     *status = orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
     if (*status != ORR_OK || directory < 0) return -1;
     fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno != ENOENT && errno != ENAMETOOLONG)
+    int number = fd < 0 ? errno : 0;
+    if (number == ENAMETOOLONG)
+        *status = orr_output_too_long(file->target, error);
+    else if (number == EACCES || number == EPERM || number == ELOOP)
         *status = refuse(file, error, "exists and cannot be read (%s): nothing was replaced",
-                         strerror(errno));
+                         strerror(number));
+    else if (number && number != ENOENT)
+        *status =
+            orr_fail_errno(error, number, "%s/%s: cannot look at this: %s%s", file->job->root.path,
+                           file->target, strerror(number), orr_errno_hint(number));
     close(directory);
     return fd;
 }

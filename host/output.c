@@ -25,6 +25,13 @@ static orr_status io_error(orr_error *error, const char *shown, const char *doin
                           orr_errno_hint(number));
 }
 
+orr_status orr_output_too_long(const char *shown, orr_error *error) {
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "%.200s...: this name is longer than its file system takes: use --names opaque "
+                    "when encrypting, or choose another output",
+                    shown);
+}
+
 // mkdir; the directory is made durable in its parent, for nobody flushes that later: also one that
 // is there, since a run that made it may have been killed before it did so. One that may not be
 // read cannot be flushed.
@@ -141,7 +148,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         size_t n = strcspn(p, "/");
         if (n > NAME_MAX) {
             close(fd);
-            return orr_fail(error, ORR_IO, "%.200s...: a directory name is too long", relative);
+            return orr_output_too_long(relative, error);
         }
         memcpy(component, p, n);
         component[n] = 0;
@@ -149,7 +156,9 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         // A new directory is made durable in its parent: nobody flushes that later.
         int made = create && mkdirat(fd, component, 0777) == 0;
         if (create && (made ? orr_fsync(fd) < 0 : errno != EEXIST)) {
-            orr_status status = io_error(error, relative, "create its directory");
+            orr_status status = errno == ENAMETOOLONG
+                                    ? orr_output_too_long(relative, error)
+                                    : io_error(error, relative, "create its directory");
             close(fd);
             return status;
         }
@@ -171,6 +180,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
             return orr_fail(error, ORR_IO,
                             "%s/%s: \"%s\" is not a directory (a symlink is not followed)",
                             root->path, relative, component);
+        if (fd < 0 && number == ENAMETOOLONG) return orr_output_too_long(relative, error);
         if (fd < 0) return io_error(error, relative, "open its directory");
     }
     *directory = fd;
@@ -195,9 +205,7 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
     }
     snprintf(output->shown, room, "%s/%s", root->path, relative);
     if (strlen(name) > NAME_MAX) {
-        status = orr_fail(error, ORR_IO,
-                          "%.100s...: this name would be longer than %d bytes: use --names opaque",
-                          output->shown, NAME_MAX);
+        status = orr_output_too_long(output->shown, error);
         goto failed;
     }
     orr_target_sweep(root->target, output->directory);
@@ -269,6 +277,7 @@ static orr_status give_name(const orr_output *output, orr_error *error) {
         return orr_fail(error, ORR_IO,
                         "%s: another orrery job is writing into this directory: wait until it ends",
                         output->shown);
+    if (failed && errno == ENAMETOOLONG) return orr_output_too_long(output->shown, error);
     return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
 }
 

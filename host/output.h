@@ -68,6 +68,8 @@ typedef struct orr_output {
 // directory gives *directory = -1 and ORR_OK. The caller closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
                                 int *directory, const char **name, orr_error *error);
+// ORR_UNSUPPORTED: the target takes no such name.
+orr_status orr_output_too_long(const char *shown, orr_error *error);
 // Creates a partial file (kernels/partial.h) for `relative`, and reserves `bytes` when that is
 // known (0: not). The first one in a directory removes those that killed runs left there. Any
 // thread.

@@ -126,6 +126,8 @@ static orr_status name_is_free(const orr_output_root *root, const char *relative
         status = orr_fail(error, ORR_EXISTS,
                           "%s/%s exists already: move it away, or choose another output",
                           root->path, relative);
+    else if (errno == ENAMETOOLONG)
+        status = orr_output_too_long(relative, error);
     close(directory);
     return status;
 }

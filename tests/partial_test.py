@@ -62,8 +62,9 @@ class Partials(Case):
         self.done("decrypt", "-q", "-k", "keys", "opaque", "-o", "back")
         self.assertEqual(self.contents("back"), self.contents("in"))
         status, _, err = run("encrypt", "-q", "-k", "keys", "in/.", "-o", "vault")
-        self.assertEqual(status, 7, err)
+        self.assertEqual(status, 3, err)
         self.assertIn("use --names opaque", err)
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "in/" + "a" * 255, "-o", "single/")[0], 8)
         self.assertEqual(sorted(n for n in os.listdir("vault") if n[0] != "."), [c * 247 + ".orr.tif" for c in "ab"])
 
     def killed(self, *command, root="out"):

@@ -257,6 +257,25 @@ class Times(Target):
         self.resumes("disk/out")
 
 
+class LongNames(Target):
+    def test_a_target_with_short_names(self):
+        """eCryptfs takes 143 bytes: a failed file among others, before its work."""
+        self.mount("longest=143")
+        for name in ("in/" + "n" * 140, "in/" + "d" * 144 + "/x"):
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).write_bytes(b"long")
+        status, messages = self.summary("encrypt", "-k", "keys", "in", "-o", "mnt/out")
+        failed = [m for m in messages if m.get("outcome") == "failed"]
+        self.assertEqual((status, messages[-1]["done"]), (3, 3), messages)
+        self.assertEqual({m["status"] for m in failed}, {"unsupported"}, failed)
+        for message in failed:
+            self.assertIn("longer than its file system takes: use --names opaque", message["reason"])
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "mnt/opaque", "--names", "opaque")
+        status, messages = self.summary("decrypt", "-k", "keys", "mnt/opaque", "-o", "mnt/back")
+        self.assertEqual((status, messages[-1]["done"], messages[-1]["failed"]), (3, 4, 1), messages)
+        self.done("decrypt", "-q", "-k", "keys", "mnt/opaque", "-o", "back")
+
+
 class Dying(Target):
     def many(self, folder, count=60):
         Path(folder).mkdir()
