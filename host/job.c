@@ -242,7 +242,8 @@ static orr_status trust_result(const orr_job_file *file, orr_error *error) {
     const char *name;
     int directory;
     if (!file->target) return orr_trust_take(&job->trust, file->fd, file->source, error);
-    orr_status status = orr_output_directory(&job->root, file->target, 1, &directory, &name, error);
+    orr_status status =
+        orr_output_directory(&job->root, file->target, 0777, &directory, &name, error);
     if (status != ORR_OK) return status;
     int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     status = orr_trust_take(&job->trust, directory, file->target, error);

@@ -90,6 +90,7 @@ typedef struct orr_job_options {
     int redo_damaged; // encrypt: outputs that do not verify are made anew
     int allow_empty;  // encrypt: inputs without a regular file are fine
     int nested;       // encrypt: encrypted files too
+    int sparse; // restored files have holes where blocks are zero (archive profile)
     unsigned subset_n, subset_of; // --subset n/t; 0 = all
     double subset_share;          // --subset x%; 0 = all
     unsigned shard_i, shard_n;    // --shard i/n; 0 = all

@@ -152,7 +152,9 @@ orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error)
     orr_status status = ORR_OK;
     pthread_mutex_lock(&file->lock);
     if (!file->output_begun) {
-        status = orr_output_begin(&file->output, &file->job->root, file->target, bytes, error);
+        status = orr_file_make_place(file, error);
+        if (status == ORR_OK)
+            status = orr_output_begin(&file->output, &file->job->root, file->target, bytes, error);
         file->output_begun = status == ORR_OK;
     }
     pthread_mutex_unlock(&file->lock);
@@ -266,24 +268,6 @@ orr_status orr_file_sha_compare(orr_job_file *file, orr_error *error) {
                     file->source);
 }
 
-static mode_t default_mode;
-
-static void read_umask(void) {
-    FILE *status = fopen("/proc/self/status", "re"); // umask(2) cannot ask without changing it
-    char line[128];
-    mode_t mask = 022;
-    while (status && fgets(line, sizeof line, status))
-        if (!strncmp(line, "Umask:", 6)) mask = (mode_t)strtoul(line + 6, NULL, 8);
-    if (status) fclose(status);
-    default_mode = 0666 & ~mask;
-}
-
-mode_t orr_default_mode(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, read_umask);
-    return default_mode;
-}
-
 orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
     const orr_side *to = file->to;
     orr_status status = orr_file_output(file, 0, error);
@@ -294,5 +278,5 @@ orr_status orr_file_finish_container(orr_job_file *file, orr_error *error) {
                                     file->output.fd, shown, error);
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_file_check_cpu(file, file->metadata, error);
-    return status == ORR_OK ? orr_file_commit(file, orr_default_mode(), error) : status;
+    return status == ORR_OK ? orr_file_commit(file, orr_file_sealed_mode(file), error) : status;
 }

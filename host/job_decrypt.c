@@ -14,6 +14,8 @@
 #include "host/paper.h"
 #include "host/text.h"
 
+#define BLOCK 4096 // what a hole is a multiple of
+
 // Notes which restored file the path of this one leads to. ORR_CLAIM_TAKEN: that of another path of
 // this job.
 static orr_claim_result claim_inode(const orr_job_file *file, const struct stat *st) {
@@ -301,20 +303,45 @@ static orr_status check_segment(const orr_job_file *file, const orr_piece *piece
     return ORR_OK;
 }
 
+static int is_zero(const uint8_t *bytes, size_t count) {
+    return bytes[0] == 0 && !memcmp(bytes, bytes + 1, count - 1);
+}
+
+// Writes a segment, with --sparse only what is not zero, in whole blocks; the last block of the
+// file always, so that it gets its length.
+static orr_status write_plain(const orr_job_file *file, const orr_piece *piece, size_t bytes,
+                              orr_error *error) {
+    const uint64_t at = piece->segment * ORR_SEGMENT_BYTES;
+    const char *shown = file->output.shown;
+    size_t from = 0;
+    orr_status status = ORR_OK;
+    for (size_t i = 0; file->job->options->sparse && i < bytes && status == ORR_OK; i += BLOCK) {
+        size_t n = bytes - i < BLOCK ? bytes - i : BLOCK;
+        if (at + i + n == file->bytes || !is_zero(piece->out + i, n)) continue;
+        if (i > from)
+            status = orr_pwrite_all(file->output.fd, piece->out + from, i - from, at + from, shown,
+                                    error);
+        from = i + n;
+    }
+    if (status != ORR_OK || from == bytes) return status;
+    return orr_pwrite_all(file->output.fd, piece->out + from, bytes - from, at + from, shown,
+                          error);
+}
+
 static void decrypt_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     size_t bytes =
         (size_t)orr_segment_source_bytes(&file->from->geometry, file->bytes, piece->segment);
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
+    int sparse = file->job->options->sparse; // then nothing is reserved
     (void)worker;
     orr_status status = check_segment(file, piece, bytes, &error);
     if (status == ORR_OK && file->sha) orr_file_sha_hash(file, piece->segment, piece->out, bytes);
     orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);
-    if (status == ORR_OK && file->target) status = orr_file_output(file, file->bytes, &error);
     if (status == ORR_OK && file->target)
-        status = orr_pwrite_all(file->output.fd, piece->out, bytes,
-                                piece->segment * ORR_SEGMENT_BYTES, file->output.shown, &error);
+        status = orr_file_output(file, sparse ? 0 : file->bytes, &error);
+    if (status == ORR_OK && file->target) status = write_plain(file, piece, bytes, &error);
     if (file->target) orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }

@@ -39,7 +39,8 @@ static orr_status make_directory(orr_job *job, const orr_walk_item *item, orr_er
     if (!item->relative[0] || job->root.only ||
         snprintf(below, sizeof below, "%s/.", item->relative) >= (int)sizeof below)
         return ORR_OK;
-    orr_status status = orr_output_directory(&job->root, below, 1, &fd, &name, error);
+    mode_t mode = orr_directory_mode(item->source, &item->st);
+    orr_status status = orr_output_directory(&job->root, below, mode, &fd, &name, error);
     if (status == ORR_OK) close(fd);
     return status;
 }

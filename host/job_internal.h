@@ -284,6 +284,17 @@ orr_status orr_file_choose_secret(orr_job_file *file, orr_error *error);
 // Warns of a damaged slot, and of one that is whole and does not hold the secret.
 void orr_file_note_slots(orr_job_file *file);
 
+// ---- job_mode.c: no output is more open than its source
+// The permission bits of an encrypted output that is begun: those that creating a file normally
+// gives (0666 less the umask), and the source has for the group and others. Outputs are made 0600
+// and get them when whole.
+mode_t orr_file_sealed_mode(const orr_job_file *file);
+// Those of a directory that stands for the directory `path`, before the umask.
+mode_t orr_directory_mode(const char *path, const struct stat *source);
+// Makes the directories of an output for which none was walked through (--files-from, reencrypt),
+// with the mode of the one that its source is in.
+orr_status orr_file_make_place(const orr_job_file *file, orr_error *error);
+
 // ---- job_paper.c: the paper profile, whole files on one worker
 // Does this secret decipher its pages? 1: yes, 0: no, -1: that cannot be told, -2: out of
 // memory.

@@ -37,7 +37,7 @@ static orr_status commit(orr_job_file *file, const orr_metadata *metadata, orr_e
     orr_status status =
         file->job->options->check_cpu ? orr_file_check_cpu(file, metadata, error) : ORR_OK;
     if (status != ORR_OK) return status;
-    return orr_file_commit(file, orr_default_mode(), error);
+    return orr_file_commit(file, orr_file_sealed_mode(file), error);
 }
 
 static void finish(orr_job_file *file, orr_status status, const orr_error *error) {

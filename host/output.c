@@ -133,7 +133,7 @@ void orr_output_root_close(orr_output_root *root) {
     root->fd = root->lock_fd = -1;
 }
 
-orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
+orr_status orr_output_directory(const orr_output_root *root, const char *relative, mode_t create,
                                 int *directory, const char **name, orr_error *error) {
     char component[NAME_MAX + 1];
     int fd = root->fd < 0 ? -1 : fcntl(root->fd, F_DUPFD_CLOEXEC, 0);
@@ -154,7 +154,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         component[n] = 0;
         p += n + 1;
         // A new directory is made durable in its parent: nobody flushes that later.
-        int made = create && mkdirat(fd, component, 0777) == 0;
+        int made = create && mkdirat(fd, component, create) == 0;
         if (create && (made ? orr_fsync(fd) < 0 : errno != EEXIST)) {
             orr_status status = errno == ENAMETOOLONG
                                     ? orr_output_too_long(relative, error)
@@ -193,7 +193,8 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
     memset(output, 0, sizeof *output);
     output->fd = output->directory = -1;
     output->root = root;
-    orr_status status = orr_output_directory(root, relative, 1, &output->directory, &name, error);
+    orr_status status =
+        orr_output_directory(root, relative, 0777, &output->directory, &name, error);
     if (status != ORR_OK) return status;
     size_t room = strlen(root->path) + strlen(relative) + 2;
     output->name = strdup(name);

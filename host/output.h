@@ -62,11 +62,11 @@ typedef struct orr_output {
     struct stat st;       // of the file when it had its name, set by the naming
 } orr_output;
 
-// Opens the directory of `relative` below the root, creating missing directories, never through a
-// symlink; one that is there already is trusted (host/trust.h). *name is the last component (points
-// into `relative`). With `create` 0 a missing
-// directory gives *directory = -1 and ORR_OK. The caller closes *directory.
-orr_status orr_output_directory(const orr_output_root *root, const char *relative, int create,
+// Opens the directory of `relative` below the root, never through a symlink. Missing directories
+// are made with the permission bits `create` (less the umask); with 0 a missing one gives
+// *directory = -1 and ORR_OK. *name is the last component (points into `relative`). The caller
+// closes *directory.
+orr_status orr_output_directory(const orr_output_root *root, const char *relative, mode_t create,
                                 int *directory, const char **name, orr_error *error);
 // ORR_UNSUPPORTED: the target takes no such name.
 orr_status orr_output_too_long(const char *shown, orr_error *error);

@@ -234,7 +234,7 @@ TEST_F(Salvage, NoOutputDirectory) {
     const char *name;
     EXPECT_EQ(orr_output_directory(&root, "a/b", 0, &below, &name, &error), ORR_OK) << error.text;
     EXPECT_EQ(below, -1);
-    EXPECT_EQ(orr_output_directory(&root, "a/b", 1, &below, &name, &error), ORR_IO);
+    EXPECT_EQ(orr_output_directory(&root, "a/b", 0777, &below, &name, &error), ORR_IO);
     EXPECT_NE(std::string(error.text).find("No such file"), std::string::npos) << error.text;
     orr_output_root_close(&root);
 }

@@ -117,6 +117,7 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
         .redo_damaged = a->redo_damaged,
         .allow_empty = a->allow_empty,
         .nested = a->nested,
+        .sparse = a->sparse,
         .subset_n = a->subset_n,
         .subset_of = a->subset_of,
         .subset_share = a->subset_share,

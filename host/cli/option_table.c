@@ -35,6 +35,7 @@ FLAG(trust_times)
 FLAG(redo_damaged)
 FLAG(allow_empty)
 FLAG(nested)
+FLAG(sparse)
 FLAG(sha256)
 FLAG(yes)
 FLAG(quick)
@@ -366,6 +367,7 @@ const orr_option orr_options[] = {
      set_redo_damaged, 0},
     {0, "allow-empty", NULL, "an input without any file is fine", ON(ENCRYPT), set_allow_empty, 0},
     {0, "nested", NULL, "encrypt also what is encrypted already", ON(ENCRYPT), set_nested, 0},
+    {0, "sparse", NULL, "leave holes where blocks of 4 KiB are zero", ON(DECRYPT), set_sparse, 0},
     {0, "subset", "PART", "3/7: the third of seven parts; 5%: that share", ON(VERIFY), set_subset,
      0},
     {0, "shard", "I/N", "the I-th of N shares of the files", ALL_JOBS, set_shard, 0},

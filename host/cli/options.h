@@ -49,7 +49,8 @@ typedef struct orr_arguments {
     int passphrase_fd, new_passphrase_fd; // -1: not given
     int no_passphrase, yes;
     const char *json_file, *html_file, *directory; // bench
-    int json, quiet, verbose, dry_run, salvage, unauthenticated, sha256, opaque_names, check_cpu;
+    int json, quiet, verbose, dry_run, salvage, sparse, unauthenticated, sha256, opaque_names;
+    int check_cpu;
     int trust_times, redo_damaged, allow_empty, nested;
     orr_profile profile;
     uint32_t rule;
