@@ -139,6 +139,7 @@ int orr_target_set_time(orr_target *t, int fd, const struct timespec *mtime) {
 
 int orr_target_flush(orr_target *t, int fd) {
     int result = orr_fsync(fd), number = errno;
+    if (result == 1) orr_flush_told();
     if (result == 1 && first_time(t, SAID_FLUSH))
         say(t, 0,
             "%s: this file system does not flush files (%s): keep the sources until it was "
@@ -149,6 +150,7 @@ int orr_target_flush(orr_target *t, int fd) {
 
 int orr_target_flush_directory(orr_target *t, int fd) {
     int result = orr_fsync(fd), number = errno;
+    if (result == 1) orr_flush_told();
     if (result == 1 && first_time(t, SAID_DIRECTORY))
         say(t, 0,
             "%s: this file system does not flush directories (%s): after a power cut, run the same "

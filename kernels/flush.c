@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-static atomic_int refused;
+static atomic_int refused, told;
 
 int orr_is_refusal(int number) {
     switch (number) {
@@ -37,5 +37,9 @@ int orr_flush(int fd) {
 }
 
 int orr_flush_refused(void) {
-    return atomic_load(&refused);
+    return atomic_load(&refused) && !atomic_load(&told);
+}
+
+void orr_flush_told(void) {
+    atomic_store(&told, 1);
 }

@@ -14,8 +14,9 @@ int orr_is_refusal(int number);
 int orr_fsync(int fd);
 // The same, remembered for orr_flush_refused.
 int orr_flush(int fd);
-// Has any orr_flush of this process been refused?
+// Has any orr_flush of this process been refused, and nobody been told (orr_flush_told)?
 int orr_flush_refused(void);
+void orr_flush_told(void);
 
 #ifdef __cplusplus
 }
