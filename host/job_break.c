@@ -55,7 +55,7 @@ static int is_hopeless(orr_job *job, const orr_error *error, dev_t device) {
     // rewrap writes into its sources: one of them says little of the others.
     int of_source = error->of_source || job->options->verb == ORR_VERB_REWRAP;
     if (error->status != ORR_IO) return 0;
-    if (is_gone(error->number) || is_full_or_closed(error->number)) return 1;
+    if (is_gone(error->number) || (is_full_or_closed(error->number) && !error->of_source)) return 1;
     if (!may_be_one_file(error->number)) return 0;
     if (!of_source) return 1;
     pthread_mutex_lock(&job->lock);
@@ -84,6 +84,6 @@ int orr_job_breaks_off(orr_job *job, const orr_error *error, dev_t device) {
         if (atomic_compare_exchange_strong(&job->broke_off, &none, error->number)) return 0;
         cause = none;
     }
-    return cause && (error->status == ORR_STOPPED ||
-                     (error->status == ORR_IO && error->number == cause));
+    return cause &&
+           (error->status == ORR_STOPPED || (error->status == ORR_IO && error->number == cause));
 }

@@ -18,9 +18,9 @@ orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error) {
     int layered = fstatfs(file->fd, &fs) == 0 && fs.f_type == OVERLAYFS;
     int failed = layered ? fdatasync(file->fd) != 0 : sync_file_range(file->fd, 0, 0, flush) != 0;
     if (failed && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
-        return orr_fail_errno(error, errno,
-                              "%s: what was written here did not reach its storage: %s",
-                              file->source, strerror(errno));
+        return orr_fail_source(error, errno,
+                               "%s: what was written here did not reach its storage: %s",
+                               file->source, strerror(errno));
     return ORR_OK;
 }
 
@@ -29,7 +29,7 @@ orr_status orr_file_settle_source(orr_job_file *file, orr_error *error) {
     orr_status status = orr_file_flush_source(file, error);
     if (status != ORR_OK) return status;
     if (fstat(file->fd, &file->st) != 0)
-        return orr_fail_errno(error, errno, "%s: %s", file->source, strerror(errno));
+        return orr_fail_source(error, errno, "%s: %s", file->source, strerror(errno));
     file->bytes = m->size = (uint64_t)file->st.st_size;
     m->mtime_seconds = file->st.st_mtim.tv_sec;
     m->mtime_nanoseconds = (uint32_t)file->st.st_mtim.tv_nsec;
