@@ -16,6 +16,7 @@ typedef struct entry {
     XXH128_hash_t path;
     int64_t sealed; // when, Unix seconds
     uint8_t file_id[32];
+    char *name; // NULL: the opaque one, which follows from the ID
     int used;
 } entry;
 
@@ -43,8 +44,13 @@ static int insert(orr_resume_map *map, const entry *new_entry) {
         map->room = room;
     }
     entry *e = slot_for(map->entries, map->room, new_entry->path);
-    if (e->used && e->sealed > new_entry->sealed) return 1; // an older copy of the same path
+    // Of copies of one path the one that was sealed last counts, or the one with the opaque name.
+    if (e->used && (e->sealed > new_entry->sealed || (e->sealed == new_entry->sealed && !e->name))) {
+        free(new_entry->name);
+        return 1;
+    }
     if (!e->used) map->count++;
+    free(e->name);
     *e = *new_entry;
     e->used = 1;
     return 1;
@@ -74,6 +80,10 @@ static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup,
         *e = (entry){.path = XXH3_128bits(metadata->path, metadata->path_length),
                      .sealed = orr_metadata_time(metadata)};
         memcpy(e->file_id, container->header.file_id, sizeof e->file_id);
+        char id[65];
+        orr_hex(e->file_id, sizeof e->file_id, id);
+        if ((strncmp(name, id, 64) || strcmp(name + 64, ORR_SUFFIX)) && !(e->name = strdup(name)))
+            status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
         *found = 1;
     } else if (status != ORR_IO && status != ORR_INTERNAL) {
         status = ORR_OK;
@@ -105,8 +115,10 @@ static orr_status scan_one(orr_resume_map *map, int directory, const char *name,
                           "check permissions, or move it away",
                           shown, name, strerror(errno))
                : read_entry(fd, name, lookup, context, &e, &found, error);
-    if (status == ORR_OK && found && !insert(map, &e))
+    if (status == ORR_OK && found && !insert(map, &e)) {
+        free(e.name);
         status = orr_fail(error, ORR_INTERNAL, "out of memory reading %s", shown);
+    }
     if (fd >= 0) close(fd);
     return status;
 }
@@ -143,6 +155,10 @@ int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected, cha
     const entry *e =
         slot_for(map->entries, map->room, XXH3_128bits(expected->path, expected->path_length));
     if (!e->used) return 0;
+    if (e->name) {
+        *name = strdup(e->name);
+        return 1;
+    }
     *name = malloc(2 * sizeof e->file_id + sizeof ORR_SUFFIX);
     if (*name) {
         orr_hex(e->file_id, sizeof e->file_id, *name);
@@ -153,6 +169,7 @@ int orr_resume_find(const orr_resume_map *map, const orr_metadata *expected, cha
 
 void orr_resume_free(orr_resume_map *map) {
     if (!map) return;
+    for (size_t i = 0; i < map->room; i++) free(map->entries[i].name);
     free(map->entries);
     free(map);
 }

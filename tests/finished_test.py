@@ -150,6 +150,18 @@ class Finished(Case):
                 said = self.go("encrypt", "-k", "keys", *options, "in", "-o", vault)
                 self.assertRegex(said, r"encrypted 1 file \(3 B\) in .*; 2 already finished")
 
+    def test_opaque_names_beside_others(self):
+        """An output holds what its seal says, whatever its name: it is not made twice."""
+        self.fill("in", 1, 100)
+        self.go("encrypt", "-q", "-k", "keys", "in/IM0.tif", "-o", "vault/")
+        for _ in range(2):
+            self.assertIn("1 already finished", self.go("encrypt", "-k", "keys", "--names", "opaque", "in/IM0.tif", "-o", "vault/"))
+        self.go("encrypt", "-q", "-k", "keys", "--names", "opaque", "in/IM0.tif", "-o", "other/")
+        name = next(Path("other").glob("*.orr.tif"))
+        os.rename(name, "other/renamed.orr.tif")
+        self.assertIn("1 already finished", self.go("encrypt", "-k", "keys", "--names", "opaque", "in/IM0.tif", "-o", "other/"))
+        self.assertEqual([p.name for p in Path("other").glob("*.orr.tif")], ["renamed.orr.tif"])
+
     def test_what_else_is_in_the_way(self):
         self.fill("in", 2, 100)
         self.go("encrypt", "-q", "-k", "keys", "in", "-o", "vault")
