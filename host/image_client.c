@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/image_internal.h"
+#include "media/tiff_chunk.h"
 
 static tmsize_t client_read(thandle_t handle, void *out, tmsize_t bytes) {
     orr_tiff_client *client = handle;
@@ -90,13 +91,17 @@ void orr_tiff_client_complain(orr_tiff_client *client, const char *format, ...) 
     client->complained = 1;
 }
 
-static int drop_message(TIFF *tif, void *user, const char *module, const char *format,
+// libtiff only warns of JPEG data that are cut, broken, or of another size than the page. Warnings
+// of tags are none of our concern.
+static int take_warning(TIFF *tif, void *user, const char *module, const char *format,
                         va_list arguments) {
+    orr_tiff_client *client = user;
+    char text[sizeof client->message];
     (void)tif;
-    (void)user;
     (void)module;
-    (void)format;
-    (void)arguments;
+    if (!client->decoding) return 1;
+    vsnprintf(text, sizeof text, format, arguments);
+    if (orr_tiff_warning_is_damage(text)) orr_tiff_client_complain(client, "libtiff: %.180s", text);
     return 1;
 }
 
@@ -105,7 +110,7 @@ TIFF *orr_tiff_client_open(orr_tiff_client *client, const char *name, const char
     TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
     if (!options) return NULL;
     TIFFOpenOptionsSetErrorHandlerExtR(options, keep_message, client);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, drop_message, client);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, take_warning, client);
     if (limit > 0 && limit < (uint64_t)TIFF_TMSIZE_T_MAX)
         TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)limit);
     TIFF *tif = TIFFClientOpenExt(name, mode, client, client_read, client_write, client_seek,

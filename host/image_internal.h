@@ -93,6 +93,7 @@ typedef struct orr_tiff_client {
     int fd;
     uint64_t size, position;
     int io_error;        // errno of a failed read or write
+    int decoding;        // pixels: warnings of damage are errors
     int complained;      // libtiff reported an error, or we did
     char message[200];   // the first one
     orr_stop_flag *stop; // or NULL

@@ -7,6 +7,7 @@
 
 #include "host/crypto.h"
 #include "host/image_internal.h"
+#include "media/tiff_chunk.h"
 
 // libtiff hands out 16-bit samples in the machine's byte order; the rectangles below are
 // little-endian.
@@ -346,10 +347,11 @@ static int read_chunk(orr_image_source *source, const orr_image_page *page, orr_
     uint32_t chunk = page->tiled ? TIFFComputeTile(tif, part.column, part.row, 0, plane)
                                  : TIFFComputeStrip(tif, part.row, plane);
     if (!chunk_is_there(source, page, chunk, bytes)) return 0;
-    tmsize_t got = page->tiled ? TIFFReadEncodedTile(tif, chunk, pixels, (tmsize_t)bytes)
-                               : TIFFReadEncodedStrip(tif, chunk, pixels, (tmsize_t)bytes);
-    if (got < 0 || (size_t)got != bytes || source->client.complained || source->client.io_error)
-        return 0;
+    orr_chunk got = orr_tiff_chunk_read(tif, chunk, pixels, bytes, part.stride);
+    if (got == ORR_CHUNK_SHORT)
+        orr_tiff_client_complain(&source->client, "%s %u has fewer rows than the page says",
+                                 page->tiled ? "tile" : "strip", chunk + 1);
+    if (got != ORR_CHUNK_WHOLE || source->client.complained || source->client.io_error) return 0;
     orr_pixels_to_volume(page, part, pixels, volume);
     return 1;
 }
@@ -359,12 +361,16 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
     const orr_image_page *page = &source->image.pages[index];
     orr_status status = select_page(source, index, error);
     if (status) return status;
-    source->client.complained = 0; // an odd tag is no damage; from here on any error is
+    source->client.complained = 0; // an odd tag is no damage; from here on errors are, and warnings
+    source->client.decoding = 1;
     size_t stride = (size_t)chunk_stride(page);
     uint32_t high = chunk_rows(page), samples = chunk_samples(page);
-    uint8_t *pixels = malloc(stride * high);
-    if (!pixels) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source->name);
+    uint8_t *pixels = calloc(high, stride);
     int good = 1;
+    if (!pixels) {
+        source->client.decoding = 0;
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source->name);
+    }
     for (uint32_t s = 0; good && s < page->samples; s += samples) {
         for (uint64_t i = 0; good && i < page->height; i += high) {
             for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
@@ -380,6 +386,7 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
         }
     }
 done:
+    source->client.decoding = 0;
     orr_wipe(pixels, stride * high);
     free(pixels);
     if (orr_stopped(source->client.stop))

@@ -6,6 +6,7 @@
 #include <tiffio.h>
 
 #include "media/image_internal.h"
+#include "media/tiff_chunk.h"
 
 #define MAX_BLOCK ((uint64_t)256 << 20) // one decoded strip or tile
 #define FREE_BLOCK ((uint64_t)16 << 20) // a tile this large may be declared around any image
@@ -53,13 +54,18 @@ static int tiff_error(TIFF *tiff, void *user, const char *module, const char *fo
     return 1; // handled
 }
 
-static int tiff_ignore(TIFF *tiff, void *user, const char *module, const char *format,
-                       va_list args) {
+// Of damaged pixels libtiff may only warn.
+static int tiff_warning(TIFF *tiff, void *user, const char *module, const char *format,
+                        va_list args) {
+    orr_raster_source *image = user;
+    char text[sizeof image->message];
     (void)tiff;
-    (void)user;
     (void)module;
-    (void)format;
-    (void)args;
+    vsnprintf(text, sizeof text, format, args);
+    if (image->scratch && orr_tiff_warning_is_damage(text)) {
+        if (!image->message[0]) memcpy(image->message, text, sizeof text);
+        image->cut = 1;
+    }
     return 1;
 }
 
@@ -166,10 +172,8 @@ static orr_status tiff_blocks(orr_raster_source *image, TIFF *tiff) {
         uint64_t rows = t.height - y < t.block_height ? t.height - y : t.block_height;
         int plane = separate ? (int)(block / (across * down)) : -1;
         if (plane >= (int)channels) break; // alpha and the like: not looked at
-        tmsize_t want = t.tiled ? (tmsize_t)t.block_bytes : (tmsize_t)(rows * row_bytes);
-        tmsize_t got = t.tiled ? TIFFReadEncodedTile(tiff, block, image->scratch, want)
-                               : TIFFReadEncodedStrip(tiff, block, image->scratch, want);
-        if (got != want)
+        size_t want = (size_t)(t.tiled ? t.block_bytes : rows * row_bytes);
+        if (orr_tiff_chunk_read(tiff, block, image->scratch, want, (size_t)row_bytes) || image->cut)
             return orr_raster_refuse(image, image->message[0] ? image->message : "it is damaged");
         for (uint64_t i = 0; i < rows; i++)
             tiff_put_row(image, &t, image->scratch + i * row_bytes, (size_t)columns, plane,
@@ -183,7 +187,7 @@ orr_status orr_tiff_decode(orr_raster_source *image) {
     if (!options) return orr_raster_out_of_memory(image);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)MAX_BLOCK);
     TIFFOpenOptionsSetErrorHandlerExtR(options, tiff_error, image);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, tiff_ignore, image);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, tiff_warning, image);
     // "m": no memory map; the read function serves from memory.
     TIFF *tiff = TIFFClientOpenExt(image->shown, "rm", image, tiff_read, tiff_write, tiff_seek,
                                    tiff_close, tiff_size, NULL, NULL, options);
