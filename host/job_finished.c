@@ -148,8 +148,7 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
     orr_container *c = malloc(sizeof *c);
     if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
     orr_status status = ORR_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-        (st.st_dev == file->st.st_dev && st.st_ino == file->st.st_ino)) {
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || orr_is_same(&st, &file->st, fd)) {
         status = refuse(file, error,
                         "exists and is no output of this job: move it away, or choose another "
                         "output");

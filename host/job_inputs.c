@@ -58,6 +58,13 @@ static int is_of_a_job(const orr_walk_item *item) {
            orr_partial_is_name(name) || orr_state_is_name(name);
 }
 
+// Left where a killed job wrote: wherever that was, it holds nothing.
+static int is_probe(const orr_walk_item *item) {
+    const char *name = last_part(item->relative), *suffix = orr_partial_suffix(name);
+    return suffix && !strcmp(suffix, ORR_PROBE_SUFFIX) && item->st.st_size <= 1 &&
+           orr_partial_is_left(name, &item->st);
+}
+
 // NAME.orr.tif.damaged, perhaps with a number.
 static int is_put_aside(const orr_walk_item *item) {
     const char *name = last_part(item->relative);
@@ -85,12 +92,12 @@ static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
         directory < 0)
         return 0;
     int same = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0
-                   ? st.st_dev == item->st.st_dev && st.st_ino == item->st.st_ino
+                   ? orr_is_same(&st, &item->st, item->fd)
                    // Removed since it was opened, by a sweep of this job?
                    : !sealed && fstat(item->fd, &st) == 0 && st.st_nlink == 0;
     close(directory);
     return same && (sealed ? orr_has_magic(item->fd)
-                           : !orr_partial_is_name(name) || item->st.st_mode & ORR_PARTIAL_MARK);
+                           : !orr_partial_is_name(name) || orr_partial_is_left(name, &item->st));
 }
 
 static void note_journal(orr_job *job, const char *path) {
@@ -139,6 +146,7 @@ static const char *why_no_input(orr_job *job, const orr_walk_item *item) {
     }
     if (encrypt && is_of_this_job(job, item))
         return "it lies where this job writes: taken for a result of it, not for a source";
+    if (encrypt && !item->named && is_probe(item)) return "";
     if (encrypt) job->found++;
     if (!encrypt && is_put_aside(item))
         return "a damaged file that --redo-damaged put aside: delete it when nobody needs it";

@@ -142,8 +142,8 @@ static orr_status open_source(pipe_job *p, const struct stat *verified, orr_erro
     if (p->in < 0 || fstat(p->in, &st) != 0)
         return orr_fail_errno(error, errno, "%s: cannot open this file: %s", p->path,
                               strerror(errno));
-    if (st.st_dev != verified->st_dev || st.st_ino != verified->st_ino ||
-        st.st_size != verified->st_size || st.st_mtim.tv_sec != verified->st_mtim.tv_sec ||
+    if (!orr_is_same(&st, verified, p->in) || st.st_size != verified->st_size ||
+        st.st_mtim.tv_sec != verified->st_mtim.tv_sec ||
         st.st_mtim.tv_nsec != verified->st_mtim.tv_nsec)
         return orr_fail(error, ORR_IO,
                         "%s: was changed while it was verified: nothing was written to %s; run the "

@@ -313,25 +313,25 @@ orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error) {
     if (lacks < 0) return io_error(error, output->shown, "flush this file");
     output->lacks |= (unsigned)lacks;
     if (check_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
-    struct stat named = {0};
-    if (fstat(output->fd, &st) != 0 ||
-        (fstatat(output->directory, output->partial, &named, AT_SYMLINK_NOFOLLOW) != 0 &&
-         errno != ENOENT))
-        return io_error(error, output->shown, "look at this file");
-    if (named.st_dev != st.st_dev || named.st_ino != st.st_ino)
-        return orr_fail(error, ORR_IO,
-                        "%s: its partial file was removed or replaced while it was written: run "
-                        "the same command again",
-                        output->shown);
-    return ORR_OK;
+    errno = 0;
+    if (orr_partial_is_there(output->directory, output->partial, output->fd)) return ORR_OK;
+    if (errno && errno != ENOENT) return io_error(error, output->shown, "look at this file");
+    return orr_fail(error, ORR_IO,
+                    "%s: its partial file was removed or replaced while it was written: run the "
+                    "same command again",
+                    output->shown);
 }
 
 // A file whose name may not last, or whose end may be missing, must not pass for finished.
 static void take_name_back(const orr_output *output, const struct stat *st, orr_error *error) {
     struct stat named;
     int there = fstatat(output->directory, output->name, &named, AT_SYMLINK_NOFOLLOW) == 0;
-    if (there ? named.st_dev != st->st_dev || named.st_ino != st->st_ino : errno == ENOENT) return;
-    if (there && unlinkat(output->directory, output->name, 0) == 0) return;
+    if (!there && errno == ENOENT) return;
+    // Where inode numbers do not last, one that looks otherwise may be it all the same: it stays,
+    // and is told of.
+    int same = there && orr_is_same(&named, st, output->directory);
+    if (there && !same && orr_inodes_last(output->directory)) return;
+    if (same && unlinkat(output->directory, output->name, 0) == 0) return;
     size_t used = error ? strlen(error->text) : 0;
     if (error)
         snprintf(error->text + used, sizeof error->text - used,
@@ -364,6 +364,11 @@ orr_status orr_output_name(orr_output *output, orr_error *error) {
         output->partial = NULL; // it is gone
         if (output->named) output->named(output->named_context);
         status = settle_name(output, error);
+        // Its mode has changed since, perhaps.
+        if (output->fd < 0)
+            st = output->st;
+        else
+            (void)fstat(output->fd, &st);
         if (status != ORR_OK) take_name_back(output, &st, error);
     }
     if (status == ORR_OK) orr_target_count(output->root->target, output->lacks);
@@ -403,9 +408,8 @@ void orr_output_settle(const orr_output_root *root, const char *relative) {
 
 void orr_output_abort(orr_output *output) {
     if (!output->name && !output->partial && !output->shown) return;
-    if (output->partial && output->fd >= 0 &&
-        orr_is_same_file(output->directory, output->partial, output->fd))
-        unlinkat(output->directory, output->partial, 0);
+    if (output->partial && output->fd >= 0)
+        orr_partial_remove(output->directory, output->partial, output->fd);
     if (output->fd >= 0) close(output->fd);
     if (output->directory >= 0) close(output->directory);
     free(output->name);

@@ -72,8 +72,7 @@ orr_status orr_output_root_lock(orr_output_root *root, unsigned shard, unsigned 
 
 void orr_output_root_unlock(orr_output_root *root) {
     if (root->lock_fd < 0) return;
-    if (orr_is_same_file(root->fd, root->lock_name, root->lock_fd))
-        unlinkat(root->fd, root->lock_name, 0);
+    orr_partial_remove(root->fd, root->lock_name, root->lock_fd);
     close(root->lock_fd);
     root->lock_fd = -1;
 }

@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include "host/bytes.h"
 #include "host/crypto.h"
@@ -50,17 +47,6 @@ orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_i
     memcpy(identity->bytes + 16, mac, 16);
     orr_wipe(key, sizeof key);
     return status;
-}
-
-int orr_inodes_last(int fd) {
-    // FUSE and the SMB clients make numbers up as files are met; FAT and exFAT do so by place.
-    static const unsigned long others[] = {FUSE_SUPER_MAGIC,  SMB_SUPER_MAGIC,   CIFS_SUPER_MAGIC,
-                                           SMB2_SUPER_MAGIC, MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC};
-    struct statfs fs;
-    if (fstatfs(fd, &fs) != 0) return 0;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (((unsigned long)fs.f_type & 0xffffffff) == others[i]) return 0;
-    return 1;
 }
 
 int orr_state_is_name(const char *name) {
@@ -237,8 +223,7 @@ static void write_anew(const orr_state *state) {
     whole = whole && fsync(fd) == 0 &&
             orr_is_same_file(state->directory, state->name, state->fd) &&
             renameat(state->directory, partial, state->directory, state->name) == 0;
-    if (!whole && orr_is_same_file(state->directory, partial, fd))
-        unlinkat(state->directory, partial, 0);
+    if (!whole) orr_partial_remove(state->directory, partial, fd);
     close(fd);
 }
 

@@ -32,8 +32,6 @@ typedef struct orr_identity {
 // out: its number changes when a machine starts again. ORR_INTERNAL when OpenSSL fails.
 orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_id[32],
                              const struct stat *st, int inodes, orr_identity *identity);
-// Do inode numbers of the file system that `fd` lies on stay as they are?
-int orr_inodes_last(int fd);
 
 typedef struct orr_state orr_state;
 

@@ -52,7 +52,7 @@ void orr_target_hear(orr_target *t, orr_target_say say, void *context) {
 }
 
 static void remove_own(int directory, const char *name, int fd) {
-    if (orr_is_same_file(directory, name, fd)) unlinkat(directory, name, 0);
+    orr_partial_remove(directory, name, fd);
     close(fd);
 }
 
@@ -214,7 +214,7 @@ static orr_status probe(orr_target *t, int directory, const char *shown, orr_err
         failed = "flush its directory";
     int number = errno;
     if (!failed && mode) t->mark = 0; // it could not be taken off again
-    if (fd >= 0 && orr_is_same_file(directory, name, fd)) unlinkat(directory, name, 0);
+    if (fd >= 0) orr_partial_remove(directory, name, fd);
     if (fd >= 0) remove_own(directory, other, fd);
     if (!failed) return ORR_OK;
     return orr_fail_errno(error, number, "%s: cannot %s: %s%s", shown, failed, strerror(number),

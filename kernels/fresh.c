@@ -47,7 +47,7 @@ static int ask_close(int fd) {
 
 int orr_fresh_flush(const orr_fresh *fresh) {
     if (orr_flush(fresh->fd) < 0 || ask_close(fresh->fd) != 0) return -1;
-    if (orr_is_same_file(fresh->directory, fresh->partial, fresh->fd)) return 0;
+    if (orr_partial_is_there(fresh->directory, fresh->partial, fresh->fd)) return 0;
     errno = ESTALE;
     return -1;
 }
@@ -91,8 +91,7 @@ void orr_fresh_take_back(const orr_fresh *fresh) {
 void orr_fresh_end(orr_fresh *fresh) {
     int number = errno;
     if (fresh->fd >= 0) {
-        if (orr_is_same_file(fresh->directory, fresh->partial, fresh->fd))
-            unlinkat(fresh->directory, fresh->partial, 0);
+        orr_partial_remove(fresh->directory, fresh->partial, fresh->fd);
         close(fresh->fd);
     }
     if (fresh->directory >= 0) close(fresh->directory);

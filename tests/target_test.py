@@ -67,7 +67,8 @@ class Target(Case):
     def unmount(self, place):
         subprocess.run([FUSERMOUNT, "-u", "-z", place], stderr=subprocess.DEVNULL, check=False)
         self.server.kill()
-        self.server.communicate()
+        self.server.wait()
+        self.server.stderr.close()
 
     def assert_restored(self, folder, exact=True):
         for source in (p for p in Path("in").rglob("*") if p.is_file()):
@@ -175,6 +176,59 @@ class Names(Target):
                     status, _, err = run(*command, "-q", "-k", "keys")
                     self.assertIn(status, (3, 6), err)
                     self.assertEqual(Path(taken).read_bytes(), b"mine")
+
+    @unittest.skipUnless(FAULT and Path(FAULT).exists(), "no FAULT library: run by ctest")
+    def test_inode_numbers_that_do_not_last(self):
+        """FUSE gives each name of a file a number of its own, some servers another one each time: nothing of a job's
+        stays, nothing that is finished is thrown away, and nobody else's file is removed."""
+        for ino in ("names", "moving"):
+            control = self.mount(f"ino={ino} noreplace=EINVAL")
+            for n, words in enumerate(("noreplace=EINVAL", "noreplace=EINVAL link=EPERM", "", "noreplace=EINVAL ignore=chmod")):
+                with self.subTest(f"{ino} {words}"):
+                    control(f"ino={ino} {words}")
+                    self.done("encrypt", "-q", "-k", "keys", "in", "-o", f"mnt/{n}")
+                    self.done("decrypt", "-q", "-k", "keys", f"mnt/{n}", "-o", f"mnt/{n}back")
+                    self.assert_restored(f"mnt/{n}back")
+                    piped = subprocess.run([ORRERY, "decrypt", "-q", "-k", "keys", f"mnt/{n}/in/a.tif.orr.tif", "-o", "-"],
+                                           capture_output=True, check=False)
+                    self.assertEqual((piped.returncode, piped.stdout), (0, Path("in/a.tif").read_bytes()), piped.stderr)
+                    for shard in ("1/2", "2/2"):
+                        self.done("encrypt", "-q", "-k", "keys", "in", "-o", f"mnt/{n}shards", "--shard", shard)
+                    self.done("rewrap", "-q", "-k", "keys", f"mnt/{n}")
+                    self.keyring(f"mnt/{n}keys")
+                    self.assert_nothing_left("mnt")
+                    # A damaged output is put aside, and made anew.
+                    damaged = Path(f"mnt/{n}/in/b.tif.orr.tif")
+                    data = bytearray(damaged.read_bytes())
+                    data[-5000] ^= 1
+                    damaged.write_bytes(data)
+                    self.done("encrypt", "-q", "-k", "keys", "in", "-o", f"mnt/{n}", "--redo-damaged")
+                    self.done("verify", "-q", "-k", "keys", damaged)
+                    # What is not sure to last does not pass for finished.
+                    for call, count in (("fsync", 4), ("fchmod", 2 if "ignore" in words else 3)):
+                        for number in range(1, count + 1):
+                            environment = {**os.environ, "LD_PRELOAD": FAULT, "ORRERY_FAULT": f"{call}:{number}:EIO:mnt"}
+                            status, _, err = run("decrypt", "-q", "-k", "keys", "sealed/in/a.tif.orr.tif", "-o", f"mnt/{n}.tif",
+                                                 env=environment)
+                            self.assertEqual(status, 7, (call, number, err))
+                            self.assertFalse(Path(f"mnt/{n}.tif").exists(), (call, number, err))
+                    self.assert_nothing_left("mnt")
+            self.unmount(f"{os.getcwd()}/mnt")
+            shutil.rmtree("beneath")
+            Path("mnt").rmdir()
+
+    def test_probes_of_a_killed_run(self):
+        """Also without the mark, which not every target keeps: they hold nothing, so they go, and are no sources."""
+        Path("out/in").mkdir(parents=True)
+        for folder in ("in/sub", "out/in"):
+            for digit, (data, mode) in {"0": (b"", 0o600), "1": (b"\0", 0o640), "2": (b"\0", 0o1640), "3": (b"mine", 0o600)}.items():
+                path = Path(folder, f".orrery-{digit * 16}.probe")
+                path.write_bytes(data)
+                path.chmod(mode)
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "out")
+        mine = f".orrery-{'3' * 16}.probe"
+        self.assertEqual([p.name for p in Path("out/in").glob("*.probe")], [mine])
+        self.assertEqual([p.name for p in Path("out/in/sub").glob(".orrery-*")], [f"{mine}.orr.tif"])
 
     @unittest.skipUnless(FAULT and Path(FAULT).exists(), "no FAULT library: run by ctest")
     def test_what_appears_meanwhile_stays(self):

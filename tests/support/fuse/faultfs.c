@@ -7,6 +7,8 @@
 //   OPERATION=ERROR  that operation fails: chmod, utimens, fsync, fsyncdir, flush (a close), link,
 //                    noreplace (a rename with flags), write, read, open, all
 //   ignore=chmod     chmod does nothing and says so to nobody
+//   ino=names        each name of a file has an inode number of its own (read at the mount)
+//   ino=moving       a file has another inode number each time it is asked for
 //   grain=N          times are rounded down to N nanoseconds
 //   latest=N         times later than N seconds are N
 //   longest=N        names of more than N bytes are too long
@@ -17,6 +19,7 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +81,14 @@ static long figure(const char *word) {
     return number;
 }
 
+static int says(const char *word, const char *wanted) {
+    char value[32];
+    pthread_mutex_lock(&lock);
+    int said = value_of(word, value) && !strcmp(value, wanted);
+    pthread_mutex_unlock(&lock);
+    return said;
+}
+
 // 0, or the negative errno with which this operation is to fail.
 static int fault(const char *operation) {
     char value[32], after[32];
@@ -129,6 +140,8 @@ static int fs_getattr(const char *path, struct stat *st, struct fuse_file_info *
                                   : fstatat(root, below(path), st, AT_SYMLINK_NOFOLLOW);
     if (failed) return -errno;
     st->st_mtim = held(st->st_mtim);
+    static atomic_ulong asked;
+    if (S_ISREG(st->st_mode) && says("ino", "moving")) st->st_ino = ++asked;
     return 0;
 }
 
@@ -164,12 +177,8 @@ static int fs_link(const char *from, const char *to) {
 }
 
 static int fs_chmod(const char *path, mode_t mode, struct fuse_file_info *info) {
-    char value[32];
     REFUSE("chmod");
-    pthread_mutex_lock(&lock);
-    int ignored = value_of("ignore", value) && !strcmp(value, "chmod");
-    pthread_mutex_unlock(&lock);
-    if (ignored) return 0;
+    if (says("ignore", "chmod")) return 0;
     return outcome(info && info->fh ? fchmod((int)info->fh, mode)
                                     : fchmodat(root, below(path), mode, 0));
 }
@@ -276,7 +285,7 @@ static int fs_getxattr(const char *path, const char *name, char *value, size_t b
 // What is asked is asked here each time: faults may come and go.
 static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *config) {
     (void)connection;
-    config->use_ino = 1;
+    config->use_ino = !says("ino", "names");
     config->entry_timeout = config->attr_timeout = config->negative_timeout = 0;
     return NULL;
 }
