@@ -79,6 +79,11 @@ orr_status orr_tiff_chain(orr_tiff_file *file, uint64_t **offsets, uint32_t *cou
 // The tag at *at, of which *left bytes follow, and moves on. 0 at the end, or when it is cut.
 int orr_tag_next(const uint8_t **at, size_t *left, orr_tag *tag);
 
+// ---- planes that no page shows (image_planes.c)
+// What says that page `index`, in a file of that many bytes, stands for more planes than there are
+// pages; NULL when nothing does.
+const char *orr_page_hides_planes(const orr_image *image, uint32_t index, uint64_t file_bytes);
+
 // ---- what a page says of itself (image_check.c)
 // Why the page's tags would restore a TIFF that others cannot read: they contradict the page, say
 // something twice, or point somewhere. NULL when they do not.

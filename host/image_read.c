@@ -241,6 +241,19 @@ static orr_status describe_page(orr_image_source *source, uint32_t index, orr_er
     return ORR_OK;
 }
 
+// Asked when every page is known.
+static orr_status check_planes(const orr_image_source *source, orr_error *error) {
+    for (uint32_t n = 0; n < source->image.page_count; n++) {
+        const char *reason = orr_page_hides_planes(&source->image, n, source->client.size);
+        if (reason)
+            return orr_image_refuse(
+                source->name, error,
+                "page %u stands for several planes (%s), of which one would be kept", n + 1,
+                reason);
+    }
+    return ORR_OK;
+}
+
 // Raw tags of every page, then what libtiff makes of them.
 static orr_status read_directories(orr_image_source *source, orr_error *error) {
     // Tags are held twice for a moment, as they are and in the record: a part of the memory at
@@ -267,7 +280,7 @@ static orr_status read_directories(orr_image_source *source, orr_error *error) {
     source->tif = orr_tiff_client_open(&source->client, source->name, "rcm", source->memory_limit);
     if (!source->tif) return libtiff_failed(source, 0, "cannot be opened", error);
     for (uint32_t n = 0; !status && n < pages; n++) status = describe_page(source, n, error);
-    return status;
+    return status ? status : check_planes(source, error);
 }
 
 orr_status orr_image_open(orr_image_source **out, int fd, const char *name, uint64_t memory_limit,
