@@ -163,6 +163,7 @@ static orr_job_file *file_new(orr_job *job, orr_walk_item *item) {
     file->st = item->st;
     item->source = item->relative = NULL;
     item->fd = -1;
+    clock_gettime(CLOCK_REALTIME, &file->opened);
     file->bytes = (uint64_t)file->st.st_size;
     file->outcome = ORR_OUT_DONE;
     file->output.fd = file->restored_fd = -1;
@@ -453,7 +454,8 @@ static orr_status exit_status(const orr_job *job) {
     if (job->seen & 1u << ORR_AUTH) return ORR_AUTH;
     const orr_job_options *o = job->options;
     // Of one file that was asked for by its name, others that are missing say nothing.
-    if (o->verb == ORR_VERB_VERIFY && job->summary.unfinished && !job->single)
+    if (o->verb == ORR_VERB_VERIFY && job->summary.unfinished &&
+        !(job->single && o->inputs.count))
         return ORR_INCOMPLETE;
     // A place without a file is more likely a wrong one, or a disk that is not mounted.
     if (!job->found && !job->summary.failed && !(o->verb == ORR_VERB_ENCRYPT && o->allow_empty))
@@ -506,6 +508,11 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (encrypts ? o->verb == ORR_VERB_ENCRYPT : o->verb == ORR_VERB_DECRYPT) {
         job->state = orr_state_open(job->root.fd, o->shard_i, o->shard_n, !o->dry_run);
         if (!job->state) return orr_fail(error, ORR_INTERNAL, "out of memory");
+        if (orr_state_lost(job->state))
+            orr_job_warn(job,
+                         "%s/%s: cannot be used: what is finished is read again each time; check "
+                         "its permissions, or remove it",
+                         o->output, orr_state_lost(job->state));
     }
     if (!encrypts || o->dry_run) return ORR_OK;
     orr_error why = {0};

@@ -28,7 +28,7 @@ static orr_claim_result claim_inode(const orr_job_file *file, const struct stat 
     return result;
 }
 
-// The file that `st` is of is this job's restored one.
+// The file that `st` is of was written by this job: nothing else ever gives way to another.
 static void mark_inode(const orr_job_file *file, const struct stat *st) {
     orr_job *job = file->job;
     const uint64_t inode[2] = {st->st_dev, st->st_ino};
@@ -99,7 +99,6 @@ static void compare_restored(orr_job_file *file) {
     if (status == ORR_OK && !same) status = refuse(file, &error, "its contents differ");
     if (status != ORR_OK) orr_file_fail(file, &error);
     if (status != ORR_OK || file->later) return;
-    mark_inode(file, &st);
     file->outcome = ORR_OUT_PRESENT;
     if (fstat(fd, &after) == 0 && after.st_ctim.tv_sec == st.st_ctim.tv_sec &&
         after.st_ctim.tv_nsec == st.st_ctim.tv_nsec)
@@ -115,16 +114,18 @@ static orr_status judge_restored(orr_job_file *file, int directory, const struct
     const orr_job_options *o = file->job->options;
     int paper = file->container->header.profile == ORR_PROFILE_PAPER;
     if (!S_ISREG(st->st_mode)) return refuse(file, error, "it is no regular file");
-    if (file->job->second && is_marked(file, st)) {
-        file->supersedes = 1;
+    int known = orr_file_is_known(file, &file->from->secret, file->container->header.file_id,
+                                  file->restored_fd, st);
+    if (file->job->second && is_marked(file, st)) { // by a copy of this file, or by an older one
+        file->supersedes = !known;
+        if (known) file->outcome = ORR_OUT_SKIPPED;
+        if (known) file->reason = "another copy of this very file was restored";
         return ORR_OK;
     }
     if (!paper && (uint64_t)st->st_size != m->size)
         return refuse(file, error, "its size is another");
-    if ((o->trust_times &&
-         orr_output_time_is_held(&file->job->root, directory, &mtime, &st->st_mtim)) ||
-        orr_file_is_known(file, &file->from->secret, file->container->header.file_id,
-                          file->restored_fd, st))
+    if (known || (o->trust_times && orr_output_time_is_held(&file->job->root, directory, &mtime,
+                                                            &st->st_mtim)))
         file->outcome = ORR_OUT_PRESENT;
     else
         file->whole = compare_restored;
@@ -160,7 +161,6 @@ static orr_status look_for_output(orr_job_file *file, orr_error *error) {
     }
     if (!number) status = judge_restored(file, directory, &st, error);
     if (status == ORR_OK && !number && !file->later && !file->supersedes) status = check_name(file, directory, name, &st, error);
-    if (status == ORR_OK && file->outcome == ORR_OUT_PRESENT) mark_inode(file, &st);
     close(directory);
     if (status != ORR_OK || !number || number == ENOENT) return status;
     if (number == ENAMETOOLONG) return orr_output_too_long(file->target, error);
@@ -214,18 +214,20 @@ static orr_status claim_path(orr_job_file *file, orr_error *error) {
         return ORR_OK;
     case ORR_CLAIM_SAME:
         if (job->second) return ORR_OK;
+        // The other copy may turn out to be damaged.
+        if (!job->options->dry_run) return orr_job_defer(file, error);
         file->outcome = ORR_OUT_SKIPPED;
         file->reason = "the same file was given before";
         return ORR_OK;
     case ORR_CLAIM_NEWER:
         orr_job_warn(job,
                      "%s: of the files that are \"%s\" by their seals this one was sealed last: it "
-                     "is restored, an older one is not",
+                     "counts, an older one does not",
                      file->source, (const char *)m->path);
         return orr_job_defer(file, error);
     case ORR_CLAIM_OLDER:
         file->outcome = ORR_OUT_SKIPPED;
-        file->reason = "another file of this sealed path was sealed later: that one is restored";
+        file->reason = "another file of this sealed path was sealed later: that one counts";
         return ORR_OK;
     case ORR_CLAIM_TAKEN:
         return orr_fail(error, ORR_EXISTS,

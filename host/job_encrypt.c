@@ -141,7 +141,7 @@ orr_status orr_file_check_source(const orr_job_file *file, int *touched, orr_err
         now.st_mtim.tv_nsec != file->st.st_mtim.tv_nsec)
         return orr_file_fail_changed(file, error);
     *touched = now.st_ctim.tv_sec != file->st.st_ctim.tv_sec ||
-               now.st_ctim.tv_nsec != file->st.st_ctim.tv_nsec;
+               now.st_ctim.tv_nsec != file->st.st_ctim.tv_nsec || orr_file_is_racy(file);
     // Some virtual files have more bytes than their size says, which is often 0.
     do more = pread(file->fd, &byte, 1, now.st_size);
     while (more < 0 && errno == EINTR);

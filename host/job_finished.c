@@ -162,10 +162,12 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
         status = orr_container_metadata(c, fd, &keys, "it", &existing->sealed, &inner);
     memcpy(existing->file_id, c->header.file_id, sizeof existing->file_id);
     existing->profile = c->header.profile;
-    existing->damaged = status == ORR_AUTH;
+    // One without the magic may be damaged in it, or somebody's own: it is kept in any case.
+    existing->damaged = status == ORR_AUTH || status == ORR_NOT_ORRERY;
     if (status == ORR_NOT_ORRERY)
         refuse(file, error,
-               "exists and is not an encrypted file: move it away, or choose another output");
+               "exists and is not an encrypted file: move it away, choose another output, or, if "
+               "it was one, use --redo-damaged, which keeps it aside");
     else if (status == ORR_AUTH)
         refuse(file, error,
                "is damaged (%s): --redo-damaged makes it anew from its source and keeps this one "
@@ -216,6 +218,9 @@ static orr_status compare_seals(const orr_job_file *file, const orr_metadata *ex
     return ORR_OK;
 }
 
+static const char only_touched[] =
+    "its time is another than the sealed one, its contents are not";
+
 // On a worker: is the source what was sealed? Whoever trusts size and time takes the file of
 // another patient for this one's: exports normalise times, and all slices of a scanner have one
 // size.
@@ -240,7 +245,7 @@ static void compare_contents(orr_job_file *file) {
         return;
     }
     file->outcome = ORR_OUT_PRESENT;
-    if (file->touched) file->reason = "its time is another than the sealed one, its contents are not";
+    if (file->touched) file->reason = only_touched;
     if (!touched) orr_file_record(file, &e->secret, e->file_id, file->fd, &file->st);
 }
 
@@ -291,10 +296,11 @@ orr_status orr_target_look(orr_job_file *file, const orr_metadata *expected, orr
     if (status != ORR_OK) return status;
     if (file->container) return compare_sealed(file, error);
     file->touched = !same_time(&e->sealed, expected);
-    if (!file->touched && (o->trust_times ||
-                           orr_file_is_known(file, &e->secret, e->file_id, file->fd, &file->st)))
+    if ((o->trust_times && !file->touched) ||
+        orr_file_is_known(file, &e->secret, e->file_id, file->fd, &file->st)) {
         file->outcome = ORR_OUT_PRESENT;
-    else
+        if (file->touched) file->reason = only_touched;
+    } else
         file->whole = compare_contents;
     return ORR_OK;
 }

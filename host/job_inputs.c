@@ -113,9 +113,10 @@ void orr_job_look_above(orr_job *job) {
     for (size_t i = 0; i < in->count + in->listed_count; i++) {
         const char *input = i < in->count ? in->paths[i] : in->listed[i - in->count];
         char *real = realpath(input, NULL), *slash = real ? strrchr(real, '/') : NULL;
+        int vault = real && orr_journal_is_vault(real); // what lies above is another's
         if (slash) slash[slash == real] = 0;
         uint64_t place[2] = {0};
-        if (slash && stat(real, &st) == 0) {
+        if (slash && !vault && stat(real, &st) == 0) {
             place[0] = st.st_dev;
             place[1] = st.st_ino;
             if (orr_claim(&seen, place, sizeof place, NULL, 0) == ORR_CLAIM_NEW)
@@ -135,10 +136,12 @@ static const char *why_no_input(orr_job *job, const orr_walk_item *item) {
     // What lies among the sources and is not theirs does not make them a source.
     if (named && !(encrypt && (has_suffix(item->relative) || is_of_a_job(item)))) job->found++;
     // Whichever part of an archive is asked for: its job has not finished.
-    if (!encrypt && !named && orr_journal_is_name(last_part(item->relative))) {
+    if (!encrypt && orr_journal_is_name(last_part(item->relative))) {
         note_journal(job, item->source);
         return "";
     }
+    if (!encrypt && item->named && is_of_a_job(item) && !orr_has_magic(item->fd))
+        return "a job keeps it for itself";
     if (!orr_job_selected(job->options, item->relative)) {
         // Those of other parts count too, renamed ones until one is found: a part may be empty.
         if (!encrypt && !job->found && !is_of_a_job(item) && orr_has_magic(item->fd)) job->found++;
@@ -183,6 +186,12 @@ int orr_job_not_work(orr_job *job, const orr_walk_item *item) {
     case ORR_WALK_ERROR:
         // Listed a moment ago, and finished or removed by its job since.
         if (item->error.number == ENOENT && !item->named && is_of_a_job(item)) return 1;
+        // Nobody else may read a job's own files, and nobody needs to.
+        if (item->error.number == EACCES && job->options->verb != ORR_VERB_ENCRYPT &&
+            is_of_a_job(item)) {
+            if (orr_journal_is_name(last_part(item->relative))) note_journal(job, item->source);
+            return 1;
+        }
         event.outcome = ORR_OUT_FAILED;
         event.status = item->error.status;
         event.reason = item->error.text;

@@ -44,6 +44,7 @@ struct orr_job_file {
     char *target;   // below the output root; NULL for verify and rewrap
     int fd;         // of the source
     struct stat st;
+    struct timespec opened; // when it was met, by the clock of files
     pthread_mutex_t lock; // guards error, output, sha
     pthread_cond_t turn;  // sha256: the next segment in order may go, or the file failed
     atomic_uint refs;     // pieces in flight, plus one while the planner holds the file
@@ -218,6 +219,9 @@ orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error);
 orr_status orr_file_settle_source(orr_job_file *file, orr_error *error);
 // ORR_IO: the sentence for a source that did not stay what it was.
 orr_status orr_file_fail_changed(const orr_job_file *file, orr_error *error);
+// May the source have been changed once more within the clock step of its last change, after it was
+// opened, without a sign? So git calls an index entry racy.
+int orr_file_is_racy(const orr_job_file *file);
 // Did the source stay what it was at open? ORR_IO when its size or mtime changed while it was read,
 // ORR_UNSUPPORTED when there are bytes behind its size. *touched: its inode changed, so its bytes
 // may have, if somebody set the mtime back.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ orr_status orr_file_settle_source(orr_job_file *file, orr_error *error) {
     orr_metadata *m = file->metadata;
     orr_status status = orr_file_flush_source(file, error);
     if (status != ORR_OK) return status;
+    clock_gettime(CLOCK_REALTIME, &file->opened);
     if (fstat(file->fd, &file->st) != 0)
         return orr_fail_source(error, errno, "%s: %s", file->source, strerror(errno));
     file->bytes = m->size = (uint64_t)file->st.st_size;
@@ -41,4 +43,16 @@ orr_status orr_file_fail_changed(const orr_job_file *file, orr_error *error) {
     return orr_fail(error, ORR_IO,
                     "%s: was changed while being read: run the same command again when it rests",
                     file->source);
+}
+
+// Times of files go by steps: of the kernel's tick, some milliseconds, or of a second or two where a
+// file system keeps no fractions.
+#define TICK 20000000ll
+#define COARSE 2000000000ll
+
+int orr_file_is_racy(const orr_job_file *file) {
+    const struct timespec *changed = &file->st.st_ctim;
+    int64_t age = ((int64_t)file->opened.tv_sec - changed->tv_sec) * 1000000000ll +
+                  file->opened.tv_nsec - changed->tv_nsec;
+    return age < (changed->tv_nsec ? TICK : COARSE);
 }

@@ -379,6 +379,13 @@ static unsigned look_in(const char *directory, int *vault, char *found, size_t r
     return count;
 }
 
+int orr_journal_is_vault(const char *directory) {
+    char found[NAME_MAX + 1];
+    int vault = 0;
+    look_in(directory, &vault, found, sizeof found);
+    return vault;
+}
+
 unsigned orr_journal_above(const char *path, char *found, size_t room) {
     char *real = realpath(path, NULL);
     unsigned count = 0;

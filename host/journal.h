@@ -29,6 +29,8 @@ void orr_journal_file(orr_journal *journal, const char *target, uint64_t bytes, 
 // of whose inputs are among this job's. One that found no file at all, a mistyped path say, leaves
 // no journal that it made itself. NULL is fine.
 void orr_journal_close(orr_journal *journal, orr_status status, int found);
+// Have jobs written into this directory?
+int orr_journal_is_vault(const char *directory);
 // Looks for journals beside and above `path`, in the nearest directory that jobs wrote into. Returns
 // how many there are; the path of one goes to `found` (cut to `room` bytes).
 unsigned orr_journal_above(const char *path, char *found, size_t room);

@@ -396,6 +396,7 @@ void orr_output_settle(const orr_output_root *root, const char *relative) {
     int directory;
     if (orr_output_directory(root, relative, 0, &directory, &name, NULL) != ORR_OK || directory < 0)
         return;
+    if (!root->only) orr_target_sweep(root->target, directory);
     if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
         st.st_mode & ORR_PARTIAL_MARK) {
         // First the partial name, which stands beside it where it was linked, not renamed.

@@ -26,6 +26,7 @@ struct orr_state {
     size_t room, count;
     uint64_t outdated; // records in this job's file that a later one replaced
     int directory, fd; // fd -1: not opened for writing
+    int lost;          // this job's file is there and cannot be used
     int found;         // this job's file was there
     int writes;        // records are kept: the file is opened, or made, for the first of them
     char name[48];
@@ -155,9 +156,16 @@ orr_state *orr_state_open(int directory, unsigned shard, unsigned shards, int wr
     int fd = openat(state->directory, state->name,
                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     state->found = fd >= 0;
-    state->writes = write && (fd >= 0 ? load(state, fd) >= 0 : errno == ENOENT);
+    int missing = fd < 0 && errno == ENOENT;
+    int good = fd >= 0 && load(state, fd) >= 0;
+    state->lost = !missing && !good;
+    state->writes = write && !state->lost;
     if (fd >= 0) close(fd);
     return state;
+}
+
+const char *orr_state_lost(const orr_state *state) {
+    return state->lost ? state->name : NULL;
 }
 
 // Opens this job's file, which was empty, absent or ours when the job began, to add to it.

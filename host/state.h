@@ -38,6 +38,8 @@ typedef struct orr_state orr_state;
 // Reads the states in a directory and, with `write`, opens this job's for more (made when missing).
 // NULL when memory runs out; a state that cannot be read or written is left alone. Close it.
 orr_state *orr_state_open(int directory, unsigned shard, unsigned shards, int write);
+// The name of this job's file when it is there and cannot be used, else NULL.
+const char *orr_state_lost(const orr_state *state);
 // Is this identity the recorded one of its file? Any thread.
 int orr_state_knows(orr_state *state, const orr_identity *identity);
 // Adds a record, unless it is there. Any thread.

@@ -29,7 +29,7 @@ using Bytes = std::vector<uint8_t>;
 
 Bytes resampled(uint32_t width, uint32_t height, uint32_t channels, Bytes pixels, uint32_t size,
                 uint32_t out_channels) {
-    orr_raster picture{width, height, channels, pixels.data()};
+    orr_raster picture{width, height, channels, pixels.data(), nullptr};
     Bytes out(size * size * out_channels);
     orr_error error{};
     EXPECT_EQ(orr_resample(&picture, size, out_channels, out.data(), &error), ORR_OK);
