@@ -144,8 +144,7 @@ orr_status orr_restored_give_way(const orr_job_file *file, orr_error *error) {
     return ORR_OK;
 }
 
-// Is the file at the target the restored one already?
-static orr_status look_for_output(orr_job_file *file, orr_error *error) {
+orr_status orr_restored_look(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     const char *name;
     struct stat st;
@@ -242,18 +241,20 @@ static orr_status claim_path(orr_job_file *file, orr_error *error) {
 
 static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
-    int verify = o->verb == ORR_VERB_VERIFY;
+    int verify = o->verb == ORR_VERB_VERIFY, later = 0; // later: the target is looked at
     orr_status status = verify ? forget_memory(file, error) : ORR_OK;
     if (status == ORR_OK) status = orr_file_open_container(file, error);
     if (status != ORR_OK) return status;
     if (!file->job->second) check_sealed_name(file);
+    const int paper = file->container->header.profile == ORR_PROFILE_PAPER;
     if (!verify) {
+        later = paper && o->unauthenticated && !o->dry_run;
         file->target = strdup(file->job->root.only ? file->job->root.only
                                                    : (const char *)file->metadata->path);
         if (!file->target) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
         status = claim_path(file, error);
-        if (status == ORR_OK && file->outcome == ORR_OUT_DONE && !file->later)
-            status = look_for_output(file, error);
+        if (status == ORR_OK && file->outcome == ORR_OUT_DONE && !file->later && !later)
+            status = orr_restored_look(file, error);
         if (status != ORR_OK || file->outcome != ORR_OUT_DONE || file->whole || file->later)
             return status;
         if (o->dry_run) {
@@ -261,8 +262,8 @@ static orr_status decrypt_open(orr_job_file *file, orr_error *error) {
             return ORR_OK;
         }
     }
-    if (file->container->header.profile == ORR_PROFILE_PAPER) {
-        file->whole = orr_paper_decrypt_whole;
+    if (paper) {
+        file->whole = later ? orr_paper_release_whole : orr_paper_decrypt_whole;
         return ORR_OK;
     }
     file->segments = file->from->geometry.segments;

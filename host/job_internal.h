@@ -242,7 +242,11 @@ void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES])
 orr_status orr_job_defer(orr_job_file *file, orr_error *error);
 // The next file of the second round; 0: no more.
 int orr_job_next_deferred(orr_job *job, orr_walk_item *item);
-// An older copy of what this job restored makes room (job_decrypt.c).
+// Is the file at the target the restored one already (job_decrypt.c)? Then the outcome is
+// ORR_OUT_PRESENT, or `whole` is what finds it out. ORR_EXISTS: another one; unless it is left to
+// the second round.
+orr_status orr_restored_look(orr_job_file *file, orr_error *error);
+// An older copy of what this job restored makes room.
 orr_status orr_restored_give_way(const orr_job_file *file, orr_error *error);
 
 // ---- job_finished.c: what is finished already
@@ -305,6 +309,7 @@ orr_status orr_file_make_place(const orr_job_file *file, orr_error *error);
 int orr_paper_fits(const orr_job_file *file, const orr_file_secret *secret);
 void orr_paper_encrypt_whole(orr_job_file *file);
 void orr_paper_decrypt_whole(orr_job_file *file);
+void orr_paper_release_whole(orr_job_file *file); // decrypt --unauthenticated
 void orr_paper_reencrypt_whole(orr_job_file *file);
 
 // ---- salvage.c: --salvage, after ORR_AUTH or when the source cannot be read in places. Writes

@@ -2,17 +2,22 @@
 // does the work). A worker reads and writes; the job's backend enciphers the pages, several at
 // once.
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/contents.h"
 #include "host/image.h"
 #include "host/job_internal.h"
 #include "host/paper.h"
+#include "host/text.h"
 
 #define RELEASED_MODE 0600
+#define RELEASED_SUFFIX ".unauthenticated.tif"
 
 // Each worker has its share of the job's memory.
 static orr_paper_means means_of(const orr_job_file *file) {
@@ -107,60 +112,100 @@ void orr_paper_encrypt_whole(orr_job_file *file) {
     finish(file, status, &error);
 }
 
-static char *with_suffix(const char *name) {
-    static const char suffix[] = ".unauthenticated.tif";
-    size_t length = strlen(name);
-    char *text = malloc(length + sizeof suffix);
-    if (text) memcpy(text, name, length);
-    if (text) memcpy(text + length, suffix, sizeof suffix);
-    return text;
+static orr_status restore(orr_job_file *file, int fd, orr_error *error) {
+    orr_paper_means means = means_of(file);
+    means.altered = &file->altered;
+    return orr_paper_decrypt(file->container, &file->from->secret, file->metadata, &means, file->fd,
+                             fd, file->source, error);
+}
+
+void orr_paper_decrypt_whole(orr_job_file *file) {
+    orr_error error = {0};
+    if (stopped(file)) return;
+    orr_status status = file->target ? orr_file_output(file, 0, &error) : ORR_OK;
+    if (status == ORR_OK) status = restore(file, file->target ? file->output.fd : -1, &error);
+    if (status == ORR_OK && file->target) status = orr_file_restore_commit(file, &error);
+    finish(file, status, &error);
+}
+
+// Is the name free that altered pixels get? Asked before they are written.
+static orr_status look_for_released(const orr_job_file *file, const char *released,
+                                    orr_error *error) {
+    const char *name, *root = file->job->root.path;
+    struct stat st;
+    int directory;
+    orr_status status =
+        orr_output_directory(&file->job->root, released, 0, &directory, &name, error);
+    if (status != ORR_OK) return status;
+    const char *slash = strrchr(released, '/');
+    int number = strlen(slash ? slash + 1 : released) > NAME_MAX ? ENAMETOOLONG : ENOENT;
+    if (directory >= 0) {
+        number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? EEXIST : errno;
+        close(directory);
+    }
+    if (number == ENOENT) return ORR_OK;
+    if (number == EEXIST)
+        return orr_fail(error, ORR_EXISTS, "%s/%s exists: move it away, or choose another output",
+                        root, released);
+    if (number == ENAMETOOLONG)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s/%.200s...: with \"%s\" this name is longer than its file system takes: "
+                        "give -o a file with a shorter name",
+                        root, released, RELEASED_SUFFIX);
+    return orr_fail_errno(error, number, "%s/%s: cannot look at this: %s%s", root, released,
+                          strerror(number), orr_errno_hint(number));
 }
 
 // --unauthenticated: the altered pixels get a name that says what they are. The file stays failed.
 static void release(orr_job_file *file) {
-    orr_output *output = &file->output;
     orr_error error = {0};
-    char *name = with_suffix(output->name), *shown = with_suffix(output->shown);
-    char *released = with_suffix(file->target);
+    size_t length = strlen(file->target);
+    char *released = malloc(length + sizeof RELEASED_SUFFIX), *target = file->target;
     orr_status status =
-        name && shown && released ? ORR_OK : orr_fail(&error, ORR_INTERNAL, "out of memory");
+        released ? ORR_OK : orr_fail(&error, ORR_INTERNAL, "%s: out of memory", file->source);
+    if (released) {
+        memcpy(released, target, length);
+        memcpy(released + length, RELEASED_SUFFIX, sizeof RELEASED_SUFFIX);
+        status = look_for_released(file, released, &error);
+    }
     if (status == ORR_OK) {
-        free(output->name);
-        free(output->shown);
-        output->name = name;
-        output->shown = shown;
-        name = shown = NULL;
-        status = orr_output_commit(output, RELEASED_MODE, &error);
+        file->target = released;
+        status = orr_file_output(file, 0, &error);
+        file->target = target;
+    }
+    if (status == ORR_OK) {
+        status = restore(file, file->output.fd, &error);
+        if (status == ORR_OK)
+            status = orr_fail(&error, ORR_IO, "%s: changed while it was read", file->source);
+        else if (status == ORR_AUTH)
+            status = orr_output_commit(&file->output, RELEASED_MODE, &error);
     }
     if (status == ORR_OK) {
         orr_job_warn(file->job,
                      "%s: was altered; its pixels are in %s/%s, and nothing vouches for them",
                      file->source, file->job->root.path, released);
         file->released = released;
-        released = NULL;
-    } else {
-        orr_job_warn(file->job, "%s: was altered, and its pixels were not written: %s",
-                     file->source, error.text);
+        return;
     }
-    free(name);
-    free(shown);
+    orr_job_warn(file->job, "%s: was altered, and its pixels were not written: %s", file->source,
+                 error.text);
     free(released);
 }
 
-void orr_paper_decrypt_whole(orr_job_file *file) {
-    orr_paper_means means = means_of(file);
+// With --unauthenticated the pixels decide which name is to be written: they are deciphered first,
+// and then what is at that name is looked at.
+void orr_paper_release_whole(orr_job_file *file) {
     orr_error error = {0};
-    means.altered = &file->altered;
     if (stopped(file)) return;
-    orr_status status = file->target ? orr_file_output(file, 0, &error) : ORR_OK;
-    if (status == ORR_OK)
-        status =
-            orr_paper_decrypt(file->container, &file->from->secret, file->metadata, &means,
-                              file->fd, file->target ? file->output.fd : -1, file->source, &error);
-    if (status == ORR_OK && file->target) status = orr_file_restore_commit(file, &error);
-    if (status == ORR_AUTH && file->altered && file->target && file->job->options->unauthenticated)
-        release(file);
-    finish(file, status, &error);
+    orr_status status = restore(file, -1, &error);
+    if (status == ORR_AUTH && file->altered) release(file);
+    if (status == ORR_OK) status = orr_restored_look(file, &error);
+    if (status != ORR_OK || file->later || file->outcome == ORR_OUT_PRESENT)
+        finish(file, status, &error);
+    else if (file->whole != orr_paper_release_whole)
+        file->whole(file); // compares what is there
+    else
+        orr_paper_decrypt_whole(file);
 }
 
 static uint64_t plus(uint64_t a, uint64_t b) {

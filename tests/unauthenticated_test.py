@@ -79,7 +79,7 @@ class Unauthenticated(Case):
         before = Path("out/scan.tif.unauthenticated.tif").read_bytes()
         status, _, err = self.decrypt("--unauthenticated")  # the name is taken
         self.assertEqual(status, 4, err)
-        self.assertIn("its pixels were not written", err)
+        self.assertIn("its pixels were not written: out/scan.tif.unauthenticated.tif exists: move it away", err)
         self.assertEqual(Path("out/scan.tif.unauthenticated.tif").read_bytes(), before)
         self.assertEqual(self.left(), ["scan.tif.unauthenticated.tif"])
         status, _, err = run("verify", "-k", "keys", "bad.orr.tif")
@@ -88,6 +88,44 @@ class Unauthenticated(Case):
         self.assertNotIn("--salvage", err)
         err = self.decrypt("--salvage")[2]
         self.assertIn("no tiles to salvage; --unauthenticated writes altered pixels", err)
+
+    def test_what_is_at_the_name(self):
+        """Whatever has the name of the restored image does not keep altered pixels from theirs, and stays."""
+        for what, there in (("restored", Path("scan.tif").read_bytes()), ("another", b"another file")):
+            with self.subTest(what):
+                Path("out").mkdir(exist_ok=True)
+                Path("out/scan.tif").write_bytes(there)
+                self.altered((self.begin, b"other"))
+                status, _, err = self.decrypt("--unauthenticated")
+                self.assertEqual(status, 4, err)
+                self.assertIn("its pixels are in out/scan.tif.unauthenticated.tif", err)
+                self.assertEqual(self.left(), ["scan.tif", "scan.tif.unauthenticated.tif"])
+                self.assertEqual(Path("out/scan.tif").read_bytes(), there)
+                Path("out/scan.tif.unauthenticated.tif").unlink()
+                self.altered()  # a sound one goes by what is at its name, as ever
+                status, out, err = self.decrypt("--unauthenticated", "--json")
+                self.assertEqual(status, 0 if what == "restored" else 6, err)
+                file = next(m for m in self.messages(out, status) if m["message_type"] == "file")
+                self.assertEqual(file["outcome"], "present" if what == "restored" else "failed")
+                self.assertEqual(self.left(), ["scan.tif"])
+                self.assertEqual(Path("out/scan.tif").read_bytes(), there)
+
+    def test_names_too_long(self):
+        name = "n" * 243 + ".tif"
+        write_gray_tiff(name, WIDTH, HEIGHT)
+        status, _, err = run("encrypt", "-k", "keys", "--profile", "paper", name, "-o", "long.orr.tif")
+        self.assertEqual(status, 0, err)
+        data = bytearray(Path("long.orr.tif").read_bytes())
+        data[-1] ^= 1
+        Path("bad.orr.tif").write_bytes(data)
+        status, _, err = self.decrypt("--unauthenticated")
+        self.assertEqual(status, 4, err)
+        self.assertIn("this name is longer than its file system takes: give -o a file with a shorter name", err)
+        self.assertNotIn("opaque", err)
+        self.assertEqual(self.left(), [])
+        status, _, err = run("decrypt", "-k", "keys", "bad.orr.tif", "-o", "short.tif", "--unauthenticated")
+        self.assertEqual(status, 4, err)
+        self.assertTrue(Path("short.tif.unauthenticated.tif").exists(), err)
 
     def test_the_directory(self):
         """What is around the pixels is not needed to find them."""
