@@ -71,6 +71,16 @@ static int chunks_overflow(const orr_image_page *page) {
            (page->tiled || page->chunk_rows != UINT32_MAX);
 }
 
+// libtiff takes them; TIFF does not have them, and Pillow and tifffile do not open what has.
+int orr_page_tag_of_bytes(const orr_image_page *page) {
+    static const uint16_t fields[] = {256, 257, 258, 259, 262, 266, 277,
+                                      278, 284, 317, 322, 323, 338, 339};
+    orr_tag tag;
+    for (size_t n = 0; n < sizeof fields / sizeof *fields; n++)
+        if (orr_page_tag(page, fields[n], &tag) && tag.type == TIFF_BYTE) return fields[n];
+    return 0;
+}
+
 const char *orr_page_contradiction(const orr_image_page *page, int bigtiff) {
     const char *why = structure(page->tags, page->tag_bytes, bigtiff, 0);
     if (why) return why;

@@ -88,6 +88,9 @@ const char *orr_page_hides_planes(const orr_image *image, uint32_t index, uint64
 // Why the page's tags would restore a TIFF that others cannot read: they contradict the page, say
 // something twice, or point somewhere. NULL when they do not.
 const char *orr_page_contradiction(const orr_image_page *page, int bigtiff);
+// A tag that describes the pixels and is of type BYTE, which other readers do not understand; 0:
+// none.
+int orr_page_tag_of_bytes(const orr_image_page *page);
 // Lossless schemes that give the same pixels back and that this libtiff can write.
 int orr_page_keeps_compression(const orr_image_page *page);
 // Do pixels under this scheme have a predictor?

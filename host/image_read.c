@@ -230,6 +230,10 @@ static orr_status describe_page(orr_image_source *source, uint32_t index, orr_er
     // The raw tags must say what libtiff understood: else the restored file would decode otherwise.
     reason = orr_page_contradiction(page, source->image.bigtiff);
     if (reason) return orr_image_refuse(source->name, error, "page %u %s", index + 1, reason);
+    if (orr_page_tag_of_bytes(page))
+        return orr_image_refuse(source->name, error,
+                                "page %u has tag %d of type BYTE, where TIFF has SHORT or LONG",
+                                index + 1, orr_page_tag_of_bytes(page));
     status = check_memory(source, index, error);
     if (status) return status;
     uint64_t stride = chunk_stride(page);

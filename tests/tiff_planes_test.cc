@@ -1,4 +1,5 @@
-// One directory that stands for many planes: refused, since a TIFF reader finds one of them.
+// One directory that stands for many planes: refused, since a TIFF reader finds one of them. So are
+// sizes of a type that other readers do not understand.
 #include <algorithm>
 #include <cstring>
 
@@ -46,7 +47,12 @@ Bytes build(uint32_t pages, uint32_t planes, const std::vector<Entry> &more) {
         std::vector<Entry> tags = {number(256, 8), number(257, 6), number(258, 8),
                                    number(259, 1), number(262, 1), number(273, 8 + 48 * n),
                                    number(277, 1), number(278, 6), number(279, 48)};
-        if (n == 0) tags.insert(tags.end(), more.begin(), more.end());
+        for (const Entry &tag : n == 0 ? more : std::vector<Entry>()) {
+            tags.erase(std::remove_if(tags.begin(), tags.end(),
+                                      [&](const Entry &old) { return old.id == tag.id; }),
+                       tags.end());
+            tags.push_back(tag);
+        }
         std::sort(tags.begin(), tags.end(),
                   [](const Entry &a, const Entry &b) { return a.id < b.id; });
         Bytes list = le(tags.size(), 2);
@@ -121,6 +127,19 @@ TEST(TiffPlanes, Shapes) {
     expect(nullptr, 1, 1, {text("{\"shape\": [500, 6, 8]}")}); // taken out of its series
     expect(nullptr, 1, 1, {text("{\"shape\": [")});
     expect(nullptr, 1, 1, {text("{\"note\": \"no shape\"}")});
+}
+
+TEST(TiffTypes, OtherReadersKnowThem) {
+    const std::pair<uint16_t, uint8_t> fields[] = {{256, 8}, {257, 6}, {258, 8}, {259, 1},
+                                                   {262, 1}, {266, 1}, {277, 1}, {278, 6},
+                                                   {284, 1}, {339, 1}};
+    for (auto [id, value] : fields) {
+        SCOPED_TRACE(id);
+        expect("of type BYTE", 1, 1, {{id, 1, 1, le(value, 1)}});
+        expect(nullptr, 1, 1, {{id, 3, 1, le(value, 2)}});
+        expect(nullptr, 1, 1, {{id, 4, 1, le(value, 4)}});
+    }
+    expect(nullptr, 1, 1, {{65000, 1, 1, le(1, 1)}}); // any other tag may be
 }
 
 } // namespace
