@@ -77,6 +77,7 @@ static int keep_message(TIFF *tif, void *user, const char *module, const char *f
     if (client->complained) return 1;
     int used = snprintf(client->message, sizeof client->message, "libtiff: ");
     vsnprintf(client->message + used, sizeof client->message - (size_t)used, format, arguments);
+    orr_one_line(client->message);
     drop_unset_places(client->message);
     client->complained = 1;
     return 1; // handled: nothing is printed
@@ -101,6 +102,7 @@ static int take_warning(TIFF *tif, void *user, const char *module, const char *f
     (void)module;
     if (!client->decoding) return 1;
     vsnprintf(text, sizeof text, format, arguments);
+    orr_one_line(text);
     if (orr_tiff_warning_is_damage(text)) orr_tiff_client_complain(client, "libtiff: %.180s", text);
     return 1;
 }

@@ -493,6 +493,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (!o->output) return ORR_OK;
     orr_status status = orr_output_root_open(&job->root, o->output, job->single, o->dry_run, error);
     job->root.trust = &job->trust;
+    job->root.restores = o->verb == ORR_VERB_DECRYPT;
     if (status == ORR_OK) orr_target_hear(job->root.target, hear_target, job);
     if (status != ORR_OK || job->root.fd < 0 || job->root.only) return status;
     status = refuse_output_as_input(job, error);

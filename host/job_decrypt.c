@@ -162,7 +162,7 @@ orr_status orr_restored_look(orr_job_file *file, orr_error *error) {
     if (status == ORR_OK && !number && !file->later && !file->supersedes) status = check_name(file, directory, name, &st, error);
     close(directory);
     if (status != ORR_OK || !number || number == ENOENT) return status;
-    if (number == ENAMETOOLONG) return orr_output_too_long(file->target, error);
+    if (number == ENAMETOOLONG) return orr_output_too_long(&file->job->root, file->target, error);
     return orr_fail_errno(error, number, "%s/%s: cannot look at this: %s%s", job->root.path,
                           file->target, strerror(number), orr_errno_hint(number));
 }

@@ -126,7 +126,7 @@ static int open_target(const orr_job_file *file, orr_status *status, orr_error *
     fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     int number = fd < 0 ? errno : 0;
     if (number == ENAMETOOLONG)
-        *status = orr_output_too_long(file->target, error);
+        *status = orr_output_too_long(&file->job->root, file->target, error);
     else if (number == EACCES || number == EPERM || number == ELOOP)
         *status = refuse(file, error, "exists and cannot be read (%s): nothing was replaced",
                          strerror(number));

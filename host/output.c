@@ -25,11 +25,13 @@ static orr_status io_error(orr_error *error, const char *shown, const char *doin
                           orr_errno_hint(number));
 }
 
-orr_status orr_output_too_long(const char *shown, orr_error *error) {
+orr_status orr_output_too_long(const orr_output_root *root, const char *shown, orr_error *error) {
     return orr_fail(error, ORR_UNSUPPORTED,
-                    "%.200s...: this name is longer than its file system takes: use --names opaque "
-                    "when encrypting, or choose another output",
-                    shown);
+                    "%.200s...: this name is longer than its file system takes: %s, or choose "
+                    "another output",
+                    shown,
+                    root->restores ? "decrypt this file alone, and name it with -o"
+                                   : "use --names opaque when encrypting");
 }
 
 // mkdir; the directory is made durable in its parent, for nobody flushes that later: also one that
@@ -148,7 +150,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         size_t n = strcspn(p, "/");
         if (n > NAME_MAX) {
             close(fd);
-            return orr_output_too_long(relative, error);
+            return orr_output_too_long(root, relative, error);
         }
         memcpy(component, p, n);
         component[n] = 0;
@@ -157,7 +159,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         int made = create && mkdirat(fd, component, create) == 0;
         if (create && (made ? orr_fsync(fd) < 0 : errno != EEXIST)) {
             orr_status status = errno == ENAMETOOLONG
-                                    ? orr_output_too_long(relative, error)
+                                    ? orr_output_too_long(root, relative, error)
                                     : io_error(error, relative, "create its directory");
             close(fd);
             return status;
@@ -180,7 +182,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
             return orr_fail(error, ORR_IO,
                             "%s/%s: \"%s\" is not a directory (a symlink is not followed)",
                             root->path, relative, component);
-        if (fd < 0 && number == ENAMETOOLONG) return orr_output_too_long(relative, error);
+        if (fd < 0 && number == ENAMETOOLONG) return orr_output_too_long(root, relative, error);
         if (fd < 0) return io_error(error, relative, "open its directory");
     }
     *directory = fd;
@@ -206,7 +208,7 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
     }
     snprintf(output->shown, room, "%s/%s", root->path, relative);
     if (strlen(name) > NAME_MAX) {
-        status = orr_output_too_long(output->shown, error);
+        status = orr_output_too_long(root, output->shown, error);
         goto failed;
     }
     orr_target_sweep(root->target, output->directory);
@@ -278,7 +280,8 @@ static orr_status give_name(const orr_output *output, orr_error *error) {
         return orr_fail(error, ORR_IO,
                         "%s: another orrery job is writing into this directory: wait until it ends",
                         output->shown);
-    if (failed && errno == ENAMETOOLONG) return orr_output_too_long(output->shown, error);
+    if (failed && errno == ENAMETOOLONG)
+        return orr_output_too_long(output->root, output->shown, error);
     return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
 }
 

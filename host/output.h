@@ -24,6 +24,7 @@ typedef struct orr_output_root {
     orr_trust *trust;   // the job's, or NULL
     orr_target *target; // what its file system can hold; owned
     int dry_run;        // nothing may be written
+    int restores;       // its names are sealed: none can be made shorter by another option
     int lock_fd;        // of this shard, -1 when there is none
     char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
@@ -69,7 +70,7 @@ typedef struct orr_output {
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, mode_t create,
                                 int *directory, const char **name, orr_error *error);
 // ORR_UNSUPPORTED: the target takes no such name.
-orr_status orr_output_too_long(const char *shown, orr_error *error);
+orr_status orr_output_too_long(const orr_output_root *root, const char *shown, orr_error *error);
 // Creates a partial file (kernels/partial.h) for `relative`, and reserves `bytes` when that is
 // known (0: not). The first one in a directory removes those that killed runs left there. Any
 // thread.

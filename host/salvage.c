@@ -127,7 +127,7 @@ static orr_status name_is_free(const orr_output_root *root, const char *relative
                           "%s/%s exists already: move it away, or choose another output",
                           root->path, relative);
     else if (errno == ENAMETOOLONG)
-        status = orr_output_too_long(relative, error);
+        status = orr_output_too_long(root, relative, error);
     close(directory);
     return status;
 }

@@ -151,7 +151,8 @@ int orr_target_flush(orr_target *t, int fd) {
 int orr_target_flush_directory(orr_target *t, int fd) {
     int result = orr_fsync(fd), number = errno;
     if (result == 1) orr_flush_told();
-    if (result == 1 && first_time(t, SAID_DIRECTORY))
+    // What was said of files goes for directories, too.
+    if (result == 1 && !(atomic_load(&t->said) & 1u << SAID_FLUSH) && first_time(t, SAID_DIRECTORY))
         say(t, 0,
             "%s: this file system does not flush directories (%s): after a power cut, run the same "
             "command again",

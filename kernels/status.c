@@ -57,3 +57,15 @@ const char *orr_status_name(orr_status status) {
     }
     return "internal";
 }
+
+void orr_one_line(char *text) {
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        if (*from != ' ' && (*from < '\t' || *from > '\r'))
+            *to++ = *from;
+        else if (to > text && to[-1] != ' ')
+            *to++ = ' ';
+    }
+    if (to > text && to[-1] == ' ') to--;
+    *to = 0;
+}

@@ -56,6 +56,9 @@ orr_status orr_fail_errno(orr_error *error, int number, const char *format, ...)
 orr_status orr_fail_source(orr_error *error, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// Makes a library's message one line: each run of white space is a space, none at the end.
+void orr_one_line(char *text);
+
 // Stable lower-case name of a status ("ok", "authentication", "io", ...), for JSON output.
 const char *orr_status_name(orr_status status);
 

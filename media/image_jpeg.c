@@ -29,7 +29,11 @@ static void jpeg_message(j_common_ptr jpeg, int level) {
     if (jpeg->err->msg_code == JWRN_JPEG_EOF) {
         image->cut = 1;
     } else if (image->cut) {
-        snprintf(image->message, sizeof image->message, "%s", cut_short);
+        // Nobody can tell whether bytes that are no marker stand behind the pixels or for them.
+        snprintf(image->message, sizeof image->message, "%s",
+                 jpeg->err->msg_code == JWRN_EXTRANEOUS_DATA
+                     ? "it has no end-of-image marker, but other bytes: pixels may be missing"
+                     : cut_short);
         longjmp(image->escape, 1);
     } else {
         jpeg_fail(jpeg);

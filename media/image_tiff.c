@@ -50,7 +50,9 @@ static int tiff_error(TIFF *tiff, void *user, const char *module, const char *fo
     orr_raster_source *image = user;
     (void)tiff;
     (void)module;
-    if (!image->message[0]) vsnprintf(image->message, sizeof image->message, format, args);
+    if (image->message[0]) return 1;
+    vsnprintf(image->message, sizeof image->message, format, args);
+    orr_one_line(image->message);
     return 1; // handled
 }
 
@@ -62,6 +64,7 @@ static int tiff_warning(TIFF *tiff, void *user, const char *module, const char *
     (void)tiff;
     (void)module;
     vsnprintf(text, sizeof text, format, args);
+    orr_one_line(text);
     if (image->scratch && orr_tiff_warning_is_damage(text)) {
         if (!image->message[0]) memcpy(image->message, text, sizeof text);
         image->cut = 1;

@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <iterator>
 
 #include <gtest/gtest.h>
@@ -214,6 +215,14 @@ TEST_F(ImageFileTest, AJpegMayLackItsEndMarkerButNoPixels) {
     EXPECT_EQ(orr_raster_decode(cut.data(), cut.size() / 2, "half", nullptr, &raster, &error),
               ORR_UNSUPPORTED);
     EXPECT_NE(strstr(error.text, "it is cut short: pixels are missing"), nullptr) << error.text;
+    Bytes padded = cut;
+    padded.resize(cut.size() - 2);
+    padded.resize(cut.size() + 500);
+    EXPECT_EQ(orr_raster_decode(padded.data(), padded.size(), "p", nullptr, &raster, &error),
+              ORR_UNSUPPORTED);
+    EXPECT_NE(strstr(error.text, "no end-of-image marker, but other bytes: pixels may be missing"),
+              nullptr)
+        << error.text;
     // Other damage is none the better for an end that is missing.
     Bytes bad = cut;
     bad.resize(cut.size() - 2);
@@ -273,6 +282,20 @@ TEST_F(ImageFileTest, PngThatCannotBeWritten) {
     EXPECT_EQ(orr_raster_new(0, 8, 1, &picture, &error), ORR_UNSUPPORTED);
     EXPECT_EQ(orr_raster_new(8, 8, 2, &picture, &error), ORR_UNSUPPORTED);
     EXPECT_EQ(orr_raster_new(1u << 31, 1u << 31, 1, &picture, &error), ORR_UNSUPPORTED);
+}
+
+// Libraries end messages with a newline, or write two lines; ours have one.
+TEST(Message, IsOneLine) {
+    for (const auto &[given, wanted] : std::map<std::string, std::string>{
+             {"", ""},
+             {"as it is", "as it is"},
+             {"factors 1,1\nApparently 4,4.\n", "factors 1,1 Apparently 4,4."},
+             {" \r\n  Tag X:\n  not possible \t\n", "Tag X: not possible"},
+             {"\n", ""}}) {
+        std::string text = given;
+        orr_one_line(text.data());
+        EXPECT_STREQ(text.c_str(), wanted.c_str());
+    }
 }
 
 } // namespace

@@ -247,6 +247,13 @@ TEST(NistFile, DigitsAsTextAreBits) {
         EXPECT_EQ(std::memcmp(text.p, plain.p, 7 * ORR_NIST_COLUMNS * sizeof *text.p), 0);
         orr_nist_result_free(&text);
     }
+    std::string commas = "\xef\xbb\xbf"; // and the byte order mark of UTF-8
+    for (char digit : digits) commas += std::string(1, digit) + ",";
+    ASSERT_EQ(BitsFile(commas).run(1003, &text, &error), ORR_OK) << error.text;
+    EXPECT_EQ(text.format, ORR_NIST_DIGITS);
+    ASSERT_EQ(text.sequences, 7u);
+    EXPECT_EQ(std::memcmp(text.p, plain.p, 7 * ORR_NIST_COLUMNS * sizeof *text.p), 0);
+    orr_nist_result_free(&text);
     digits.pop_back(); // the bits that fill the last byte are none of the data
     ASSERT_EQ(BitsFile(digits).run(1003, &text, &error), ORR_OK) << error.text;
     EXPECT_EQ(text.sequences, 6u);
@@ -263,6 +270,15 @@ TEST(NistFile, WhatIsRefusedAndWhatIsSaid) {
     EXPECT_NE(std::string(error.text).find("byte 5000 is neither"), std::string::npos)
         << error.text;
     orr_nist_result_free(&result);
+    for (bool last : {false, true})
+        for (bool marked : {false, true}) {
+            std::string wide = !marked ? "" : last ? "\xff\xfe" : "\xfe\xff";
+            for (char digit : digits)
+                wide += last ? std::string{digit, '\0'} : std::string{'\0', digit};
+            EXPECT_EQ(BitsFile(wide).run(1000, &result, &error), ORR_UNSUPPORTED);
+            EXPECT_NE(std::string(error.text).find("UTF-16"), std::string::npos) << error.text;
+            orr_nist_result_free(&result);
+        }
     EXPECT_EQ(BitsFile("0101").run(1000, &result, &error), ORR_UNSUPPORTED);
     EXPECT_NE(std::string(error.text).find("4 bits are less"), std::string::npos) << error.text;
     orr_nist_result_free(&result);

@@ -121,6 +121,10 @@ class Refused(Target):
                 modes = {oct(p.stat().st_mode & 0o7000) for p in Path("mnt", f"{n}e").rglob("*") if is_output(p)}
                 self.assertEqual(modes, {"0o0"})
 
+    def test_one_sentence_says_that_nothing_is_flushed(self):
+        self.mount("fsync=ENOTSUP fsyncdir=ENOTSUP")
+        self.assertEqual(self.done("decrypt", "-k", "keys", "sealed", "-o", "mnt/out").count("does not flush"), 1)
+
     def test_what_goes_wrong_is_no_refusal(self):
         control = self.mount()
         for words in ("chmod=EIO", "utimens=EIO", "fsync=EIO", "fsyncdir=EIO", "flush=EIO", "fsync=ENOSPC"):
@@ -327,6 +331,8 @@ class LongNames(Target):
         self.done("encrypt", "-q", "-k", "keys", "in", "-o", "mnt/opaque", "--names", "opaque")
         status, messages = self.summary("decrypt", "-k", "keys", "mnt/opaque", "-o", "mnt/back")
         self.assertEqual((status, messages[-1]["done"], messages[-1]["failed"]), (3, 4, 1), messages)
+        reason = next(m["reason"] for m in messages if m.get("outcome") == "failed")
+        self.assertIn("takes: decrypt this file alone, and name it with -o, or choose another output", reason)
         self.done("decrypt", "-q", "-k", "keys", "mnt/opaque", "-o", "back")
 
 

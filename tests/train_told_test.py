@@ -61,7 +61,7 @@ class Told(TrainCase):
         self.assertTrue(refused("poor"))
         warning = "the generator is of no use for decoys, and `keyring new` will refuse it: its images hardly differ, by "
         self.assertIn(warning, err)
-        self.assertIn("where 2 are the least, after 5 few steps: more images", err)
+        self.assertIn("where 2 are the least, after 5 steps, which are few: more images", err)
         self.assertIn("few steps (5): a generator takes some thousands", err)
         last = err.splitlines()[-1]
         self.assertIn("done, but the generator is of no use, as warned", last)
@@ -80,6 +80,13 @@ class Told(TrainCase):
         self.assertNotIn("of no use", out + Path("fair/report.html").read_text())
         out, _ = self.done("never", "--json", "--dry-run")
         self.assertNotIn("useful", json.loads(out.splitlines()[-1]))
+
+    def test_a_batch_of_more_images_than_there_are(self):
+        for path in sorted(p for p in Path("data").rglob("*") if p.is_file())[2:]:
+            path.unlink()
+        out, _ = self.done("short", "--json", epochs="1")
+        self.assertEqual([m["epoch"] for m in map(json.loads, out.splitlines()) if m["message_type"] == "snapshot"][-1], 1)
+        self.assertIn("epoch 1.0 of 1.", Path("short/report.html").read_text())
 
     def test_what_cannot_be_written_is_found_before_the_images_are_read(self):
         Path("file").write_text("x")

@@ -170,9 +170,10 @@ out:
 // How it fails, and what may help.
 static void tell_useless(orr_session *s) {
     const orr_training_outcome *o = &s->outcome;
-    const char *advice = s->steps < ORR_FEW_STEPS
-                             ? "few steps: more images, more epochs or a smaller batch make more"
-                             : "steps: take an earlier checkpoint, or another seed";
+    const char *advice =
+        s->steps < ORR_FEW_STEPS
+            ? "steps, which are few: more images, more epochs or a smaller batch make more"
+            : "steps: take an earlier checkpoint, or another seed";
     if (o->diversity < ORR_POOL_DIVERSITY)
         orr_session_warn(s,
                          "the generator is of no use for decoys, and `keyring new` will refuse it: "

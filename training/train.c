@@ -38,7 +38,9 @@ void orr_session_warn(orr_session *s, const char *format, ...) {
 }
 
 double orr_session_epoch(const orr_session *s, uint64_t step) {
-    return (double)step * s->options.gan.batch / s->data.count;
+    double epoch = (double)step * s->options.gan.batch / s->data.count;
+    // There is one step, also where a batch has more images than all epochs.
+    return fmin(epoch, s->options.epochs);
 }
 
 static double now(void) {

@@ -35,24 +35,53 @@ static int is_space(uint8_t byte) {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
+// What may be in a file of digits.
+static int is_digit(uint8_t byte) {
+    return byte == '0' || byte == '1';
+}
+
+static int separates(uint8_t byte) {
+    return is_space(byte) || byte == ',';
+}
+
+// The digits as text of two bytes each, the zero one first (0) or last (1)?
+static int is_utf16(const uint8_t *bytes, size_t count, int last) {
+    size_t digits = 0, from = 0;
+    if (count >= 2 && bytes[last] == 0xfe && bytes[!last] == 0xff) from = 2;
+    for (size_t i = from; i + 1 < count; i += 2) {
+        uint8_t byte = bytes[i + !last];
+        if (bytes[i + last] || (!is_digit(byte) && !separates(byte))) return 0;
+        digits += is_digit(byte);
+    }
+    return digits > 0;
+}
+
 // Fills the first block and sees what it holds.
 static orr_status look(file_source *file, orr_error *error) {
-    size_t digits = 0, space = 0, other = 0, got = 1;
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf}; // of UTF-8
+    size_t digits = 0, between = 0, space = 0, other = 0, got = 1;
     while (file->held < BLOCK && got) {
         orr_status status =
             read_some(file, file->block + file->held, BLOCK - file->held, &got, error);
         if (status != ORR_OK) return status;
         file->held += got;
     }
+    if (is_utf16(file->block, file->held, 0) || is_utf16(file->block, file->held, 1))
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "holds digits as text in UTF-16: convert it to ASCII (iconv -f UTF-16 -t "
+                        "ASCII), or give the bits as bytes");
+    size_t first = file->held > 3 && !memcmp(file->block, mark, 3) ? 3 : 0;
     for (size_t i = 0; i < file->held; i++) {
         uint8_t byte = file->block[i];
-        digits += byte == '0' || byte == '1';
+        digits += is_digit(byte);
+        between += separates(byte);
         space += is_space(byte);
         other += isprint(byte) != 0;
     }
-    if (digits && digits + space == file->held)
+    if (digits && first + digits + between == file->held) {
         file->format = ORR_NIST_DIGITS;
-    else if (other && other + space >= file->held)
+        file->used = first;
+    } else if (other && other + space >= file->held)
         file->format = ORR_NIST_TEXT;
     return ORR_OK;
 }
@@ -79,13 +108,14 @@ static int next_digit(file_source *file, orr_status *status, orr_error *error) {
             if (file->held == 0) return -1;
         }
         uint8_t byte = file->block[file->used++];
-        if (byte == '0' || byte == '1') return byte - '0';
-        if (is_space(byte)) continue;
-        *status = orr_fail(error, ORR_UNSUPPORTED,
-                           "begins with the digits 0 and 1 as text, a bit in each, but byte %llu "
-                           "is neither of them nor white space (0x%02x): take it out, or give the "
-                           "bits as bytes",
-                           (unsigned long long)(file->behind + file->used - 1), byte);
+        if (is_digit(byte)) return byte - '0';
+        if (separates(byte)) continue;
+        *status = orr_fail(
+            error, ORR_UNSUPPORTED,
+            "begins with the digits 0 and 1 as text, a bit in each, but byte %llu "
+            "is neither of them nor white space or a comma (0x%02x): take it out, or give the "
+            "bits as bytes",
+            (unsigned long long)(file->behind + file->used - 1), byte);
         return -2;
     }
 }

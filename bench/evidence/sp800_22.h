@@ -229,8 +229,9 @@ typedef struct orr_nist_source {
 orr_status orr_nist_run(const orr_nist_source *source, const orr_nist_options *options,
                         orr_nist_result *result, orr_error *error);
 // The same over a regular file or a pipe ("-" is standard input), or over bytes in memory. A file
-// that begins with nothing but the digits 0 and 1 and white space holds a bit in each digit, as
-// those of NIST's own program do: ORR_UNSUPPORTED when something else comes later.
+// that begins with nothing but the digits 0 and 1, white space and commas (behind a byte order mark
+// of UTF-8, perhaps) holds a bit in each digit, as those of NIST's own program do: ORR_UNSUPPORTED
+// when something else comes later, and for digits in UTF-16.
 orr_status orr_nist_file(const char *path, const orr_nist_options *options, orr_nist_result *result,
                          orr_error *error);
 orr_status orr_nist_bytes(const uint8_t *bytes, size_t count, const orr_nist_options *options,
