@@ -260,9 +260,8 @@ static orr_status check_planes(const orr_image_source *source, orr_error *error)
 
 // Raw tags of every page, then what libtiff makes of them.
 static orr_status read_directories(orr_image_source *source, orr_error *error) {
-    // Tags are held twice for a moment, as they are and in the record: a part of the memory at
-    // most.
-    uint64_t part = source->memory_limit / 4, most = part < ORR_RECORD_MAX ? part : ORR_RECORD_MAX;
+    // Tags are held as they are, in the record, by libtiff and twice by what it reads them with.
+    uint64_t part = source->memory_limit / 5, most = part < ORR_RECORD_MAX ? part : ORR_RECORD_MAX;
     orr_tiff_file file = {.fd = source->client.fd,
                           .size = source->client.size,
                           .budget = (size_t)most,

@@ -341,6 +341,16 @@ static orr_status check_directories(const orr_image_writer *writer, const uint64
                     client.complained ? client.message : "libtiff gives no reason");
 }
 
+// The most that the new directory of a page takes with its values: growing would need it twice.
+static size_t directory_most(const orr_image *image) {
+    size_t most = 0;
+    for (uint32_t n = 0; n < image->page_count; n++) {
+        size_t bytes = image->pages[n].tag_bytes + 32 * ((size_t)image->pages[n].tag_count + 16);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
 // Appends the new directories behind libtiff's, one by one, and links header and chain to them.
 static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error) {
     orr_tiff_file file = {
@@ -355,6 +365,7 @@ static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error
     orr_buffer out = {0};
     uint8_t number[8];
     size_t inside = file.bigtiff ? 8 : 4, link = 0;
+    orr_buffer_reserve(&out, directory_most(writer->image));
     uint64_t linked = inside; // where the offset of the next directory belongs; first in the header
     for (uint32_t n = 0; !status && n < pages; n++) {
         out.bytes = 0;
@@ -375,8 +386,8 @@ static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error
     }
     orr_tiff_store(&file, number, inside, first);
     if (!status) status = orr_pwrite_all(file.fd, number, inside, inside, writer->name, error);
+    orr_buffer_free(&out); // libtiff is to hold the same tags
     if (!status) status = check_directories(writer, old, base, error);
-    orr_buffer_free(&out);
     free(old);
     return status;
 }

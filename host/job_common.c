@@ -44,12 +44,12 @@ orr_status orr_file_open_container(orr_job_file *file, orr_error *error) {
     if (status == ORR_OK)
         status = orr_cipher_init(&from->cipher, c->header.rule, c->header.k2, error);
     if (status == ORR_OK && c->header.profile == ORR_PROFILE_PAPER &&
-        c->header.metadata_length > file->job->paper_memory)
+        2 * c->header.metadata_length > file->job->paper_memory) // sealed, and what was in the seal
         status =
             orr_fail(error, ORR_UNSUPPORTED,
                      "%s: its tags need %llu MiB of memory; --mem divided by -j gives %llu MiB: "
                      "raise --mem, or lower -j",
-                     file->source, (unsigned long long)(c->header.metadata_length >> 20) + 1,
+                     file->source, (unsigned long long)(2 * c->header.metadata_length >> 20) + 1,
                      (unsigned long long)(file->job->paper_memory >> 20));
     if (status == ORR_OK)
         status = orr_container_metadata(c, file->fd, &from->keys, file->source, metadata, error);

@@ -70,11 +70,19 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
     return status;
 }
 
-// `held`: what the file needs beside its pages in work. *means: what is left for these. NULL means
-// and 0 bytes are no limit.
-static orr_status divide_memory(const orr_image *image, uint64_t held, orr_paper_means *means,
-                                const char *name, orr_error *error) {
-    uint64_t memory = means->memory, most = 0;
+// libtiff holds the tags of one page, and the one that it reads twice.
+static uint64_t tags_in_libtiff(const orr_image *image) {
+    uint64_t most = 0;
+    for (uint32_t n = 0; n < image->page_count; n++)
+        if (image->pages[n].tag_bytes > most) most = image->pages[n].tag_bytes;
+    return 2 * most;
+}
+
+// `held`: what the file needs beside its pages in work. `most`: what it needs beside that when they
+// are through. *means: what is left for pages. NULL means and 0 bytes are no limit.
+static orr_status divide_memory(const orr_image *image, uint64_t held, uint64_t most,
+                                orr_paper_means *means, const char *name, orr_error *error) {
+    uint64_t memory = means->memory;
     for (uint32_t n = 0; n < image->page_count; n++) {
         uint64_t need = orr_page_memory(&image->pages[n]);
         if (need > most) most = need;
@@ -199,8 +207,8 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     if (!status) // first the tags are there beside the record, at last it is once more, sealed
         status = divide_memory(image,
                                orr_image_memory(image) + 2 * metadata->paper_length +
-                                   orr_paper_layout_memory(image),
-                               &means, request->name, error);
+                                   tags_in_libtiff(image) + orr_paper_layout_memory(image),
+                               0, &means, request->name, error);
     if (!status)
         status = orr_paper_layout_init(&layout, image, metadata_length, request->name, error);
     orr_image_source_forget_tags(source);
@@ -343,10 +351,11 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
         orr_image_record_decode(&image, metadata->paper, metadata->paper_length, name, error);
     if (!status) status = check_sizes(&container->header, &image, name, error);
     if (!status)
-        status = divide_memory(&image,
-                               metadata->paper_length + orr_image_memory(&image) +
-                                   orr_paper_layout_memory(&image),
-                               &job.means, name, error);
+        status = divide_memory(
+            &image,
+            metadata->paper_length + orr_image_memory(&image) + orr_paper_layout_memory(&image),
+            // what was written is read again: its directories
+            target_fd >= 0 ? tags_in_libtiff(&image) : 0, &job.means, name, error);
     if (!status)
         status =
             orr_paper_layout_init(&layout, &image, container->header.metadata_length, name, error);
