@@ -30,9 +30,9 @@ typedef enum orr_claim_result {
 // are equal for the same source only). Not thread-safe.
 orr_claim_result orr_claim(orr_claims *claims, const void *path, size_t path_bytes,
                            const void *identity, size_t identity_bytes);
-// The same for sources that may be copies of one another, told apart by when they were made (`time`,
-// any unit). ORR_CLAIM_OLDER: a later source has the path. ORR_CLAIM_NEWER: this one is later than
-// that which had it, and has it now. Sources of one time are ORR_CLAIM_TAKEN.
+// The same for sources that may be copies of one another, told apart by when they were made
+// (`time`, any unit). ORR_CLAIM_OLDER: a later source has the path. ORR_CLAIM_NEWER: this one is
+// later than that which had it, and has it now. Sources of one time are ORR_CLAIM_TAKEN.
 orr_claim_result orr_claim_latest(orr_claims *claims, const void *path, size_t path_bytes,
                                   const void *identity, size_t identity_bytes, int64_t time);
 // Marks a claim that was made, or asks for its mark. Not thread-safe.

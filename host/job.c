@@ -16,7 +16,6 @@
 
 #include <xxhash.h>
 
-
 int orr_job_stopping(const orr_job *job) {
     return *job->stop || atomic_load(&job->fatal);
 }
@@ -454,8 +453,7 @@ static orr_status exit_status(const orr_job *job) {
     if (job->seen & 1u << ORR_AUTH) return ORR_AUTH;
     const orr_job_options *o = job->options;
     // Of one file that was asked for by its name, others that are missing say nothing.
-    if (o->verb == ORR_VERB_VERIFY && job->summary.unfinished &&
-        !(job->single && o->inputs.count))
+    if (o->verb == ORR_VERB_VERIFY && job->summary.unfinished && !(job->single && o->inputs.count))
         return ORR_INCOMPLETE;
     // A place without a file is more likely a wrong one, or a disk that is not mounted.
     if (!job->found && !job->summary.failed && !(o->verb == ORR_VERB_ENCRYPT && o->allow_empty))
@@ -572,8 +570,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     job.summary.broke_off = atomic_load(&job.broke_off) != 0;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
 out:
-    orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status,
-                      job.found != 0);
+    orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status, job.found != 0);
     // Of restored files it is of use to the run that goes on only.
     if (options->verb == ORR_VERB_DECRYPT && status == ORR_OK && !options->dry_run &&
         job.summary.status != ORR_STOPPED && job.summary.status != ORR_IO)

@@ -43,24 +43,24 @@ typedef struct orr_job orr_job;
 // during the call only.
 typedef struct orr_file_event {
     orr_outcome outcome;
-    const char *source;      // path as found
-    const char *target;      // path written, or NULL
-    uint64_t bytes;          // plaintext bytes
-    orr_status status;       // ORR_OK unless failed
-    const char *reason;      // why failed or skipped, else NULL
-    const char *sha256;      // hex of the source's SHA-256 when the file records it, else NULL
-    int repeats;             // failed of what the job broke off for, in work as that was said
-    int damaged;             // failed for what its source holds or does not give: salvage may help
+    const char *source; // path as found
+    const char *target; // path written, or NULL
+    uint64_t bytes;     // plaintext bytes
+    orr_status status;  // ORR_OK unless failed
+    const char *reason; // why failed or skipped, else NULL
+    const char *sha256; // hex of the source's SHA-256 when the file records it, else NULL
+    int repeats;        // failed of what the job broke off for, in work as that was said
+    int damaged;        // failed for what its source holds or does not give: salvage may help
     // Of an encrypted file that was opened, else NULL: what tells two copies of one file apart.
     const char *file_id, *key_id; // hex; the master key of the slot in use
     const char *sealed_path;      // raw bytes
     const char *sealed_at;        // UTC, "YYYY-MM-DDTHH:MM:SSZ"
     uint64_t generation;          // of the slot in use; each rewrap adds 1
     const char *damaged_slot;     // "A", "B", or NULL
-    int pixels_sealed;       // verify: 0 for the paper profile ("pixels not authenticated")
+    int pixels_sealed;            // verify: 0 for the paper profile ("pixels not authenticated")
     int altered;          // paper: only pixels, or what lies around them, are not what was sealed
     const char *released; // path below the output that --unauthenticated wrote, or NULL
-    const char *salvaged;    // path below the output that --salvage wrote, or NULL
+    const char *salvaged; // path below the output that --salvage wrote, or NULL
     uint64_t salvaged_bytes; // of the original in it; the rest are gaps
 } orr_file_event;
 
@@ -86,11 +86,11 @@ typedef struct orr_job_options {
     int dry_run;
     int salvage;
     int unauthenticated; // decrypt: write altered pixels of the paper profile too, by another name
-    int trust_times;  // size and time make an output finished; its source is not read
-    int redo_damaged; // encrypt: outputs that do not verify are made anew
-    int allow_empty;  // encrypt: inputs without a regular file are fine
-    int nested;       // encrypt: encrypted files too
-    int sparse; // restored files have holes where blocks are zero (archive profile)
+    int trust_times;     // size and time make an output finished; its source is not read
+    int redo_damaged;    // encrypt: outputs that do not verify are made anew
+    int allow_empty;     // encrypt: inputs without a regular file are fine
+    int nested;          // encrypt: encrypted files too
+    int sparse;          // restored files have holes where blocks are zero (archive profile)
     unsigned subset_n, subset_of; // --subset n/t; 0 = all
     double subset_share;          // --subset x%; 0 = all
     unsigned shard_i, shard_n;    // --shard i/n; 0 = all
@@ -128,12 +128,12 @@ typedef struct orr_progress {
 typedef struct orr_summary {
     uint64_t files, done, present, planned, skipped, failed, bytes;
     orr_target_counts without; // outputs that their file system did not hold in full
-    int broke_off; // no other file could have been done: they were not tried
+    int broke_off;             // no other file could have been done: they were not tried
     uint64_t unfinished; // journals among the inputs and above them: jobs that have not written all
                          // they were to
     char journal[4608];  // path of one of them
     uint64_t misnamed;   // verify, decrypt: files whose names are not those of their seals
-    orr_status status; // the exit status by the rules of the README
+    orr_status status;   // the exit status by the rules of the README
 } orr_summary;
 
 // How many worker threads a job takes that is asked for `jobs` (0: one per core) under a ceiling of

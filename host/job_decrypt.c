@@ -124,8 +124,8 @@ static orr_status judge_restored(orr_job_file *file, int directory, const struct
     }
     if (!paper && (uint64_t)st->st_size != m->size)
         return refuse(file, error, "its size is another");
-    if (known || (o->trust_times && orr_output_time_is_held(&file->job->root, directory, &mtime,
-                                                            &st->st_mtim)))
+    if (known || (o->trust_times &&
+                  orr_output_time_is_held(&file->job->root, directory, &mtime, &st->st_mtim)))
         file->outcome = ORR_OUT_PRESENT;
     else
         file->whole = compare_restored;
@@ -149,17 +149,18 @@ orr_status orr_restored_look(orr_job_file *file, orr_error *error) {
     const char *name;
     struct stat st;
     int directory;
-    if (orr_state_is_name(file->target)) orr_state_remove(job->state); // a restored file has the name
+    if (orr_state_is_name(file->target))
+        orr_state_remove(job->state); // a restored file has the name
     orr_status status = orr_output_directory(&job->root, file->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status;
     int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
     if (!number && S_ISREG(st.st_mode)) {
-        file->restored_fd =
-            openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        file->restored_fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (file->restored_fd < 0 || fstat(file->restored_fd, &st) != 0) number = errno;
     }
     if (!number) status = judge_restored(file, directory, &st, error);
-    if (status == ORR_OK && !number && !file->later && !file->supersedes) status = check_name(file, directory, name, &st, error);
+    if (status == ORR_OK && !number && !file->later && !file->supersedes)
+        status = check_name(file, directory, name, &st, error);
     close(directory);
     if (status != ORR_OK || !number || number == ENOENT) return status;
     if (number == ENAMETOOLONG) return orr_output_too_long(&file->job->root, file->target, error);
@@ -203,7 +204,8 @@ static void check_sealed_name(const orr_job_file *file) {
                      file->source, (const char *)file->metadata->path);
 }
 
-// Of two files with one sealed path the one that was sealed later is restored, whatever their names.
+// Of two files with one sealed path the one that was sealed later is restored, whatever their
+// names.
 static orr_status claim_path(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     const orr_metadata *m = file->metadata;

@@ -59,7 +59,8 @@ void orr_existing_free(orr_existing *existing) {
     free(existing);
 }
 
-// "SOURCE: OUT/name is ...": why the file at the target is not the result of this source, and what to do.
+// "SOURCE: OUT/name is ...": why the file at the target is not the result of this source, and what
+// to do.
 static orr_status refuse(const orr_job_file *file, orr_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static orr_status refuse(const orr_job_file *file, orr_error *error, const char *format, ...) {
@@ -218,8 +219,7 @@ static orr_status compare_seals(const orr_job_file *file, const orr_metadata *ex
     return ORR_OK;
 }
 
-static const char only_touched[] =
-    "its time is another than the sealed one, its contents are not";
+static const char only_touched[] = "its time is another than the sealed one, its contents are not";
 
 // On a worker: is the source what was sealed? Whoever trusts size and time takes the file of
 // another patient for this one's: exports normalise times, and all slices of a scanner have one
@@ -305,8 +305,8 @@ orr_status orr_target_look(orr_job_file *file, const orr_metadata *expected, orr
     return ORR_OK;
 }
 
-orr_status orr_target_resumed(orr_job_file *file, const orr_metadata *expected,
-                              orr_profile profile, orr_error *error) {
+orr_status orr_target_resumed(orr_job_file *file, const orr_metadata *expected, orr_profile profile,
+                              orr_error *error) {
     char *name = NULL;
     if (!orr_resume_find(file->job->resume, expected, &name)) return ORR_OK;
     if (!name) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
@@ -334,8 +334,8 @@ orr_status orr_existing_put_aside(const orr_job_file *file, orr_error *error) {
     char aside[NAME_MAX + 1];
     const char *name;
     int directory, number = EEXIST;
-    orr_status status = orr_output_directory(&file->job->root, file->existing->target, 0,
-                                             &directory, &name, error);
+    orr_status status =
+        orr_output_directory(&file->job->root, file->existing->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status; // gone by itself
     if (!orr_is_same_file(directory, name, file->existing->fd)) {
         close(directory);
@@ -345,8 +345,7 @@ orr_status orr_existing_put_aside(const orr_job_file *file, orr_error *error) {
     for (int n = 1; number == EEXIST && n < 1000; n++) {
         int bytes = n == 1 ? snprintf(aside, sizeof aside, "%s" ORR_DAMAGED_SUFFIX, name)
                            : snprintf(aside, sizeof aside, "%s" ORR_DAMAGED_SUFFIX "-%d", name, n);
-        number = bytes >= (int)sizeof aside ? ENAMETOOLONG
-                                            : rename_aside(directory, name, aside);
+        number = bytes >= (int)sizeof aside ? ENAMETOOLONG : rename_aside(directory, name, aside);
     }
     close(directory);
     if (number)

@@ -70,8 +70,8 @@ static int is_put_aside(const orr_walk_item *item) {
     const char *name = last_part(item->relative);
     const char *mark = strstr(name, ORR_SUFFIX ORR_DAMAGED_SUFFIX);
     const char *rest = mark ? mark + strlen(ORR_SUFFIX ORR_DAMAGED_SUFFIX) : "x";
-    return !item->named && (!*rest || (*rest == '-' && strspn(rest + 1, "0123456789") ==
-                                                           strlen(rest + 1)));
+    return !item->named &&
+           (!*rest || (*rest == '-' && strspn(rest + 1, "0123456789") == strlen(rest + 1)));
 }
 
 // Has it a name that --names opaque gives: the hexadecimal digits of a file's ID?

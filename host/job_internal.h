@@ -45,10 +45,10 @@ struct orr_job_file {
     int fd;         // of the source
     struct stat st;
     struct timespec opened; // when it was met, by the clock of files
-    pthread_mutex_t lock; // guards error, output, sha
-    pthread_cond_t turn;  // sha256: the next segment in order may go, or the file failed
-    atomic_uint refs;     // pieces in flight, plus one while the planner holds the file
-    orr_error error;      // first failure; status ORR_OK while all is well
+    pthread_mutex_t lock;   // guards error, output, sha
+    pthread_cond_t turn;    // sha256: the next segment in order may go, or the file failed
+    atomic_uint refs;       // pieces in flight, plus one while the planner holds the file
+    orr_error error;        // first failure; status ORR_OK while all is well
     orr_outcome outcome;
     const char *reason; // for skipped files
     atomic_int failed;  // error is set
@@ -63,12 +63,12 @@ struct orr_job_file {
     orr_slot slot;
     orr_metadata *metadata;
     uint8_t (*digests)[ORR_DIGEST_BYTES]; // of each segment
-    orr_existing *existing; // encrypt, reencrypt: at the target; NULL when nothing is
-    int restored_fd;        // decrypt: the file at the target that is to be compared, or -1
-    int touched;            // its time is not the sealed one; its contents decide
-    int later;              // left to the second round, unreported (orr_job_defer)
-    int supersedes;         // decrypt: restored_fd is an older copy that this job restored
-    int replaces;           // the existing file is damaged: it is put aside when this one is named
+    orr_existing *existing;               // encrypt, reencrypt: at the target; NULL when nothing is
+    int restored_fd; // decrypt: the file at the target that is to be compared, or -1
+    int touched;     // its time is not the sealed one; its contents decide
+    int later;       // left to the second round, unreported (orr_job_defer)
+    int supersedes;  // decrypt: restored_fd is an older copy that this job restored
+    int replaces;    // the existing file is damaged: it is put aside when this one is named
     orr_output output;
     int output_begun;
     int repeats;             // it failed of what the job broke off for, after that was said
@@ -108,14 +108,14 @@ struct orr_job {
     orr_state *state;       // encrypt, decrypt into a directory; else NULL
     int inodes_known, inodes_last, inodes_warned; // of inodes_device; under `lock`
     dev_t inodes_device;
-    orr_claims claims;      // paths below the output that files of this job have; the planner's
-    char **deferred;        // sources and relative paths, in turn, for a second round; under `lock`
+    orr_claims claims; // paths below the output that files of this job have; the planner's
+    char **deferred;   // sources and relative paths, in turn, for a second round; under `lock`
     size_t deferred_count, deferred_next;
-    int second;             // the second round runs
-    orr_claims restored;    // device and inode of restored files, and of which path; marked when
-                            // they are known to be this job's; under `lock`
-    orr_job_file *current;  // being cut into segments
-    pthread_mutex_t lock;   // guards summary, hooks, journal, seen statuses
+    int second;            // the second round runs
+    orr_claims restored;   // device and inode of restored files, and of which path; marked when
+                           // they are known to be this job's; under `lock`
+    orr_job_file *current; // being cut into segments
+    pthread_mutex_t lock;  // guards summary, hooks, journal, seen statuses
     orr_summary summary;
     orr_status last_status; // of the last failed file
     unsigned seen;          // bit n: a file failed with status n
@@ -124,14 +124,14 @@ struct orr_job {
     uint64_t found_before;  // of the input that is walked now, `input` when that is a directory
     const char *input;
     size_t inputs_begun;
-    int single;             // one input, a regular file: its own exit status counts
-    orr_error broke;        // why the job as a whole ends; under `lock`
-    atomic_int fatal;       // no later file can succeed (disk full, device failed): plan no more
-    atomic_int broke_off;   // errno of the failure that said so; 0: none
+    int single;              // one input, a regular file: its own exit status counts
+    orr_error broke;         // why the job as a whole ends; under `lock`
+    atomic_int fatal;        // no later file can succeed (disk full, device failed): plan no more
+    atomic_int broke_off;    // errno of the failure that said so; 0: none
     unsigned unreadable_row; // sources that could not be read since the last that could; `lock`
     char *readable;          // one that could be read, or NULL; owned; under `lock`
     dev_t readable_device;
-    uint64_t paper_memory;  // of one worker, for images of the paper profile in flight
+    uint64_t paper_memory; // of one worker, for images of the paper profile in flight
 };
 
 // Marks a file failed; the first failure stays. Full disks and failed devices end the job.

@@ -37,7 +37,8 @@ static orr_status reencrypt_open(orr_job_file *file, orr_error *error) {
         return ORR_OK;
     }
     int paper = file->container->header.profile == ORR_PROFILE_PAPER;
-    // The plaintext passes through without being looked at: a wrong secret would be sealed as noise.
+    // The plaintext passes through without being looked at: a wrong secret would be sealed as
+    // noise.
     status = orr_file_check_secret(file, error);
     if (status != ORR_OK) return status;
     status = orr_file_new_secret(file, file->bytes, file->container->header.profile, error);

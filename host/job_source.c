@@ -45,8 +45,8 @@ orr_status orr_file_fail_changed(const orr_job_file *file, orr_error *error) {
                     file->source);
 }
 
-// Times of files go by steps: of the kernel's tick, some milliseconds, or of a second or two where a
-// file system keeps no fractions.
+// Times of files go by steps: of the kernel's tick, some milliseconds, or of a second or two where
+// a file system keeps no fractions.
 #define TICK 20000000ll
 #define COARSE 2000000000ll
 

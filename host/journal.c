@@ -19,8 +19,8 @@
 #define SHARD_LEAD ORR_JOURNAL_NAME "-"
 #define NAME_BYTES 64
 #define TAG_BYTES 16
-#define MAX_TAGS 1024        // above, the inputs have one tag together
-#define MAX_KEYS 8           // of each key a set of tags: some may be destroyed before the work is done
+#define MAX_TAGS 1024 // above, the inputs have one tag together
+#define MAX_KEYS 8    // of each key a set of tags: some may be destroyed before the work is done
 #define MAX_LINE (512 << 10) // a start line with that many
 #define MAX_NUMBER 999
 #define LABEL "orrery v1 journal of inputs"
@@ -98,8 +98,7 @@ static int make_set(tag_set *set, const orr_inputs *in, const orr_master_key *ke
     set->count = together ? 1 : inputs;
     set->tags = calloc(set->count ? set->count : 1, sizeof *set->tags);
     orr_hex(key->id, ORR_KEY_ID_BYTES, set->key_id);
-    int good =
-        set->tags && orr_hmac_sha256(key->key, LABEL, sizeof LABEL - 1, derived) == ORR_OK;
+    int good = set->tags && orr_hmac_sha256(key->key, LABEL, sizeof LABEL - 1, derived) == ORR_OK;
     for (size_t i = 0; good && i < inputs; i++) {
         char *text = input_text(in, i);
         tag_text tag;

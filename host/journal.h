@@ -25,14 +25,14 @@ int orr_journal_is_name(const char *name);
 // One line for an output (`target` is raw bytes) that is finished (ORR_OK) or failed. Not
 // thread-safe.
 void orr_journal_file(orr_journal *journal, const char *target, uint64_t bytes, orr_status status);
-// Writes an end line; or, when `status` is ORR_OK, removes the journal and those of earlier jobs all
-// of whose inputs are among this job's. One that found no file at all, a mistyped path say, leaves
-// no journal that it made itself. NULL is fine.
+// Writes an end line; or, when `status` is ORR_OK, removes the journal and those of earlier jobs
+// all of whose inputs are among this job's. One that found no file at all, a mistyped path say,
+// leaves no journal that it made itself. NULL is fine.
 void orr_journal_close(orr_journal *journal, orr_status status, int found);
 // Have jobs written into this directory?
 int orr_journal_is_vault(const char *directory);
-// Looks for journals beside and above `path`, in the nearest directory that jobs wrote into. Returns
-// how many there are; the path of one goes to `found` (cut to `room` bytes).
+// Looks for journals beside and above `path`, in the nearest directory that jobs wrote into.
+// Returns how many there are; the path of one goes to `found` (cut to `room` bytes).
 unsigned orr_journal_above(const char *path, char *found, size_t room);
 
 #ifdef __cplusplus

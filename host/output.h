@@ -52,15 +52,15 @@ void orr_output_root_close(orr_output_root *root);
 typedef struct orr_output {
     const orr_output_root *root; // outlives it
     int fd;
-    int directory;        // open descriptor of its directory
-    char *name, *partial; // last components; owned
-    char *shown;          // whole path for messages; owned
+    int directory;                      // open descriptor of its directory
+    char *name, *partial;               // last components; owned
+    char *shown;                        // whole path for messages; owned
     void (*named)(void *named_context); // called once it has its final name, before that is
                                         // flushed; NULL: nobody waits for it
     void *named_context;
-    mode_t mode, mark;    // that it is to have, and what is to go from it: set by the flush
-    unsigned lacks;       // ORR_LACKS_* bits: what the file system refused
-    struct stat st;       // of the file when it had its name, set by the naming
+    mode_t mode, mark; // that it is to have, and what is to go from it: set by the flush
+    unsigned lacks;    // ORR_LACKS_* bits: what the file system refused
+    struct stat st;    // of the file when it had its name, set by the naming
 } orr_output;
 
 // Opens the directory of `relative` below the root, never through a symlink. Missing directories

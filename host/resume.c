@@ -45,7 +45,8 @@ static int insert(orr_resume_map *map, const entry *new_entry) {
     }
     entry *e = slot_for(map->entries, map->room, new_entry->path);
     // Of copies of one path the one that was sealed last counts, or the one with the opaque name.
-    if (e->used && (e->sealed > new_entry->sealed || (e->sealed == new_entry->sealed && !e->name))) {
+    if (e->used &&
+        (e->sealed > new_entry->sealed || (e->sealed == new_entry->sealed && !e->name))) {
         free(new_entry->name);
         return 1;
     }

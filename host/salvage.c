@@ -182,7 +182,8 @@ static orr_status commit_with_report(const orr_job_file *file, orr_output *data,
     free(text);
     if (status != ORR_OK) return status;
     status = orr_output_commit(data, SALVAGED_MODE, error);
-    // Without the data the report says nothing; but a name that is given cannot always be taken back.
+    // Without the data the report says nothing; but a name that is given cannot always be taken
+    // back.
     if ((status == ORR_EXISTS || (status != ORR_OK && name_is_free(root, name, NULL) == ORR_OK)) &&
         orr_output_directory(root, report_name, 0, &directory, &last, NULL) == ORR_OK &&
         directory >= 0) {

@@ -35,9 +35,9 @@ struct orr_state {
 orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_id[32],
                              const struct stat *st, int inodes, orr_identity *identity) {
     uint8_t key[32], mac[32], text[6 * 8];
-    const uint64_t fields[6] = {
-        (uint64_t)st->st_size,        (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
-        (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec, inodes ? st->st_ino : 0};
+    const uint64_t fields[6] = {(uint64_t)st->st_size,         (uint64_t)st->st_mtim.tv_sec,
+                                (uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec,
+                                (uint64_t)st->st_ctim.tv_nsec, inodes ? st->st_ino : 0};
     for (int i = 0; i < 6; i++) {
         orr_store_be32(text + 8 * i, (uint32_t)(fields[i] >> 32));
         orr_store_be32(text + 8 * i + 4, (uint32_t)fields[i]);
@@ -87,8 +87,9 @@ static int insert(orr_state *state, const orr_identity *identity, int *replaced)
 
 // Has a power cut left nothing of it but its mark, or the beginning of its head?
 static int is_torn(const struct stat *st, const char *head, ssize_t got) {
-    return st->st_size == 0 || ((st->st_mode & ORR_PARTIAL_MARK) &&
-                                (got < (ssize_t)sizeof HEAD || orr_all_zero((const uint8_t *)head, sizeof HEAD)));
+    return st->st_size == 0 ||
+           ((st->st_mode & ORR_PARTIAL_MARK) &&
+            (got < (ssize_t)sizeof HEAD || orr_all_zero((const uint8_t *)head, sizeof HEAD)));
 }
 
 // Reads a state into memory. Returns its length, 0 when it has to begin anew, -1 when it is none of
@@ -124,8 +125,8 @@ static void load_others(orr_state *state) {
     struct dirent *d;
     while (listing && (d = readdir(listing))) {
         if (!orr_state_is_name(d->d_name) || !strcmp(d->d_name, state->name)) continue;
-        int fd = openat(state->directory, d->d_name,
-                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        int fd =
+            openat(state->directory, d->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) continue;
         load(state, fd);
         close(fd);
@@ -153,8 +154,7 @@ orr_state *orr_state_open(int directory, unsigned shard, unsigned shards, int wr
         memcpy(state->name, NAME, sizeof NAME);
     if (state->directory < 0) return state;
     load_others(state);
-    int fd = openat(state->directory, state->name,
-                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(state->directory, state->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     state->found = fd >= 0;
     int missing = fd < 0 && errno == ENOENT;
     int good = fd >= 0 && load(state, fd) >= 0;
@@ -228,8 +228,7 @@ static void write_anew(const orr_state *state) {
     for (size_t i = 0; whole && i < state->room; i++)
         if (!orr_all_zero(state->entries[i].bytes, 16))
             whole = write_whole(fd, &state->entries[i], sizeof *state->entries);
-    whole = whole && fsync(fd) == 0 &&
-            orr_is_same_file(state->directory, state->name, state->fd) &&
+    whole = whole && fsync(fd) == 0 && orr_is_same_file(state->directory, state->name, state->fd) &&
             renameat(state->directory, partial, state->directory, state->name) == 0;
     if (!whole) orr_partial_remove(state->directory, partial, fd);
     close(fd);
@@ -238,7 +237,8 @@ static void write_anew(const orr_state *state) {
 void orr_state_remove(orr_state *state) {
     if (!state) return;
     pthread_mutex_lock(&state->lock);
-    // One that an earlier run left, with nothing added by this one, is opened only to know it again.
+    // One that an earlier run left, with nothing added by this one, is opened only to know it
+    // again.
     if (state->fd < 0 && state->found && state->writes) open_to_write(state);
     if (state->fd >= 0) {
         if (orr_is_same_file(state->directory, state->name, state->fd) &&

@@ -9,7 +9,8 @@
 // is gone, costs a reading and nothing else. So the file is not flushed, and a damaged or foreign
 // one is as good as none.
 //
-// The file (mode 0600 with the sticky bit, as what a power cut left of one is told by): 16 bytes "ORRERY STATE 1\n\0", then records of 32 bytes, the last one of an ID counts.
+// The file (mode 0600 with the sticky bit, as what a power cut left of one is told by): 16 bytes
+// "ORRERY STATE 1\n\0", then records of 32 bytes, the last one of an ID counts.
 #ifndef ORRERY_HOST_STATE_H
 #define ORRERY_HOST_STATE_H
 
@@ -27,9 +28,9 @@ typedef struct orr_identity {
     uint8_t bytes[ORR_IDENTITY_BYTES];
 } orr_identity;
 
-// Of the file that `st` is of, encrypted as `file_id` under `secret`: size, mtime, ctime and, unless
-// `inodes` is 0 (a file system gives them other numbers each time), its inode. The device is left
-// out: its number changes when a machine starts again. ORR_INTERNAL when OpenSSL fails.
+// Of the file that `st` is of, encrypted as `file_id` under `secret`: size, mtime, ctime and,
+// unless `inodes` is 0 (a file system gives them other numbers each time), its inode. The device is
+// left out: its number changes when a machine starts again. ORR_INTERNAL when OpenSSL fails.
 orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_id[32],
                              const struct stat *st, int inodes, orr_identity *identity);
 

@@ -47,8 +47,8 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
                                const char *shown, orr_error *error);
 
 // The commitment covers seal_root alone: does the planet_secret beside it decipher the data? Looks
-// at the last tile or, where that cannot tell, at one segment. 1: yes, 0: no, -1: nothing opens that
-// could tell, -2: out of memory.
+// at the last tile or, where that cannot tell, at one segment. 1: yes, 0: no, -1: nothing opens
+// that could tell, -2: out of memory.
 int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                        const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                        const char *shown);

@@ -293,9 +293,10 @@ void orr_report_end(orr_report *report, const orr_summary *summary, double secon
     orr_console *console = &report->cli->console;
     tell_of_nothing(report, summary);
     if (summary->misnamed > ORR_MISNAMED_SAID)
-        orr_console_warn(console, 0, "%" PRIu64 " files have other names than their seals; of %"
-                         PRIu64 " it was not said (--json names all)", summary->misnamed,
-                         summary->misnamed - ORR_MISNAMED_SAID);
+        orr_console_warn(console, 0,
+                         "%" PRIu64 " files have other names than their seals; of %" PRIu64
+                         " it was not said (--json names all)",
+                         summary->misnamed, summary->misnamed - ORR_MISNAMED_SAID);
     // Whoever deletes originals after this must know: said whatever the options.
     if (report->verb == ORR_VERB_VERIFY && summary->unfinished)
         orr_console_warn(console, 1,
