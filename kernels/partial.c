@@ -75,7 +75,7 @@ int orr_partial_is_name(const char *name) {
 }
 
 int orr_partial_is_left(const char *name, const struct stat *st) {
-    if (!orr_partial_is_name(name) || !S_ISREG(st->st_mode)) return 0;
+    if (!orr_partial_suffix(name) || !S_ISREG(st->st_mode)) return 0;
     return st->st_mode & ORR_PARTIAL_MARK ||
            (!strcmp(orr_partial_suffix(name), ORR_PROBE_SUFFIX) && st->st_size <= 1);
 }

@@ -1,5 +1,6 @@
 // Picks the SIMD level, and what all levels share.
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -113,15 +114,20 @@ __attribute__((noinline)) void orr_cpu_wipe_stack(void) {
 
 // ---- one tile at a time -------------------------------------------------------------------------
 
-// Runs a level's function on scratch of its own.
+// Scratch that the last caller left, wiped, for the next one. Freed and taken anew by whichever
+// thread comes next, it would soon stand once in each of the allocator's arenas.
+static _Atomic(orr_cpu_scratch *) spare_scratch;
+
+// Runs a level's function on scratch that nobody else uses.
 static orr_status run_alone(orr_cpu_tile function, const orr_cipher *cipher,
                             const orr_tile_key *key, uint32_t rows, const uint8_t *in,
                             uint8_t *out) {
-    orr_cpu_scratch *scratch = aligned_alloc(64, sizeof *scratch);
+    orr_cpu_scratch *scratch = atomic_exchange(&spare_scratch, NULL);
+    if (!scratch) scratch = aligned_alloc(64, sizeof *scratch);
     if (!scratch) return ORR_INTERNAL;
     function(cipher, key, rows, in, out, scratch);
     OPENSSL_cleanse(scratch, sizeof *scratch);
-    free(scratch);
+    free(atomic_exchange(&spare_scratch, scratch));
     orr_cpu_wipe_stack();
     return ORR_OK;
 }
