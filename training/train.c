@@ -155,7 +155,9 @@ static orr_status find_state(orr_session *s, orr_error *error) {
         return orr_fail(error, ORR_USAGE,
                         "%s: the run in it has done %.1f epochs, more than %u; what it was earlier "
                         "is in its checkpoints",
-                        s->run.path, orr_session_epoch(s, s->first_step), s->options.epochs);
+                        s->run.path,
+                        (double)s->first_step * s->options.gan.batch / s->data.count,
+                        s->options.epochs);
     return status;
 }
 
