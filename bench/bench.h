@@ -12,7 +12,7 @@
 
 #include "bench/bench_cuda.h"
 #include "bench/bench_measure.h"
-#include "kernels/status.h"
+#include "base/status.h"
 #include "media/sink.h"
 
 #ifdef __cplusplus

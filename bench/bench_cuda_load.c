@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "bench/bench_cuda.h"
-#include "kernels/library.h"
+#include "base/library.h"
 
 #define LIBRARY "liborrery_bench_cuda.so"
 

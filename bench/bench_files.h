@@ -4,7 +4,7 @@
 
 #include <limits.h>
 #include <stdint.h>
-#include "kernels/status.h"
+#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bench/bench_suites.h"
-#include "gan/device.h"
+#include "gan/gan_device.h"
 #include "gan/philox.h"
 
 #define IMAGES 1024 // of the data set, noise

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
-#include "kernels/status.h"
+#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {

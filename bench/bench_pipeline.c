@@ -9,7 +9,7 @@
 #include "bench/bench_machine.h"
 #include "bench/bench_suites.h"
 #include "bench/bench_timed.h"
-#include "host/job.h"
+#include "host/job/job.h"
 #include "kernels/device.h"
 
 #define SOURCE "scan.svs"

@@ -1,5 +1,5 @@
 // What every implementation of the DCGAN shares: options, state, loss, Adam, latents, bytes.
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "gan/philox.h"
 
 #include <math.h>

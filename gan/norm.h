@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,7 +1,7 @@
 // The DCGAN on CPUs: convolutions by oneDNN in the layouts it likes best (two directions of the
 // large ones by conv4.c, where that is quicker), batch norm with its activation by norm.c in the
 // same layouts, so that activations are rearranged only where two neighbours disagree.
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "gan/conv4.h"
 #include "gan/norm.h"
 #include "gan/onednn_api.h"

@@ -1,6 +1,6 @@
 // The plain C implementation: layers.inc in float on one thread. For tests, for reading, and for
 // machines without oneDNN; far too slow to train the published network.
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 
 #include <math.h>
 #include <stdlib.h>

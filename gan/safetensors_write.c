@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernels/fresh.h"
+#include "base/fresh.h"
 
 uint16_t orr_half_from_float(float value) {
     uint32_t bits, magnitude;

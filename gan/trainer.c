@@ -1,6 +1,6 @@
 // The training step in host memory, on top of an implementation's networks: the loop body of the
 // PyTorch DCGAN example.
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "gan/philox.h"
 
 #include <stdlib.h>

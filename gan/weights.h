@@ -4,7 +4,7 @@
 #ifndef ORRERY_GAN_WEIGHTS_H
 #define ORRERY_GAN_WEIGHTS_H
 
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "gan/safetensors.h"
 
 #ifdef __cplusplus

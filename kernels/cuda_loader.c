@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "kernels/library.h"
+#include "base/library.h"
 
 #define LIBRARY "liborrery_cuda.so"
 

@@ -41,7 +41,7 @@ orr_status orr_volume_encrypt(const orr_cipher *cipher, const orr_volume_key *ke
 orr_status orr_volume_decrypt(const orr_cipher *cipher, const orr_volume_key *key,
                               orr_volume_shape shape, uint8_t *data, orr_error *error);
 
-// The same, until *stop is set (kernels/status.h): ORR_STOPPED then, with `data` half done.
+// The same, until *stop is set (base/status.h): ORR_STOPPED then, with `data` half done.
 orr_status orr_volume_encrypt_until(const orr_cipher *cipher, const orr_volume_key *key,
                                     orr_volume_shape shape, uint8_t *data, orr_stop_flag *stop,
                                     orr_error *error);

@@ -4,7 +4,7 @@
 #define ORRERY_KERNELS_VPD_H
 
 #include <stdint.h>
-#include "kernels/status.h"
+#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "media/image_internal.h"
+#include "media/image_codecs.h"
 
 void orr_media_free(void *memory) {
     if (memory) explicit_bzero(memory, malloc_usable_size(memory));

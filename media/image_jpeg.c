@@ -6,7 +6,7 @@
 
 #include <jerror.h>
 
-#include "media/image_internal.h"
+#include "media/image_codecs.h"
 
 #define MAX_SCANS 100 // a progressive JPEG may repeat scans without end
 

@@ -9,8 +9,8 @@
 
 #include <png.h>
 
-#include "kernels/fresh.h"
-#include "media/image_internal.h"
+#include "base/fresh.h"
+#include "media/image_codecs.h"
 
 static void png_fail(png_structp png, png_const_charp text) {
     orr_raster_source *image = png_get_error_ptr(png);

@@ -5,7 +5,7 @@
 
 #include <tiffio.h>
 
-#include "media/image_internal.h"
+#include "media/image_codecs.h"
 #include "media/tiff_chunk.h"
 
 #define MAX_BLOCK ((uint64_t)256 << 20) // one decoded strip or tile

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "host/tile_read.h"
+#include "host/container/tile_read.h"
 #include "tests/support/job_fixture.h"
 #include "tests/support/small_tiffs.h"
 

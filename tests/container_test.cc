@@ -13,8 +13,8 @@
 
 #include <openssl/evp.h>
 
-#include "host/bytes.h"
-#include "host/format.h"
+#include "base/bytes.h"
+#include "host/container/format.h"
 #include "tests/support/random.h"
 #include "tests/support/vectors.h"
 

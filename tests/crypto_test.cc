@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <thread>
 
-#include "host/crypto.h"
+#include "host/container/crypto.h"
 #include "tests/support/random.h"
 #include "tests/support/vectors.h"
 

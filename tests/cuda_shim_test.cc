@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/cuda/tile.h"
+#include "kernels/cuda/tile_launch.h"
 #include "kernels/map.h"
 #include "tests/shim/fault.h"
 #include "tests/support/random.h"

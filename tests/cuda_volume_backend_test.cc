@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/cuda/volume.h"
+#include "kernels/cuda/volume_launch.h"
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
 #include "tests/support/cuda_device.h"

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/cuda/volume.h"
+#include "kernels/cuda/volume_launch.h"
 #include "tests/shim/fault.h"
 #include "tests/support/volumes.h"
 

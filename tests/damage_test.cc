@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "host/bytes.h"
+#include "base/bytes.h"
 #include "tests/support/job_fixture.h"
 
 namespace {

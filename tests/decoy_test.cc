@@ -14,7 +14,7 @@
 #include <random>
 #include <set>
 
-#include "host/keyring.h"
+#include "host/keys/keyring.h"
 #include "tests/support/images.h"
 
 namespace {

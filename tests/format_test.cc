@@ -4,8 +4,8 @@
 #include <cstring>
 #include <xxhash.h>
 
-#include "host/bytes.h"
-#include "host/format.h"
+#include "base/bytes.h"
+#include "host/container/format.h"
 #include "tests/support/random.h"
 #include "tests/support/vectors.h"
 

@@ -1,7 +1,7 @@
 // Networks of the CUDA implementation on a make-believe device, against the plain C reference: its
 // host code and its kernels are the real ones, executed on the CPU (tests/shim); only cuDNN's
 // convolutions are plain loops there.
-#include "gan/cuda/library.h"
+#include "gan/cuda/gan_cuda_library.h"
 
 #include <cmath>
 #include <set>

@@ -1,6 +1,6 @@
 // The training step of the CUDA implementation on a make-believe device: against the reference,
 // with and without a CUDA graph, resumed, and with every CUDA call failing in turn.
-#include "gan/cuda/library.h"
+#include "gan/cuda/gan_cuda_library.h"
 
 #include <string>
 #include <vector>

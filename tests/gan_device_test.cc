@@ -1,7 +1,7 @@
 // --device for the DCGAN, and on a machine with a GPU the CUDA implementation itself against the
 // reference; elsewhere those tests say that they did not run, and with ORRERY_EXPECT_GPU=1 in the
 // environment they fail.
-#include "gan/device.h"
+#include "gan/gan_device.h"
 
 #include <cstdlib>
 #include <string>
@@ -9,8 +9,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "gan/cuda/library.h"
-#include "kernels/library.h"
+#include "gan/cuda/gan_cuda_library.h"
+#include "base/library.h"
 #include "tests/support/gan_checks.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 #include <vector>
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "tests/support/gan_double.h"
 #include "tests/support/random.h"
 

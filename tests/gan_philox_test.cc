@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <vector>
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "gan/philox.h"
 
 // Known answers of Philox4x32-10 published with the paper (kat_vectors of its Random123 library).

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 #include "bench/evidence/nist_source.h"
-#include "bench/evidence/sp800_22.h"
+#include "bench/evidence/sp800_22/sp800_22.h"
 
 namespace {
 

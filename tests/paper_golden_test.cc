@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/paper.h"
+#include "host/paper/paper.h"
 #include "tests/support/vectors.h"
 
 namespace {

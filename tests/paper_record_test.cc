@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "host/image.h"
+#include "host/paper/image.h"
 #include "tests/support/random.h"
 #include "tests/support/tiff_files.h"
 

@@ -16,9 +16,9 @@
 #include <tiffio.h>
 #include <unistd.h>
 
-#include "host/image.h"
-#include "host/paper.h"
-#include "host/paper_layout.h"
+#include "host/paper/image.h"
+#include "host/paper/paper.h"
+#include "host/paper/paper_layout.h"
 #include "kernels/map.h"
 #include "tests/support/random.h"
 #include "tests/support/tiff_files.h"

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "host/planets.h"
+#include "host/paper/planets.h"
 #include "kernels/vpd.h"
 
 namespace {

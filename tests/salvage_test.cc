@@ -4,7 +4,7 @@
 #include <cjson/cJSON.h>
 #include <set>
 
-#include "host/output.h"
+#include "host/job/output.h"
 #include "tests/support/job_fixture.h"
 
 namespace {

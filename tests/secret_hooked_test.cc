@@ -1,11 +1,11 @@
-// The test build's fixed randomness (host/secret.h), and with it what a draw does with its words.
+// The test build's fixed randomness (host/keys/secret.h), and with it what a draw does with its words.
 #include "tests/support/keyring_fixture.h"
 #include "tests/support/vectors.h"
 
 #include <map>
 #include <thread>
 
-#include "host/secret.h"
+#include "host/keys/secret.h"
 
 #ifndef ORRERY_TEST_HOOKS
 #error "built against the wrong library"

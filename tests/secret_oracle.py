@@ -59,7 +59,7 @@ def keyring(passphrase, cost):
 
 
 def draws(seed, path, length):
-    """The stream of the test build (host/secret.h)."""
+    """The stream of the test build (host/keys/secret.h)."""
     key = hashlib.sha512(seed + b"\x00" + path).digest()
     blocks = (length + 63) // 64
     return b"".join(hashlib.sha512(key + struct.pack(">Q", i)).digest() for i in range(blocks))[:length]

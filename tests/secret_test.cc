@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "host/secret.h"
+#include "host/keys/secret.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <png.h>
 #include <tiff.h>
 
-#include "host/crypto.h"
+#include "host/container/crypto.h"
 #include "tests/support/images.h"
 #include "tests/support/job_fixture.h"
 #include "tests/support/small_tiffs.h"

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "host/format.h"
+#include "host/container/format.h"
 #include "tests/support/job_fixture.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include <set>
 #include <sys/stat.h>
 
-#include "host/bytes.h"
+#include "base/bytes.h"
 #include "tests/support/job_fixture.h"
 
 namespace {

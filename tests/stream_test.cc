@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "host/stream.h"
+#include "host/job/stream.h"
 #include "tests/support/random.h"
 
 namespace {

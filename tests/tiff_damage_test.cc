@@ -7,7 +7,7 @@
 #include <tiffio.h>
 #include <unistd.h>
 
-#include "host/image.h"
+#include "host/paper/image.h"
 #include "media/image_file.h"
 #include "tests/support/random.h"
 #include "tests/support/tiff_files.h"

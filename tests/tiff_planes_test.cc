@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "host/image.h"
+#include "host/paper/image.h"
 #include "tests/support/tiff_files.h"
 
 namespace {

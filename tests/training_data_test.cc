@@ -19,7 +19,7 @@
 #include "tests/support/images.h"
 #include "tests/support/random.h"
 #include "training/dataset.h"
-#include "training/digest.h"
+#include "base/digest.h"
 #include "training/resample.h"
 
 namespace {

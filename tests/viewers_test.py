@@ -12,7 +12,7 @@ from cli import SOURCE, Case, run  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD", SOURCE / "build"))
 TILE = 49152
-# What the phantoms' tags say (bench/phantom_tool.c), and words of their file names. Eight bytes or more: in the 40 MB of
+# What the phantoms' tags say (bench/tools/phantom_tool.c), and words of their file names. Eight bytes or more: in the 40 MB of
 # cipher text that are searched, six given bytes stand by chance once in seven million runs.
 TEXTS = [b"PATIENT^EXAMPLE", b"EX-0001942", b"1951-04-12", b"Accession = A-77310", b"DR^EXAMPLE", b"scanner-07",
          b"ward-3.example.org", b"Example Imaging", b"Phantom 7", b"CT chest", b"H&E section", b"Ultrasound clip",

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "host/output.h"
-#include "kernels/partial.h"
-#include "host/resume.h"
-#include "host/text.h"
-#include "host/walk.h"
+#include "host/job/output.h"
+#include "base/partial.h"
+#include "host/job/resume.h"
+#include "base/text.h"
+#include "base/walk.h"
 
 namespace {
 

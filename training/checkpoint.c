@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "gan/weights.h"
-#include "kernels/flush.h"
-#include "kernels/partial.h"
-#include "training/digest.h"
+#include "base/flush.h"
+#include "base/partial.h"
+#include "base/digest.h"
 #include "training/listing.h"
 
 #define MAGIC "ORRTRAIN"
@@ -178,7 +178,7 @@ static int list_checkpoints(int folder, uint64_t **steps, size_t *count) {
 }
 
 // What is being made, or removed, is a directory with the name and the mark of a partial file
-// (kernels/partial.h); the lock of the run directory says that nobody else is at work in there.
+// (base/partial.h); the lock of the run directory says that nobody else is at work in there.
 static void remove_partial(int folder, const char *name) {
     static const char *const files[] = {"state", "generator.safetensors",
                                         "discriminator.safetensors"};

@@ -13,12 +13,12 @@
 //   48  64 SHA-256 of the data set's manifest, in hexadecimal
 //   112 16 training-mode passes of generator and discriminator
 //   128    for the generator, then the discriminator, in float32: parameters, running statistics,
-//          Adam's first moments, Adam's second moments (gan/backend.h has their order)
+//          Adam's first moments, Adam's second moments (gan/gan_backend.h has their order)
 //   end 32 SHA-256 of all before
 #ifndef ORRERY_TRAINING_CHECKPOINT_H
 #define ORRERY_TRAINING_CHECKPOINT_H
 
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "training/run_directory.h"
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "gan/philox.h"
-#include "training/digest.h"
+#include "base/digest.h"
 #include "training/listing.h"
 #include "training/resample.h"
 

@@ -13,8 +13,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "kernels/flush.h"
-#include "kernels/fresh.h"
+#include "base/flush.h"
+#include "base/fresh.h"
 #include "training/listing.h"
 
 static orr_status io_error(orr_error *error, const char *directory, const char *name,

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "kernels/status.h"
+#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,7 +33,7 @@ int orr_run_directory_is(int directory);
 // before it began, is removed again.
 void orr_run_directory_close(orr_run_directory *run);
 
-// Writes a file below the directory (0600) as a partial one (kernels/fresh.h), flushes it and
+// Writes a file below the directory (0600) as a partial one (base/fresh.h), flushes it and
 // renames it, replacing an older one. `name` has no slash. ORR_IO: what was there before is still
 // there.
 orr_status orr_run_write(const orr_run_directory *run, const char *name, const void *bytes,

@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "gan/device.h"
+#include "gan/gan_device.h"
 #include "training/session.h"
 
 #define FILE_NAME ORR_RUN_OPTIONS

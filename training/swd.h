@@ -9,7 +9,7 @@
 #define ORRERY_TRAINING_SWD_H
 
 #include <stdint.h>
-#include "kernels/status.h"
+#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "gan/device.h"
+#include "gan/gan_device.h"
 #include "training/checkpoint.h"
 #include "training/listing.h"
 #include "training/session.h"

@@ -3,7 +3,7 @@
 #define ORRERY_BENCH_CUDA_MEASURE_H
 
 #include "bench/bench_cuda.h"
-#include "kernels/cuda/tile.h"
+#include "kernels/cuda/tile_launch.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "kernels/status.h"
+#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 #include "gan/weights.h"
-#include "host/output.h"
-#include "kernels/flush.h"
-#include "kernels/fresh.h"
+#include "host/job/output.h"
+#include "base/flush.h"
+#include "base/fresh.h"
 
 #define PHANTOM_SIDE 512
 #define SCHEMA_VERSION 1

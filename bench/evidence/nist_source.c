@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/crypto.h"
+#include "host/container/crypto.h"
 #include "kernels/backend.h"
 #include "kernels/map.h"
 

@@ -2,7 +2,7 @@
 #ifndef ORRERY_BENCH_EVIDENCE_NIST_SOURCE_H
 #define ORRERY_BENCH_EVIDENCE_NIST_SOURCE_H
 
-#include "bench/evidence/sp800_22.h"
+#include "bench/evidence/sp800_22/sp800_22.h"
 #include "bench/evidence/subject.h"
 
 #ifdef __cplusplus

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/phantom_draw.h"
-#include "host/image.h"
-#include "host/text.h"
+#include "media/phantom_draw.h"
+#include "host/paper/image.h"
+#include "base/text.h"
 
 #define MIN_SIDE 16
 #define MEMORY_LIMIT ((uint64_t)2 << 30)

@@ -6,7 +6,7 @@
 
 #include "bench/evidence/attack_adversarial.h"
 #include "bench/evidence/critical.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 
 typedef enum method { FGSM_2, FGSM_8, FGSM_16, DEEPFOOL, METHODS } method;
 static const char *const method_key[METHODS] = {"fgsm-2", "fgsm-8", "fgsm-16", "deepfool"};

@@ -7,8 +7,8 @@
 #include "bench/evidence/attack_reuse.h"
 #include "bench/evidence/attack_rules.h"
 #include "bench/evidence/attack_state.h"
-#include "bench/evidence/report.h"
-#include "host/crypto.h"
+#include "bench/evidence/evidence_report.h"
+#include "host/container/crypto.h"
 #include "kernels/map.h"
 
 // ---- controls

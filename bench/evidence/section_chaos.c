@@ -6,7 +6,7 @@
 #include "bench/evidence/chaos.h"
 #include "bench/evidence/critical.h"
 #include "bench/evidence/parallel.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 #include "kernels/map.h"
 
 #define CYCLE_FIRST 16

@@ -6,7 +6,7 @@
 
 #include "bench/evidence/critical.h"
 #include "bench/evidence/parallel.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 
 typedef struct differential {
     orr_evidence *e;

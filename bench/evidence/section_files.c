@@ -7,7 +7,7 @@
 #include "bench/evidence/attack_reuse.h"
 #include "bench/evidence/attack_state.h"
 #include "bench/evidence/critical.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 #include "bench/evidence/workshop.h"
 #include "kernels/map.h"
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 
 #define SHOWN 4        // images with pictures in the report
 #define SIDE 192       // of a picture of an image, pixels

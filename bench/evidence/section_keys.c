@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 #include "kernels/map.h"
 
 #define FIRST_EXPONENT 14

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "bench/evidence/nist_source.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 
 #define SUBJECTS_MOST 7
 #define QUICK_SEQUENCES 55 // the least for which the document judges uniformity

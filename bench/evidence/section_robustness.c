@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/evidence/critical.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 #include "kernels/map.h"
 
 #define SHOWN_SIDE 192

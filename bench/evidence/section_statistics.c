@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/evidence/critical.h"
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 
 #define SCATTER 4000 // pairs drawn
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench/evidence/report.h"
+#include "bench/evidence/evidence_report.h"
 
 #define SIZES 6 // 64 x 64 .. 2048 x 2048
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/format.h"
+#include "host/container/format.h"
 #include "kernels/backend.h"
 #include "kernels/map.h"
 

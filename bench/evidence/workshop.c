@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench/phantom_draw.h"
+#include "media/phantom_draw.h"
 
 #define PATH_ROOM 4400
 

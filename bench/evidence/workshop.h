@@ -3,7 +3,7 @@
 #ifndef ORRERY_BENCH_EVIDENCE_WORKSHOP_H
 #define ORRERY_BENCH_EVIDENCE_WORKSHOP_H
 
-#include "host/job.h"
+#include "host/job/job.h"
 
 #ifdef __cplusplus
 extern "C" {

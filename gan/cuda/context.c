@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "gan/cuda/device_net.h"
-#include "kernels/cuda/count.h"
+#include "base/cuda_count.h"
 
 #define LEAST_CAPABILITY 80 // bfloat16 and TF32; compute capability x 10 of the PTX in the library
 #define ALIGNMENT 256

@@ -1,12 +1,12 @@
 // One network in device memory: parameters, activations and gradients in the layout of
 // gan/cuda/kernels.h, and its passes as queued work. Shared by the networks and the trainer of the
-// CUDA implementation (gan/cuda/backend.c, trainer.c); nothing here waits for the device.
+// CUDA implementation (gan/cuda/gan_cuda.c, trainer.c); nothing here waits for the device.
 #ifndef ORRERY_GAN_CUDA_DEVICE_NET_H
 #define ORRERY_GAN_CUDA_DEVICE_NET_H
 
 #include <cuda_runtime_api.h>
 
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "gan/cuda/kernels.h"
 #include "gan/cuda/plan.h"
 

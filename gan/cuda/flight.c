@@ -1,7 +1,7 @@
 // Images from a device as bytes, several batches in flight.
 #include <string.h>
 
-#include "gan/cuda/cuda_backend.h"
+#include "gan/cuda/gan_cuda.h"
 
 static uint8_t *pinned_input(const cuda_flight *flight, uint32_t place) {
     return flight->pinned + place * (flight->input_bytes + flight->output_bytes);

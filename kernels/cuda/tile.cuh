@@ -19,7 +19,7 @@
 
 #include "kernels/bitslice.h"
 #include "kernels/cuda/device.cuh"
-#include "kernels/cuda/tile.h"
+#include "kernels/cuda/tile_launch.h"
 
 #define ORR_THREADS ORR_CUDA_TILE_THREADS
 #define ORR_CHANNEL_WORDS 4096u // of the tile in shared memory

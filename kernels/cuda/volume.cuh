@@ -21,7 +21,7 @@
 
 #include "kernels/bitslice.h"
 #include "kernels/cuda/device.cuh"
-#include "kernels/cuda/volume.h"
+#include "kernels/cuda/volume_launch.h"
 #include "kernels/fixed_trig.h"
 
 #define ORR_UNIT 12u                                  // bytes of a thread at a time

@@ -5,7 +5,7 @@
 
 #include <openssl/crypto.h>
 
-#include "kernels/cuda/volume.h"
+#include "kernels/cuda/volume_launch.h"
 
 #define ALIGNMENT 256
 

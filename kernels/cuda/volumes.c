@@ -1,4 +1,4 @@
-// Volumes on a CUDA device (kernels/cuda/backend_internal.h).
+// Volumes on a CUDA device (kernels/cuda/cuda_backend.h).
 //
 // One thread works in turns. A turn advances the serial key sequences of all images on the device
 // by a slice, side by side in one launch, and meanwhile, in a second stream, copies in, enciphers,
@@ -17,8 +17,8 @@
 
 #include <openssl/crypto.h>
 
-#include "kernels/cuda/backend_internal.h"
-#include "kernels/cuda/volume.h"
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/volume_launch.h"
 #include "kernels/fixed_trig.h"
 
 #define SLICE ((uint64_t)1 << 19)     // steps of a sequence in a turn: some 10 ms

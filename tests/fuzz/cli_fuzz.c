@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cli/options.h"
+#include "cli/options.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MAX_WORDS 64

@@ -10,9 +10,9 @@
 
 #include <xxhash.h>
 
-#include "host/bytes.h"
-#include "host/paper.h"
-#include "host/tile_read.h"
+#include "base/bytes.h"
+#include "host/paper/paper.h"
+#include "host/container/tile_read.h"
 #include "kernels/map.h"
 #include "tests/fuzz/fuzz.h"
 

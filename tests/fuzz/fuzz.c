@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/keyring_codec.h"
+#include "host/keys/keyring_codec.h"
 
 const uint8_t fuzz_master[32] = "a master key of the fuzz targets";
 const orr_file_secret fuzz_secret = {

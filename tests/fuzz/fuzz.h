@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "host/format.h"
-#include "host/keyring.h"
+#include "host/container/format.h"
+#include "host/keys/keyring.h"
 
 // Runs one input; returns 0. Whatever breaks a promise of the library ends the process.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/bytes.h"
-#include "host/keyring_codec.h"
+#include "base/bytes.h"
+#include "host/keys/keyring_codec.h"
 #include "tests/fuzz/fuzz.h"
 
 static const orr_passphrase passphrase = {.bytes = "fuzz", .length = 4, .present = 1};

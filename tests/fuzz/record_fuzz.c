@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/image.h"
-#include "host/paper_layout.h"
+#include "host/paper/image.h"
+#include "host/paper/paper_layout.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MAX_PIXELS ((uint64_t)256 << 10)

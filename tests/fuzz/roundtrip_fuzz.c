@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/job.h"
+#include "host/job/job.h"
 #include "kernels/map.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/image.h"
-#include "host/paper.h"
+#include "host/paper/image.h"
+#include "host/paper/paper.h"
 #include "kernels/map.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -46,7 +46,7 @@ def slowly(part, call="pread"):
 
 
 def is_output(path):
-    """A file that is no note of a job on its sources (host/state.h)."""
+    """A file that is no note of a job on its sources (host/job/state.h)."""
     return path.is_file() and not path.name.startswith(".orrery-state")
 
 

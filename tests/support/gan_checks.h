@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gan/backend.h"
+#include "gan/gan_backend.h"
 #include "tests/support/gan_double.h"
 #include "tests/support/random.h"
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "host/job.h"
+#include "host/job/job.h"
 #include "kernels/map.h"
 #include "tests/support/random.h"
 
@@ -174,7 +174,7 @@ class JobTest : public ::testing::Test {
         std::vector<std::string> found;
         if (!fs::exists(top)) return found;
         for (auto &entry : fs::recursive_directory_iterator(top))
-            // What jobs note of their sources (host/state.h) is no output.
+            // What jobs note of their sources (host/job/state.h) is no output.
             if (!entry.is_directory() && entry.path().filename() != ".orrery-state")
                 found.push_back(fs::relative(entry.path(), top).string());
         std::sort(found.begin(), found.end());

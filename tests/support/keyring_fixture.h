@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "host/keyring.h"
-#include "host/keyring_codec.h"
+#include "host/keys/keyring.h"
+#include "host/keys/keyring_codec.h"
 
 using Bytes = std::vector<uint8_t>;
 

@@ -1,0 +1,45 @@
+#include "base/flush.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+static atomic_int refused, told;
+
+int orr_is_refusal(int number) {
+    switch (number) {
+    case EPERM:
+    case EACCES:
+    case EINVAL:
+    case ENOSYS:
+    case ENOTTY:
+    case EOPNOTSUPP:
+#if ENOTSUP != EOPNOTSUPP
+    case ENOTSUP:
+#endif
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+int orr_fsync(int fd) {
+    int failed;
+    do failed = fsync(fd) != 0;
+    while (failed && errno == EINTR);
+    return !failed ? 0 : orr_is_refusal(errno) ? 1 : -1;
+}
+
+int orr_flush(int fd) {
+    int result = orr_fsync(fd);
+    if (result == 1) atomic_store(&refused, 1);
+    return result;
+}
+
+int orr_flush_refused(void) {
+    return atomic_load(&refused) && !atomic_load(&told);
+}
+
+void orr_flush_told(void) {
+    atomic_store(&told, 1);
+}

@@ -1,0 +1,24 @@
+// Bringing what was written to its storage, where the file system can.
+#ifndef ORRERY_BASE_FLUSH_H
+#define ORRERY_BASE_FLUSH_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Does this errno of a chmod, a setting of times or a flush mean that the file system does not do
+// that at all (network shares, FUSE), rather than that something went wrong?
+int orr_is_refusal(int number);
+// fsync, through signals. 0: done; 1: the file system refuses, which loses nothing that it can
+// keep; -1: failed, errno says how. Any thread.
+int orr_fsync(int fd);
+// The same, remembered for orr_flush_refused.
+int orr_flush(int fd);
+// Has any orr_flush of this process been refused, and nobody been told (orr_flush_told)?
+int orr_flush_refused(void);
+void orr_flush_told(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,71 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static orr_status fill(orr_error *error, orr_status status, int number, const char *format,
+                       va_list args) {
+    if (error) {
+        error->status = status;
+        error->number = number;
+        error->of_source = 0;
+        vsnprintf(error->text, sizeof error->text, format, args);
+    }
+    return status;
+}
+
+orr_status orr_fail(orr_error *error, orr_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fill(error, status, 0, format, args);
+    va_end(args);
+    return status;
+}
+
+orr_status orr_fail_errno(orr_error *error, int number, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fill(error, ORR_IO, number, format, args);
+    va_end(args);
+    return ORR_IO;
+}
+
+orr_status orr_fail_source(orr_error *error, int number, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fill(error, ORR_IO, number, format, args);
+    va_end(args);
+    if (error) error->of_source = 1;
+    return ORR_IO;
+}
+
+const char *orr_status_name(orr_status status) {
+    switch (status) {
+    case ORR_OK: return "ok";
+    case ORR_INTERNAL: return "internal";
+    case ORR_USAGE: return "usage";
+    case ORR_SOME_FAILED: return "some-failed";
+    case ORR_AUTH: return "authentication";
+    case ORR_KEY: return "key";
+    case ORR_EXISTS: return "exists";
+    case ORR_IO: return "io";
+    case ORR_UNSUPPORTED: return "unsupported";
+    case ORR_INCOMPLETE: return "incomplete";
+    case ORR_NOT_ORRERY: return "not-orrery";
+    case ORR_SELF_TEST: return "self-test";
+    case ORR_STOPPED: return "stopped";
+    }
+    return "internal";
+}
+
+void orr_one_line(char *text) {
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        if (*from != ' ' && (*from < '\t' || *from > '\r'))
+            *to++ = *from;
+        else if (to > text && to[-1] != ' ')
+            *to++ = ' ';
+    }
+    if (to > text && to[-1] == ' ') to--;
+    *to = 0;
+}

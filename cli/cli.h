@@ -1,0 +1,78 @@
+// The running program: what the command line says, where its messages go, what its commands share.
+#ifndef ORRERY_CLI_CLI_H
+#define ORRERY_CLI_CLI_H
+
+#include "cli/console.h"
+#include "cli/options.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORR_VERSION "0.1.0"
+
+typedef struct orr_cli {
+    orr_arguments arguments;
+    orr_console console;
+    cJSON *summary; // with --json: what the command adds to the last line; NULL: nothing
+    int said;       // the command has already told the person why it failed
+} orr_cli;
+
+// The whole program; returns its exit status.
+int orr_cli_main(int argc, char **argv);
+
+// Begins the program anew, once, with the environment that lets waiting threads sleep, for commands
+// that run the DCGAN on several threads and when nobody has said how they shall wait
+// (OMP_WAIT_POLICY, GOMP_SPINCOUNT). The process, its descriptors and its arguments stay the same.
+// Call it first of all; returns when there is nothing to do, or when it cannot be done.
+void orr_cli_let_threads_sleep(int argc, char **argv);
+
+// ---- commands: each returns its exit status and, unless it set cli->said, a sentence in *error
+orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_keyring_list(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_keyring_set_state(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_keyring_passwd(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_job(orr_cli *cli,
+                       orr_error *error); // encrypt, decrypt, verify, rewrap, reencrypt
+orr_status orr_cmd_inspect(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_generate(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_keystream(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_devices(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_bench(orr_cli *cli, orr_error *error);
+orr_status orr_cmd_train(orr_cli *cli, orr_error *error);
+
+// ---- shared
+// The passphrase of an existing keyring: from the file or descriptor of the command line, else,
+// when the file says that it has one, from the terminal. Warns of readable files.
+orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error);
+// A new passphrase: file, descriptor or terminal (asked twice). Warns of a short one.
+orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
+                                  orr_passphrase *passphrase, orr_error *error);
+// Warns of what the file system did not do for a keyring that has just been written.
+void orr_cli_warn_of_keyring(orr_cli *cli, const char *path);
+// orr_cli_passphrase, then orr_keyring_load. The caller wipes the passphrase in every case.
+orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_passphrase *passphrase,
+                           orr_error *error);
+// Opens the device of the command line and runs its self-test. The caller closes it.
+orr_status orr_cli_backend(orr_cli *cli, orr_backend **backend, orr_error *error);
+
+// Names of --files-from and --files-from0, owned; two lists of zero length when neither was given.
+typedef struct orr_name_list {
+    char **names;
+    size_t count;
+    char *text; // that the names point into
+} orr_name_list;
+orr_status orr_name_list_read(const orr_arguments *arguments, orr_name_list *list,
+                              orr_error *error);
+void orr_name_list_free(orr_name_list *list);
+
+// The exit status of several inputs from that of each (README, "Exit status"): worst = merge(worst,
+// next).
+orr_status orr_status_merge(orr_status worst, orr_status next);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

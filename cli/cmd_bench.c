@@ -1,0 +1,110 @@
+// orrery bench: runs the benchmarks of bench/ and writes their report.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "bench/bench.h"
+#include "cli/cli.h"
+#include "cli/stop.h"
+#include "host/job/output.h"
+#include "base/flush.h"
+#include "base/fresh.h"
+
+typedef orr_status (*report_writer)(const orr_bench *bench, orr_sink *sink, orr_error *error);
+
+static void show_progress(void *context, const char *what) {
+    orr_cli *cli = context;
+    orr_console_note(&cli->console, "measuring %s", what);
+}
+
+// A file of results, partial until it is whole.
+typedef struct report {
+    const char *path;
+    orr_fresh fresh;
+    FILE *file;
+} report;
+
+// Begun before anything is measured, so that minutes of work do not end in a file that cannot be
+// made. Never replaces one.
+static orr_status open_report(report *r, orr_error *error) {
+    struct stat st;
+    if (!r->path) return ORR_OK;
+    if (!lstat(r->path, &st))
+        return orr_fail(error, ORR_EXISTS, "%s: exists already; nothing was replaced", r->path);
+    int copy = orr_fresh_begin(&r->fresh, r->path) ? -1 : fcntl(r->fresh.fd, F_DUPFD_CLOEXEC, 0);
+    r->file = copy >= 0 ? fdopen(copy, "w") : NULL;
+    if (r->file) return ORR_OK;
+    orr_status status = orr_fail(error, ORR_IO, "%s: cannot be made: %s", r->path, strerror(errno));
+    if (copy >= 0) close(copy);
+    return status;
+}
+
+static orr_status write_report(const orr_bench *bench, report_writer writer, report *r,
+                               orr_error *error) {
+    orr_error failure = {0};
+    orr_sink sink;
+    if (!r->file) return ORR_OK;
+    orr_sink_file(&sink, r->file);
+    orr_status status = writer(bench, &sink, error);
+    if (status == ORR_OK && orr_sink_finish(&sink, &failure) != ORR_OK)
+        status = orr_fail(error, failure.status, "%s: %.200s", r->path, failure.text);
+    return status;
+}
+
+// Closes a report; one that was not finished goes away.
+static orr_status close_report(report *r, orr_status status, orr_error *error) {
+    int failed = r->file && fclose(r->file);
+    if (r->file && status == ORR_OK) {
+        if (!failed && fchmod(r->fresh.fd, orr_default_mode() | ORR_PARTIAL_MARK))
+            failed = !orr_is_refusal(errno);
+        failed = failed || orr_fresh_flush(&r->fresh) || orr_fresh_name(&r->fresh, 0);
+        if (!failed && (failed = orr_fresh_settle(&r->fresh))) orr_fresh_take_back(&r->fresh);
+        if (failed) {
+            status = errno == EEXIST ? ORR_EXISTS : ORR_IO;
+            orr_fail(error, status, "%s: %s", r->path, strerror(errno));
+        }
+    }
+    orr_fresh_end(&r->fresh);
+    return status;
+}
+
+static orr_status print_text(orr_cli *cli, const orr_bench *bench, orr_error *error) {
+    orr_sink sink;
+    orr_sink_memory(&sink);
+    orr_bench_text(bench, &sink);
+    orr_status status = orr_sink_finish(&sink, error);
+    for (char *line = status == ORR_OK ? sink.text : NULL, *end; line && *line; line = end + 1) {
+        end = strchr(line, '\n');
+        *end = 0; // every line has one
+        orr_console_data(&cli->console, "%s", line);
+    }
+    orr_sink_free(&sink);
+    return status;
+}
+
+orr_status orr_cmd_bench(orr_cli *cli, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    report json = {a->json_file, ORR_FRESH_NONE, NULL};
+    report html = {a->html_file, ORR_FRESH_NONE, NULL};
+    orr_bench bench = {0};
+    orr_bench_options options = {.device = a->device,
+                                 .threads = a->jobs,
+                                 .quick = a->quick,
+                                 .directory = a->directory,
+                                 .stop = &orr_stop_requested,
+                                 .context = cli,
+                                 .progress = show_progress};
+    orr_status status = open_report(&json, error);
+    if (status == ORR_OK) status = open_report(&html, error);
+    if (status == ORR_OK)
+        status = orr_bench_run(&bench, a->operand_count ? a->operands[0] : "all", &options, error);
+    if (status == ORR_OK) status = print_text(cli, &bench, error);
+    if (status == ORR_OK) status = write_report(&bench, orr_bench_json, &json, error);
+    if (status == ORR_OK) status = write_report(&bench, orr_bench_html, &html, error);
+    status = close_report(&json, status, error);
+    status = close_report(&html, status, error);
+    orr_bench_free(&bench);
+    return status;
+}

@@ -1,0 +1,189 @@
+// orrery inspect: what anyone can read from an encrypted file.
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "cli/stop.h"
+#include "base/text.h"
+
+#define ARCHIVE_WORDS \
+    "confidentiality and integrity: AES-256-GCM; the planet layer adds no claimed bits"
+#define PAPER_WORDS                                                                               \
+    "pixels are not sealed: no confidentiality is claimed and they are not authenticated; path, " \
+    "tags and digest are sealed with AES-256-GCM"
+
+static orr_status read_container(const char *path, orr_container *container, orr_error *error) {
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return orr_fail(error, ORR_IO, "%s: cannot open: %s", path, strerror(errno));
+    orr_status status = ORR_OK;
+    if (fstat(fd, &info) != 0) {
+        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(info.st_mode)) {
+        status = orr_fail(error, ORR_UNSUPPORTED, "%s: not a regular file", path);
+    } else {
+        status = orr_container_read(container, fd, (uint64_t)info.st_size, path, error);
+    }
+    close(fd);
+    return status;
+}
+
+static const char *plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
+static const char *profile_name(orr_profile profile) {
+    return profile == ORR_PROFILE_PAPER ? "paper" : "archive";
+}
+
+// Paper-profile files have no geometry record; the first bytes tell the TIFF flavour of both.
+static int is_big(const orr_container *container) {
+    return container->page0[2] == 0x2b;
+}
+
+static uint64_t overhead(const orr_header *header) {
+    return header->file_length > header->length ? header->file_length - header->length : 0;
+}
+
+static cJSON *slot_object(const orr_container *container, int slot) {
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "slot", slot ? "B" : "A");
+    cJSON_AddBoolToObject(object, "damaged", !container->slot_good[slot]);
+    cJSON_AddBoolToObject(object, "active", container->active == slot);
+    if (!container->slot_good[slot]) return object;
+    cJSON_AddNumberToObject(object, "generation", (double)container->slot[slot].generation);
+    cJSON *ids = cJSON_AddArrayToObject(object, "key_ids");
+    for (uint32_t i = 0; i < container->slot[slot].count; i++) {
+        char hex[2 * ORR_KEY_ID_BYTES + 1];
+        orr_hex(container->slot[slot].wrap[i].key_id, ORR_KEY_ID_BYTES, hex);
+        cJSON_AddItemToArray(ids, cJSON_CreateString(hex));
+    }
+    return object;
+}
+
+static void print_json(orr_cli *cli, const char *path, const orr_container *c) {
+    const orr_header *h = &c->header;
+    cJSON *object = orr_json_message("file");
+    orr_json_add_bytes(object, "file", path);
+    cJSON_AddStringToObject(object, "status", "ok");
+    cJSON_AddNumberToObject(object, "exit_status", 0);
+    cJSON_AddNumberToObject(object, "format_version", h->version);
+    cJSON_AddNumberToObject(object, "suite", h->suite);
+    cJSON_AddStringToObject(object, "profile", profile_name(h->profile));
+    cJSON_AddNumberToObject(object, "rule", h->rule);
+    cJSON_AddNumberToObject(object, "map_constant", h->k2);
+    orr_json_add_hex(object, "file_id", h->file_id, sizeof h->file_id);
+    cJSON_AddNumberToObject(object, "bytes", (double)h->length);
+    cJSON_AddNumberToObject(object, "file_bytes", (double)h->file_length);
+    cJSON_AddNumberToObject(object, "overhead_bytes", (double)overhead(h));
+    cJSON_AddNumberToObject(object, "metadata_bytes", (double)h->metadata_length);
+    cJSON_AddStringToObject(object, "tiff", is_big(c) ? "BigTIFF" : "classic");
+    cJSON_AddNumberToObject(object, "pages", h->pages);
+    if (h->profile == ORR_PROFILE_ARCHIVE) {
+        cJSON_AddNumberToObject(object, "columns", ORR_TILE_COLUMNS);
+        cJSON_AddNumberToObject(object, "rows", (double)c->geometry.rows);
+        cJSON_AddNumberToObject(object, "tiles", (double)c->geometry.tiles);
+        cJSON_AddNumberToObject(object, "segments", (double)c->geometry.segments);
+    }
+    cJSON *slots = cJSON_AddArrayToObject(object, "slots");
+    for (int i = 0; i < 2; i++) cJSON_AddItemToArray(slots, slot_object(c, i));
+    cJSON_AddBoolToObject(object, "pixels_sealed", h->profile == ORR_PROFILE_ARCHIVE);
+    cJSON_AddStringToObject(object, "note",
+                            h->profile == ORR_PROFILE_PAPER ? PAPER_WORDS : ARCHIVE_WORDS);
+    orr_console_json(&cli->console, object);
+}
+
+static void print_slot(orr_cli *cli, const orr_container *c, int slot) {
+    char ids[ORR_MAX_WRAPS * (2 * ORR_KEY_ID_BYTES + 2) + 1] = "";
+    char letter = slot ? 'B' : 'A';
+    if (!c->slot_good[slot]) {
+        orr_console_data(&cli->console, "  wrap slot %c      damaged", letter);
+        return;
+    }
+    size_t used = 0;
+    for (uint32_t i = 0; i < c->slot[slot].count && i < ORR_MAX_WRAPS; i++) {
+        if (i) ids[used++] = ' ';
+        orr_hex(c->slot[slot].wrap[i].key_id, ORR_KEY_ID_BYTES, ids + used);
+        used += 2 * ORR_KEY_ID_BYTES;
+    }
+    orr_console_data(&cli->console, "  wrap slot %c      generation %" PRIu64 ", key %s%s", letter,
+                     c->slot[slot].generation, ids, c->active == slot ? " (in use)" : "");
+}
+
+static void print_text(orr_cli *cli, const char *path, const orr_container *c) {
+    const orr_header *h = &c->header;
+    orr_console *out = &cli->console;
+    char hex[65], size[24], file_size[24], extra[24];
+    orr_hex(h->file_id, sizeof h->file_id, hex);
+    orr_human_size(h->length, size);
+    orr_human_size(h->file_length, file_size);
+    orr_human_size(overhead(h), extra);
+    orr_console_data(out, "%s", path);
+    orr_console_data(out, "  format           Orrery version %u, suite %u, profile %s", h->version,
+                     h->suite, profile_name(h->profile));
+    orr_console_data(out, "  cipher           VPD rule %u, map constant %" PRIu32, h->rule, h->k2);
+    orr_console_data(out, "  file ID          %s", hex);
+    orr_console_data(out, "  original         %" PRIu64 " bytes (%s)%s", h->length, size,
+                     h->profile == ORR_PROFILE_PAPER ? " of pixels" : "");
+    orr_console_data(out, "  encrypted        %" PRIu64 " bytes (%s), overhead %s", h->file_length,
+                     file_size, extra);
+    orr_console_data(out, "  sealed metadata  %" PRIu64 " bytes", h->metadata_length);
+    if (h->profile == ORR_PROFILE_ARCHIVE) {
+        orr_console_data(out,
+                         "  TIFF             %s, %d x %" PRIu64 " RGB, %" PRIu64
+                         " tile%s in %" PRIu64 " segment%s",
+                         is_big(c) ? "BigTIFF" : "classic", ORR_TILE_COLUMNS, c->geometry.rows,
+                         c->geometry.tiles, plural(c->geometry.tiles), c->geometry.segments,
+                         plural(c->geometry.segments));
+    } else {
+        orr_console_data(out, "  TIFF             %s, %" PRIu32 " page%s",
+                         is_big(c) ? "BigTIFF" : "classic", h->pages, plural(h->pages));
+    }
+    print_slot(cli, c, 0);
+    print_slot(cli, c, 1);
+    orr_console_data(out, "  %s", h->profile == ORR_PROFILE_PAPER ? PAPER_WORDS : ARCHIVE_WORDS);
+}
+
+static orr_status inspect_one(orr_cli *cli, const char *path) {
+    orr_container container;
+    orr_error error = {0};
+    memset(&container, 0, sizeof container);
+    orr_status status = read_container(path, &container, &error);
+    if (status != ORR_OK) {
+        orr_console_error(&cli->console, &error, path);
+    } else if (cli->console.json) {
+        print_json(cli, path, &container);
+    } else if (!cli->console.quiet) {
+        print_text(cli, path, &container);
+    }
+    return status;
+}
+
+orr_status orr_cmd_inspect(orr_cli *cli, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_name_list list;
+    orr_status status = orr_name_list_read(a, &list, error);
+    if (status != ORR_OK) return status;
+    size_t count = a->operand_count + list.count, failed = 0;
+    cli->said = 1;
+    for (size_t i = 0; i < count && status != ORR_STOPPED; i++) {
+        orr_status one =
+            orr_stop_requested
+                ? ORR_STOPPED
+                : inspect_one(cli, i < a->operand_count ? a->operands[i]
+                                                        : list.names[i - a->operand_count]);
+        failed += one != ORR_OK;
+        status = count == 1 || one == ORR_STOPPED ? one : orr_status_merge(status, one);
+    }
+    if (cli->console.json) {
+        cli->summary = orr_json_message("summary");
+        cJSON_AddNumberToObject(cli->summary, "files", (double)count);
+        cJSON_AddNumberToObject(cli->summary, "failed", (double)failed);
+    }
+    orr_name_list_free(&list);
+    return status;
+}

@@ -1,0 +1,310 @@
+// orrery keyring new | add | list | set-state | passwd
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "cli/generator.h"
+#include "base/text.h"
+
+static void format_time(int64_t seconds, char out[32]) {
+    time_t when = (time_t)seconds;
+    struct tm utc;
+    if (!gmtime_r(&when, &utc) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc))
+        snprintf(out, 32, "unknown");
+}
+
+static cJSON *key_object(const orr_master_key *key) {
+    char created[32];
+    format_time(key->created, created);
+    cJSON *object = orr_json_message("key");
+    orr_json_add_hex(object, "key_id", key->id, sizeof key->id);
+    cJSON_AddStringToObject(object, "state", orr_key_state_name(key->state));
+    cJSON_AddStringToObject(object, "created", created);
+    orr_json_add_bytes(object, "label", key->label);
+    return object;
+}
+
+// The ID on stdout, where a script picks it up.
+static void print_key(orr_cli *cli, const orr_master_key *key) {
+    char id[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(key->id, sizeof key->id, id);
+    if (cli->console.json) {
+        orr_console_json(&cli->console, key_object(key));
+    } else {
+        orr_console_data(&cli->console, "%s", id);
+    }
+}
+
+static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *error) {
+    for (size_t i = 0; i < cli->arguments.decoy_count; i++) {
+        orr_decoy decoy;
+        const char *path = cli->arguments.decoys[i], *flaw;
+        orr_status status = orr_decoy_from_image(path, &decoy, &flaw, error);
+        if (status == ORR_OK && flaw)
+            orr_console_warn(&cli->console, 0, "%s: taken, though %s", path, flaw);
+        if (status == ORR_OK) status = orr_keyring_add_decoy(keyring, &decoy, error);
+        orr_wipe(&decoy, sizeof decoy);
+        if (status != ORR_OK) return status;
+    }
+    return ORR_OK;
+}
+
+// What can be wrong with --weights and --save-decoys is found before a passphrase is asked for.
+static orr_status open_generator(orr_cli *cli, orr_generator *generator, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_status status = orr_generator_open(cli, a->weights, generator, error);
+    if (status == ORR_OK && a->save_decoys)
+        status = orr_generator_folder(generator, a->save_decoys, 0, error);
+    return status;
+}
+
+orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_keyring keyring = {0};
+    orr_passphrase passphrase = {0};
+    orr_generator generator = {0};
+    struct stat info;
+    orr_status status = ORR_OK;
+    if (lstat(a->output, &info) ==
+        0) { // before a passphrase is asked for; the creation itself is exclusive
+        return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten",
+                        a->output);
+    }
+    status = orr_keyring_init(&keyring, a->label ? a->label : "master", error);
+    if (status == ORR_OK) status = add_decoys(cli, &keyring, error);
+    if (status == ORR_OK && a->weights) status = open_generator(cli, &generator, error);
+    if (status != ORR_OK) goto done;
+    if (a->dry_run) {
+        size_t decoys = a->weights ? a->decoy_pool : keyring.decoy_count;
+        if (!decoys) decoys = ORR_DEFAULT_DECOYS;
+        orr_console_note(&cli->console, "would make the keyring %s with %zu decoy%s", a->output,
+                         decoys, decoys == 1 ? "" : "s");
+        goto done;
+    }
+    if (!a->no_passphrase) {
+        status =
+            orr_cli_new_passphrase(cli, a->passphrase_file, a->passphrase_fd, &passphrase, error);
+        if (status != ORR_OK) goto done;
+    }
+    if (a->weights) { // after the passphrase, for it starts threads
+        status = orr_cli_decoy_pool(cli, &generator, &keyring, error);
+    }
+    if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, &passphrase, error);
+    if (status != ORR_OK) { // decoys of no keyring are of no use, and can show patients
+        if (a->save_decoys) orr_generator_unsave(&generator, a->save_decoys, keyring.decoy_count);
+        goto done;
+    }
+    orr_cli_warn_of_keyring(cli, a->output);
+    print_key(cli, &keyring.keys[0]);
+    orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
+                     a->output, keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s",
+                     a->no_passphrase ? "no passphrase" : "sealed with the passphrase");
+    orr_console_note(&cli->console,
+                     "losing it%s loses everything encrypted with it: copy it now to another place",
+                     a->no_passphrase ? "" : " or the passphrase");
+    orr_console_note(&cli->console, "away from the archive, for example: cp -p %s /media/safe/",
+                     orr_shown_name(a->output, "KEYRING"));
+    if (a->no_passphrase) {
+        orr_console_note(&cli->console,
+                         "it has no passphrase: whoever can read the file has the keys");
+    }
+done:
+    orr_generator_close(&generator);
+    orr_passphrase_wipe(&passphrase);
+    orr_keyring_free(&keyring);
+    return status;
+}
+
+// ---- changes: the same function on a keyring in memory (--dry-run) or inside a locked update
+typedef struct change {
+    orr_cli *cli;
+    orr_master_key key; // what was changed, without its secret
+    int found;          // set-state: `key` is the one; its name was looked up before
+    int same_label;     // add: another key has this label
+} change;
+
+static orr_status change_add(orr_keyring *keyring, void *context, orr_error *error) {
+    change *c = context;
+    const char *label = c->cli->arguments.label;
+    uint8_t id[ORR_KEY_ID_BYTES];
+    for (size_t i = 0; label && i < keyring->key_count; i++)
+        c->same_label |= !strcmp(keyring->keys[i].label, label);
+    orr_status status = orr_keyring_add(keyring, label ? label : "master", id, error);
+    if (status != ORR_OK) return status;
+    c->key = keyring->keys[keyring->key_count - 1];
+    orr_wipe(c->key.key, sizeof c->key.key);
+    return ORR_OK;
+}
+
+static orr_status change_state(orr_keyring *keyring, void *context, orr_error *error) {
+    change *c = context;
+    const orr_arguments *a = &c->cli->arguments;
+    const orr_master_key *key = NULL;
+    char id[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(c->key.id, sizeof c->key.id, id);
+    orr_status status = orr_keyring_find(keyring, c->found ? id : a->operands[0], &key, error);
+    if (status == ORR_OK) status = orr_keyring_set_state(keyring, key->id, a->state, error);
+    if (status != ORR_OK) return status;
+    c->key = *key;
+    orr_wipe(c->key.key, sizeof c->key.key);
+    return ORR_OK;
+}
+
+// The change in memory alone: would it be done?
+static orr_status try_change(orr_cli *cli, orr_keyring_change function, change *c,
+                             const orr_passphrase *passphrase, orr_error *error) {
+    orr_keyring keyring = {0};
+    c->cli = cli;
+    orr_status status = orr_keyring_load(&keyring, cli->arguments.keyring, passphrase, error);
+    if (status == ORR_OK && function) status = function(&keyring, c, error);
+    orr_keyring_free(&keyring);
+    return status;
+}
+
+static orr_status apply(orr_cli *cli, orr_keyring_change function, change *c,
+                        const orr_passphrase *passphrase, const orr_passphrase *new_passphrase,
+                        orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    c->cli = cli;
+    if (a->dry_run) return try_change(cli, function, c, passphrase, error);
+    orr_status status =
+        orr_keyring_update(a->keyring, passphrase, new_passphrase, function, c, error);
+    if (status == ORR_OK) orr_cli_warn_of_keyring(cli, a->keyring);
+    return status;
+}
+
+orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
+    orr_passphrase passphrase;
+    change c = {0};
+    orr_status status = orr_cli_passphrase(cli, &passphrase, error);
+    if (status == ORR_OK) status = apply(cli, change_add, &c, &passphrase, NULL, error);
+    orr_passphrase_wipe(&passphrase);
+    if (status != ORR_OK) return status;
+    if (cli->arguments.dry_run) {
+        orr_console_note(&cli->console, "would add a master key to %s", cli->arguments.keyring);
+        return ORR_OK;
+    }
+    print_key(cli, &c.key);
+    if (c.same_label)
+        orr_console_warn(&cli->console, 0,
+                         "another key has the label \"%s\" too: only their IDs tell them apart",
+                         c.key.label);
+    orr_console_note(&cli->console,
+                     "added; copies of the keyring made earlier lack this key: copy it anew");
+    orr_console_note(&cli->console,
+                     "to use it: orrery keyring set-state -k %s %.2x%.2x%.2x%.2x active",
+                     orr_shown_name(cli->arguments.keyring, "KEYRING"), c.key.id[0], c.key.id[1],
+                     c.key.id[2], c.key.id[3]);
+    return ORR_OK;
+}
+
+// Asks before a key goes for good: after the passphrase and a look at the key, so that nothing else
+// can be expected than this question, and without echo, should a passphrase be typed all the same.
+// --yes answers beforehand; without a terminal it is required.
+static orr_status confirm_destruction(orr_cli *cli, change *c, const orr_passphrase *passphrase,
+                                      orr_error *error) {
+    orr_passphrase answer;
+    char id[2 * ORR_KEY_ID_BYTES + 1], label[4 * ORR_LABEL_BYTES], prompt[512];
+    orr_status status = try_change(cli, change_state, c, passphrase, error);
+    if (status != ORR_OK) return status;
+    c->found = 1;
+    if (!isatty(STDIN_FILENO))
+        return orr_fail(error, ORR_USAGE, "destroying a key needs --yes without a terminal");
+    orr_hex(c->key.id, sizeof c->key.id, id);
+    orr_text_escape(c->key.label, label, sizeof label);
+    snprintf(prompt, sizeof prompt,
+             "Files wrapped only under key %s (%s) will be lost for ever.\n"
+             "Type yes to destroy it (what you type is not shown): ",
+             id, label);
+    status = orr_passphrase_ask(prompt, 0, &answer, error);
+    int yes = status == ORR_OK && answer.length == 3 && !memcmp(answer.bytes, "yes", 3);
+    orr_passphrase_wipe(&answer);
+    if (yes || status == ORR_STOPPED) return status;
+    return orr_fail(error, ORR_USAGE, "key %s was not destroyed: what was typed is not \"yes\"",
+                    id);
+}
+
+orr_status orr_cmd_keyring_set_state(orr_cli *cli, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_passphrase passphrase = {0};
+    change c = {0};
+    int asks = a->state == ORR_KEY_DESTROYED && !a->yes && !a->dry_run;
+    orr_status status = orr_cli_passphrase(cli, &passphrase, error);
+    if (status == ORR_OK && asks) status = confirm_destruction(cli, &c, &passphrase, error);
+    if (status == ORR_OK) status = apply(cli, change_state, &c, &passphrase, NULL, error);
+    orr_passphrase_wipe(&passphrase);
+    if (status != ORR_OK) return status;
+    if (cli->console.json) orr_console_json(&cli->console, key_object(&c.key));
+    char id[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(c.key.id, sizeof c.key.id, id);
+    orr_console_note(&cli->console, "%s %s is %s", a->dry_run ? "would be so: key" : "key", id,
+                     orr_key_state_name(c.key.state));
+    if (a->state == ORR_KEY_ACTIVE) {
+        orr_console_note(&cli->console,
+                         "files encrypted earlier stay under their key until `orrery rewrap`");
+    }
+    return ORR_OK;
+}
+
+orr_status orr_cmd_keyring_passwd(orr_cli *cli, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_passphrase old = {0}, fresh = {0};
+    change c = {0};
+    orr_status status = orr_cli_passphrase(cli, &old, error);
+    if (status == ORR_OK && !a->no_passphrase) {
+        status = orr_cli_new_passphrase(cli, a->new_passphrase_file, a->new_passphrase_fd, &fresh,
+                                        error);
+    }
+    if (status == ORR_OK) status = apply(cli, NULL, &c, &old, &fresh, error);
+    orr_passphrase_wipe(&old);
+    orr_passphrase_wipe(&fresh);
+    if (status != ORR_OK) return status;
+    orr_console_note(&cli->console, "%s the passphrase of %s; copies made earlier keep the old one",
+                     a->dry_run         ? "would change"
+                     : a->no_passphrase ? "removed"
+                                        : "changed",
+                     a->keyring);
+    return ORR_OK;
+}
+
+static void list_people(orr_cli *cli, const orr_keyring *keyring, int has_generator,
+                        const char *generator) {
+    for (size_t i = 0; i < keyring->key_count; i++) {
+        const orr_master_key *key = &keyring->keys[i];
+        char id[2 * ORR_KEY_ID_BYTES + 1], created[32];
+        orr_hex(key->id, sizeof key->id, id);
+        format_time(key->created, created);
+        orr_console_data(&cli->console, "%s  %-12s  %s  %s", id, orr_key_state_name(key->state),
+                         created, key->label);
+    }
+    orr_console_data(&cli->console, "%zu decoy%s, %s%s", keyring->decoy_count,
+                     keyring->decoy_count == 1 ? "" : "s",
+                     has_generator ? "from generator " : "from images",
+                     has_generator ? generator : "");
+}
+
+orr_status orr_cmd_keyring_list(orr_cli *cli, orr_error *error) {
+    orr_keyring keyring;
+    orr_passphrase passphrase;
+    orr_status status = orr_cli_keyring(cli, &keyring, &passphrase, error);
+    orr_passphrase_wipe(&passphrase);
+    if (status != ORR_OK) return status;
+    static const uint8_t none[32];
+    int has_generator = memcmp(keyring.generator_hash, none, sizeof none) != 0;
+    char generator[65];
+    orr_hex(keyring.generator_hash, sizeof keyring.generator_hash, generator);
+    if (cli->console.json) {
+        for (size_t i = 0; i < keyring.key_count; i++)
+            orr_console_json(&cli->console, key_object(&keyring.keys[i]));
+        cli->summary = orr_json_message("summary");
+        cJSON_AddNumberToObject(cli->summary, "keys", (double)keyring.key_count);
+        cJSON_AddNumberToObject(cli->summary, "decoys", (double)keyring.decoy_count);
+        cJSON_AddBoolToObject(cli->summary, "has_passphrase", keyring.has_passphrase);
+        if (has_generator) cJSON_AddStringToObject(cli->summary, "generator_sha256", generator);
+    } else {
+        list_people(cli, &keyring, has_generator, generator);
+    }
+    orr_keyring_free(&keyring);
+    return ORR_OK;
+}

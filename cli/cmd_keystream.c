@@ -1,0 +1,62 @@
+// orrery keystream: the key bytes of tile after tile, for PractRand, TestU01 and the like.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "cli/stop.h"
+#include "kernels/map.h"
+
+#define BATCH 16 // tiles made at a time
+#define BATCH_BYTES ((size_t)BATCH * 2 * ORR_TILE_BYTES)
+
+// *closed: the reader has gone away, which is how an endless stream ends.
+static orr_status write_bytes(const uint8_t *bytes, size_t count, int *closed, orr_error *error) {
+    while (count) {
+        ssize_t wrote = write(STDOUT_FILENO, bytes, count);
+        if (wrote < 0 && errno == EPIPE) {
+            *closed = 1;
+            return ORR_OK;
+        }
+        if (wrote < 0 && errno == EINTR && !orr_stop_requested) continue;
+        if (wrote < 0 && errno == EINTR) return orr_fail(error, ORR_STOPPED, "stopped");
+        if (wrote < 0) return orr_fail(error, ORR_IO, "standard output: %s", strerror(errno));
+        bytes += wrote;
+        count -= (size_t)wrote;
+    }
+    return ORR_OK;
+}
+
+orr_status orr_cmd_keystream(orr_cli *cli, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    if (isatty(STDOUT_FILENO)) {
+        return orr_fail(error, ORR_USAGE,
+                        "raw bytes would disturb the terminal; send them to a pipe or a file");
+    }
+    uint8_t *bytes = malloc(BATCH_BYTES);
+    if (!bytes) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    orr_file_secret secret = {0};
+    memcpy(secret.planet_secret, a->seed, sizeof secret.planet_secret);
+    orr_status status = ORR_OK;
+    int closed = 0;
+    uint64_t left = a->bytes;
+    for (uint64_t tile = 0; left && !closed && status == ORR_OK; tile += BATCH) {
+        orr_tile_key keys[BATCH];
+        for (size_t n = 0; n < BATCH && status == ORR_OK; n++) {
+            status = orr_tile_key_derive(&secret, tile + n, &keys[n]);
+        }
+        if (status != ORR_OK) {
+            orr_fail(error, status, "the initial states cannot be derived");
+            break;
+        }
+        status = orr_cpu_keystream(ORR_SIMD_BEST, keys, BATCH, ORR_MAP_K2_DEFAULT, bytes, error);
+        if (status != ORR_OK) break;
+        size_t count = left < BATCH_BYTES ? (size_t)left : BATCH_BYTES;
+        status = write_bytes(bytes, count, &closed, error);
+        if (a->bytes != UINT64_MAX) left -= count;
+        if (status == ORR_OK && orr_stop_requested)
+            status = orr_fail(error, ORR_STOPPED, "stopped");
+    }
+    free(bytes);
+    return status;
+}

@@ -1,0 +1,65 @@
+// Passphrases and the keyring, as the command line asks for them.
+#include <stdio.h>
+#include <string.h>
+#include "cli/cli.h"
+
+static void warn_of_mode(orr_cli *cli, const char *path) {
+    char text[5000];
+    if (orr_file_mode_warning(path, text, sizeof text))
+        orr_console_warn(&cli->console, 0, "%s", text);
+}
+
+void orr_cli_warn_of_keyring(orr_cli *cli, const char *path) {
+    char text[5000];
+    warn_of_mode(cli, path);
+    if (orr_file_flush_warning(path, text, sizeof text))
+        orr_console_warn(&cli->console, 0, "%s", text);
+}
+
+orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    int needs = 0;
+    *passphrase = (orr_passphrase){0};
+    orr_status status = orr_keyring_needs_passphrase(a->keyring, &needs, error);
+    if (status != ORR_OK) return status;
+    if (a->passphrase_file) warn_of_mode(cli, a->passphrase_file);
+    // One that is given where none is needed is read too: opening the keyring then says that the
+    // two do not belong together.
+    if (!needs && !a->passphrase_file && a->passphrase_fd < 0) return ORR_OK;
+    if (a->passphrase_file) return orr_passphrase_from_file(a->passphrase_file, passphrase, error);
+    if (a->passphrase_fd >= 0) return orr_passphrase_from_fd(a->passphrase_fd, passphrase, error);
+    char shown[512], prompt[600];
+    orr_text_escape(a->keyring, shown, sizeof shown);
+    snprintf(prompt, sizeof prompt, "Passphrase of %s: ", shown);
+    return orr_passphrase_ask(prompt, 0, passphrase, error);
+}
+
+orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
+                                  orr_passphrase *passphrase, orr_error *error) {
+    orr_status status;
+    *passphrase = (orr_passphrase){0};
+    if (file) warn_of_mode(cli, file);
+    if (file)
+        status = orr_passphrase_from_file(file, passphrase, error);
+    else if (fd >= 0)
+        status = orr_passphrase_from_fd(fd, passphrase, error);
+    else
+        status = orr_passphrase_ask("New passphrase: ", 1, passphrase, error);
+    if (status == ORR_OK && orr_passphrase_is_weak(passphrase))
+        orr_console_warn(&cli->console, 0,
+                         "the new passphrase has fewer than %d characters: who gets hold of the "
+                         "keyring may guess it; seven words drawn at random are better",
+                         ORR_PASSPHRASE_LEAST);
+    return status;
+}
+
+orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_passphrase *passphrase,
+                           orr_error *error) {
+    *keyring = (orr_keyring){0};
+    orr_status status = orr_cli_passphrase(cli, passphrase, error);
+    if (status == ORR_OK) {
+        warn_of_mode(cli, cli->arguments.keyring);
+        status = orr_keyring_load(keyring, cli->arguments.keyring, passphrase, error);
+    }
+    return status;
+}

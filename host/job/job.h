@@ -1,0 +1,149 @@
+// One run over many files: what the command line hands to the verbs, and what comes back.
+#ifndef ORRERY_HOST_JOB_JOB_H
+#define ORRERY_HOST_JOB_JOB_H
+
+#include <signal.h>
+#include <stdint.h>
+#include "base/walk.h"
+#include "host/container/format.h"
+#include "host/keys/key_watch.h"
+#include "host/keys/keyring.h"
+#include "host/job/stages.h"
+#include "host/job/target.h"
+#include "kernels/backend.h"
+
+#ifdef __cplusplus
+#include <atomic>
+extern "C" {
+#else
+#include <stdatomic.h>
+#endif
+
+typedef enum orr_verb {
+    ORR_VERB_ENCRYPT,
+    ORR_VERB_DECRYPT,
+    ORR_VERB_VERIFY,
+    ORR_VERB_REWRAP,
+    ORR_VERB_REENCRYPT
+} orr_verb;
+
+typedef enum orr_outcome {
+    ORR_OUT_DONE,    // written (or verified, or rewrapped)
+    ORR_OUT_PRESENT, // already finished by an earlier run
+    ORR_OUT_PLANNED, // --dry-run: would be done
+    ORR_OUT_SKIPPED, // symlink, special file, not an Orrery file inside a directory, outside
+                     // --subset or --shard
+    ORR_OUT_FAILED
+} orr_outcome;
+
+typedef struct orr_job orr_job;
+
+#define ORR_MISNAMED_SAID 20 // warnings of files with other names than their seals; then a count
+
+// One file's end. Called from worker threads, one at a time (the job serialises). Strings live
+// during the call only.
+typedef struct orr_file_event {
+    orr_outcome outcome;
+    const char *source; // path as found
+    const char *target; // path written, or NULL
+    uint64_t bytes;     // plaintext bytes
+    orr_status status;  // ORR_OK unless failed
+    const char *reason; // why failed or skipped, else NULL
+    const char *sha256; // hex of the source's SHA-256 when the file records it, else NULL
+    int repeats;        // failed of what the job broke off for, in work as that was said
+    int damaged;        // failed for what its source holds or does not give: salvage may help
+    // Of an encrypted file that was opened, else NULL: what tells two copies of one file apart.
+    const char *file_id, *key_id; // hex; the master key of the slot in use
+    const char *sealed_path;      // raw bytes
+    const char *sealed_at;        // UTC, "YYYY-MM-DDTHH:MM:SSZ"
+    uint64_t generation;          // of the slot in use; each rewrap adds 1
+    const char *damaged_slot;     // "A", "B", or NULL
+    int pixels_sealed;            // verify: 0 for the paper profile ("pixels not authenticated")
+    int altered;          // paper: only pixels, or what lies around them, are not what was sealed
+    const char *released; // path below the output that --unauthenticated wrote, or NULL
+    const char *salvaged; // path below the output that --salvage wrote, or NULL
+    uint64_t salvaged_bytes; // of the original in it; the rest are gaps
+} orr_file_event;
+
+typedef struct orr_job_options {
+    orr_verb verb;
+    orr_inputs inputs;
+    const char *output; // OUT, or NULL (verify, rewrap)
+    orr_profile profile;
+    uint32_t rule, k2;    // 0: the file's own when re-encrypting, else the default
+    unsigned jobs;        // worker threads; 0: one per core
+    uint64_t mem;         // ceiling in bytes (docs/CLI.md, "Memory"); 0: default
+    unsigned chunk_tiles; // tiles in a batch; 0: default. Never changes an output byte.
+    int opaque_names;
+    int check_cpu; // --check cpu: decrypt the finished file on the CPU before the rename
+    int sha256;
+    int dry_run;
+    int salvage;
+    int unauthenticated; // decrypt: write altered pixels of the paper profile too, by another name
+    int trust_times;     // size and time make an output finished; its source is not read
+    int redo_damaged;    // encrypt: outputs that do not verify are made anew
+    int allow_empty;     // encrypt: inputs without a regular file are fine
+    int nested;          // encrypt: encrypted files too
+    int sparse;          // restored files have holes where blocks are zero (archive profile)
+    unsigned subset_n, subset_of; // --subset n/t; 0 = all
+    double subset_share;          // --subset x%; 0 = all
+    unsigned shard_i, shard_n;    // --shard i/n; 0 = all
+    const orr_keyring *keyring;
+    orr_key_watch *watch; // of the key that new files are wrapped under; NULL: not looked at again
+    uint8_t to_key[ORR_KEY_ID_BYTES]; // --to; the active key when has_to is 0
+    int has_to;
+    orr_backend *backend;
+    orr_stages *stages; // filled with the time of each stage; NULL: not measured
+} orr_job_options;
+
+typedef struct orr_job_hooks {
+    void *context;
+    void (*file)(void *context, const orr_file_event *event);
+    void (*warning)(void *context, const char *text);
+    void (*note)(void *context, const char *text); // for who asked for details; may be NULL
+} orr_job_hooks;
+
+// The same layout in C and C++ (tests).
+#ifdef __cplusplus
+typedef std::atomic<uint64_t> orr_atomic_u64;
+typedef std::atomic<int> orr_atomic_int;
+#else
+typedef _Atomic uint64_t orr_atomic_u64;
+typedef atomic_int orr_atomic_int;
+#endif
+
+// Progress, readable at any time by another thread.
+typedef struct orr_progress {
+    orr_atomic_u64 total_bytes, total_files; // grow while the tree is counted
+    orr_atomic_int counted;                  // total_* are final
+    orr_atomic_u64 done_bytes, done_files, failed_files, present_files, skipped_files;
+} orr_progress;
+
+typedef struct orr_summary {
+    uint64_t files, done, present, planned, skipped, failed, bytes;
+    orr_target_counts without; // outputs that their file system did not hold in full
+    int broke_off;             // no other file could have been done: they were not tried
+    uint64_t unfinished; // journals among the inputs and above them: jobs that have not written all
+                         // they were to
+    char journal[4608];  // path of one of them
+    uint64_t misnamed;   // verify, decrypt: files whose names are not those of their seals
+    orr_status status;   // the exit status by the rules of the README
+} orr_summary;
+
+// How many worker threads a job takes that is asked for `jobs` (0: one per core) under a ceiling of
+// `mem` bytes (0: default): as many as leave room for a ring. The backend should have as many.
+unsigned orr_job_workers(uint64_t mem, unsigned jobs);
+
+// Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are
+// removed, status ORR_STOPPED; with nothing left undone the job ends as if it had not been set.
+// ORR_USAGE and the like for a job that cannot start at all; failures of single files go to
+// hooks.file and the summary.
+orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
+                       orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
+                       orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,66 @@
+// How much of the machine a job takes: threads, memory, descriptors.
+#include <limits.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "host/job/job_internal.h"
+
+#define DEFAULT_MEMORY (256ull << 20)
+#define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
+#define FIXED_MEMORY (48ull << 20) // program, libraries, heads being written, FIXED_WORKERS
+#define FIXED_WORKERS 16
+#define FIXED_PAPER (16ull << 20) // program, libraries, codecs
+// Of each further one: scratch of a CPU thread (kernels/cpu/cpu.h), two stacks, allocator.
+#define WORKER_MEMORY (288ull << 10)
+
+static uint64_t chunk_memory(unsigned tiles, int separate_output) {
+    return (uint64_t)tiles * (ORR_TILE_BYTES + sizeof(orr_tile_task)) * (separate_output ? 2 : 1);
+}
+
+unsigned orr_job_workers(uint64_t mem, unsigned jobs) {
+    uint64_t need = FIXED_MEMORY + 2 * chunk_memory(ORR_SEGMENT_TILES, 0), most = FIXED_WORKERS;
+    uint64_t memory = mem ? mem : DEFAULT_MEMORY;
+    if (memory > need) most += (memory - need) / WORKER_MEMORY;
+    cpu_set_t set; // as the CPU backend counts: cores that this process may use
+    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    unsigned wanted = jobs ? jobs : cores > 0 ? (unsigned)cores : 1;
+    return wanted < most ? wanted : (unsigned)most;
+}
+
+void orr_job_stream_config(const orr_job_options *o, orr_stream_config *config) {
+    orr_backend_properties properties;
+    o->backend->api->properties(o->backend, &properties);
+    config->backend = o->backend;
+    config->workers = orr_job_workers(o->mem, o->jobs);
+    config->chunk_tiles = o->chunk_tiles >= ORR_SEGMENT_TILES ? o->chunk_tiles : ORR_SEGMENT_TILES;
+    uint64_t chunk = chunk_memory(config->chunk_tiles, properties.separate_output);
+    uint64_t memory = o->mem ? o->mem : DEFAULT_MEMORY, fixed = FIXED_MEMORY;
+    if (config->workers > FIXED_WORKERS) fixed += (config->workers - FIXED_WORKERS) * WORKER_MEMORY;
+    uint64_t chunks = memory > fixed ? (memory - fixed) / chunk : 0;
+    uint64_t useful =
+        2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
+    config->chunks = (unsigned)(chunks < 2 ? 2 : chunks > useful ? useful : chunks);
+    // A file in flight may hold four descriptors: source, what is at its target, output, the
+    // output's directory.
+    struct rlimit limit;
+    uint64_t descriptors = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
+    uint64_t files = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 : 0;
+    files /= config->chunks;
+    config->pieces = (unsigned)(files < 1 ? 1 : files > UINT_MAX ? UINT_MAX : files);
+}
+
+uint64_t orr_job_paper_memory(const orr_job_options *o, unsigned workers) {
+    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES), page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t memory = o->mem ? o->mem : pages * page / 2;
+    if (memory > 2 * FIXED_PAPER) memory -= FIXED_PAPER; // the command line takes no less
+    return memory / workers;
+}
+
+void orr_job_raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}

@@ -1,0 +1,69 @@
+// Who may read what a job writes: nobody who may not read its source.
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "host/job/job_internal.h"
+
+static mode_t default_mode;
+
+static void read_umask(void) {
+    FILE *status = fopen("/proc/self/status", "re"); // umask(2) cannot ask without changing it
+    char line[128];
+    mode_t mask = 022;
+    while (status && fgets(line, sizeof line, status))
+        if (!strncmp(line, "Umask:", 6)) mask = (mode_t)strtoul(line + 6, NULL, 8);
+    if (status) fclose(status);
+    default_mode = 0666 & ~mask;
+}
+
+mode_t orr_default_mode(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_umask);
+    return default_mode;
+}
+
+// The permission bits of a source that a file of `group` may have too. Where that is another group,
+// or the bits of the source's group stand for an ACL, its members get what others have.
+static mode_t no_more_open(const struct stat *source, int has_acl, gid_t group) {
+    mode_t mode = source->st_mode & 0777;
+    if (has_acl || source->st_gid != group) mode &= ~(mode_t)070 | (mode & 07) << 3;
+    return mode;
+}
+
+#define ACL "system.posix_acl_access"
+
+mode_t orr_file_sealed_mode(const orr_job_file *file) {
+    struct stat st;
+    gid_t group = fstat(file->output.fd, &st) == 0 ? st.st_gid : getegid();
+    mode_t source = no_more_open(&file->st, fgetxattr(file->fd, ACL, NULL, 0) > 0, group);
+    return (source | 0600) & orr_default_mode(); // its owner may rewrap it
+}
+
+mode_t orr_directory_mode(const char *path, const struct stat *source) {
+    return no_more_open(source, getxattr(path, ACL, NULL, 0) > 0, getegid()) | 0700;
+}
+
+orr_status orr_file_make_place(const orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    const char *slash = strrchr(file->source, '/'), *name;
+    struct stat st;
+    int directory;
+    // encrypt has made those that it walked through; what decrypt restores has no such source.
+    int walked =
+        o->verb == ORR_VERB_DECRYPT || (o->verb == ORR_VERB_ENCRYPT && !o->inputs.listed_count);
+    if (walked || !strchr(file->target, '/')) return ORR_OK;
+    char *above =
+        !slash ? strdup(".")
+               : strndup(file->source, slash == file->source ? 1 : (size_t)(slash - file->source));
+    if (!above) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    mode_t mode = stat(above, &st) == 0 ? orr_directory_mode(above, &st) : 0700;
+    orr_status status =
+        orr_output_directory(&file->job->root, file->target, mode, &directory, &name, error);
+    if (status == ORR_OK) close(directory);
+    free(above);
+    return status;
+}

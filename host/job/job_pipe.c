@@ -1,0 +1,201 @@
+#include "host/job/job_pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "host/job/job_internal.h"
+#include "host/paper/paper.h"
+#include "base/text.h"
+#include "host/container/tile_read.h"
+
+#define COPY_BYTES (1u << 20)
+
+typedef struct pipe_job {
+    const orr_job_options *options;
+    const char *path, *shown;
+    int in, out;
+    orr_progress *progress;
+    orr_stop_flag *stop;
+    orr_job job;       // what opening a file looks at
+    orr_job_file file; // likewise
+} pipe_job;
+
+// Whatever the other end is, also one that does not wait (O_NONBLOCK).
+static orr_status write_out(const pipe_job *p, const uint8_t *bytes, size_t count,
+                            orr_error *error) {
+    while (count) {
+        if (orr_stopped(p->stop))
+            return orr_fail(error, ORR_STOPPED, "%s: stopped before all of it was written",
+                            p->shown);
+        ssize_t n = write(p->out, bytes, count);
+        if (n > 0) {
+            bytes += n;
+            count -= (size_t)n;
+        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            (void)poll(&(struct pollfd){.fd = p->out, .events = POLLOUT}, 1, 1000);
+        } else if (n == 0 || errno != EINTR) {
+            int number = n == 0 ? EIO : errno;
+            return orr_fail_errno(error, number, "%s: cannot write all of %s: %s%s", p->shown,
+                                  p->path, strerror(number),
+                                  number == EPIPE ? " (its reader has gone)"
+                                                  : orr_errno_hint(number));
+        }
+    }
+    return ORR_OK;
+}
+
+static orr_status archive(pipe_job *p, orr_error *error) {
+    const orr_container *c = p->file.container;
+    const orr_side *from = p->file.from;
+    const orr_geometry *g = &c->geometry;
+    orr_tile_reader r = {.fd = p->in,
+                         .geometry = g,
+                         .secret = &from->secret,
+                         .keys = &from->keys,
+                         .cipher = &from->cipher};
+    uint8_t *tile = malloc(ORR_TILE_BYTES);
+    XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
+    XXH128_canonical_t digest;
+    orr_status status = tile && segment && whole
+                            ? orr_tile_reader_init(&r, error)
+                            : orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
+    if (status == ORR_OK) {
+        XXH3_128bits_reset(whole);
+        XXH3_128bits_reset(segment);
+    }
+    for (uint64_t n = 0; status == ORR_OK && n < g->tiles; n++) {
+        size_t bytes = orr_tile_source_bytes(c->header.length, n);
+        status = orr_tile_read(&r, n, tile, p->path, error);
+        if (status == ORR_OK) status = write_out(p, tile, bytes, error);
+        if (status != ORR_OK) break;
+        atomic_fetch_add(&p->progress->done_bytes, bytes);
+        XXH3_128bits_update(segment, tile, bytes);
+        if (n + 1 < g->tiles && (n + 1) % ORR_SEGMENT_TILES) continue;
+        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(segment));
+        XXH3_128bits_update(whole, digest.digest, sizeof digest.digest);
+        XXH3_128bits_reset(segment);
+    }
+    if (status == ORR_OK) {
+        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(whole));
+        if (memcmp(digest.digest, p->file.metadata->digest, sizeof digest.digest))
+            status = orr_fail(error, ORR_AUTH,
+                              "%s: was verified, and its digest differs now: a hardware fault; do "
+                              "not use what was written to %s",
+                              p->path, p->shown);
+    }
+    orr_tile_reader_end(&r);
+    XXH3_freeState(segment);
+    XXH3_freeState(whole);
+    if (tile) orr_wipe(tile, ORR_TILE_BYTES);
+    free(tile);
+    return status;
+}
+
+static orr_status copy_out(const pipe_job *p, int from, orr_error *error) {
+    uint8_t *buffer = malloc(COPY_BYTES);
+    orr_status status =
+        buffer ? ORR_OK : orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
+    ssize_t n = 0;
+    for (off_t at = 0; status == ORR_OK && (n = pread(from, buffer, COPY_BYTES, at)) > 0; at += n)
+        status = write_out(p, buffer, (size_t)n, error);
+    if (status == ORR_OK && n < 0)
+        status = orr_fail(error, ORR_INTERNAL, "%s: memory cannot be read", p->path);
+    if (buffer) orr_wipe(buffer, COPY_BYTES);
+    free(buffer);
+    return status;
+}
+
+// The writer of TIFFs goes back and forth, so the image passes through anonymous memory, and leaves
+// it only when its digest was found right.
+static orr_status paper(pipe_job *p, orr_error *error) {
+    // Compression of pixels makes them longer by less than a half; tags are held twice.
+    const orr_metadata *m = p->file.metadata;
+    uint64_t memory = p->job.paper_memory, pixels = p->file.container->header.length;
+    uint64_t held = 2 * m->paper_length + ORR_PAGE;
+    if (pixels > memory || pixels + pixels / 2 + held > memory / 2)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: an image of the paper profile is held in memory on its way to %s, and "
+                        "half of --mem has no room for it: raise --mem, or decrypt to a directory",
+                        p->path, p->shown);
+    const orr_paper_means means = {.backend = p->options->backend,
+                                   .memory = memory - pixels - pixels / 2 - held,
+                                   .stop = p->stop};
+    int fd = memfd_create("orrery", MFD_CLOEXEC);
+    if (fd < 0) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
+    orr_status status = orr_paper_decrypt(p->file.container, &p->file.from->secret, m, &means,
+                                          p->in, fd, p->path, error);
+    if (status == ORR_OK) status = copy_out(p, fd, error);
+    close(fd);
+    return status;
+}
+
+static orr_status open_source(pipe_job *p, const struct stat *verified, orr_error *error) {
+    struct stat st;
+    p->in = open(p->path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (p->in < 0 || fstat(p->in, &st) != 0)
+        return orr_fail_errno(error, errno, "%s: cannot open this file: %s", p->path,
+                              strerror(errno));
+    if (!orr_is_same(&st, verified, p->in) || st.st_size != verified->st_size ||
+        st.st_mtim.tv_sec != verified->st_mtim.tv_sec ||
+        st.st_mtim.tv_nsec != verified->st_mtim.tv_nsec)
+        return orr_fail(error, ORR_IO,
+                        "%s: was changed while it was verified: nothing was written to %s; run the "
+                        "same command again",
+                        p->path, p->shown);
+    // As every verb opens a file. The verifying job has told of what is wrong with a slot.
+    static const orr_job_hooks silent;
+    const uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES),
+                   page = (uint64_t)sysconf(_SC_PAGESIZE);
+    p->job.options = p->options;
+    p->job.hooks = &silent;
+    p->job.stop = p->stop;
+    p->job.paper_memory = p->options->mem ? p->options->mem : pages * page / 2;
+    p->file.job = &p->job;
+    p->file.source = (char *)p->path; // only shown
+    p->file.fd = p->in;
+    p->file.st = st;
+    return orr_file_open_container(&p->file, error);
+}
+
+orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
+                            const struct stat *verified, int out, const char *shown,
+                            orr_progress *progress, orr_stop_flag *stop, orr_error *error) {
+    pipe_job *p = calloc(1, sizeof *p);
+    if (!p) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
+    p->options = options;
+    p->path = path;
+    p->shown = shown;
+    p->in = -1;
+    p->out = out;
+    p->progress = progress;
+    p->stop = stop;
+    pthread_mutex_init(&p->job.lock, NULL);
+    orr_status status = open_source(p, verified, error);
+    if (status == ORR_OK) {
+        atomic_store(&progress->total_bytes, p->file.container->header.length);
+        atomic_store(&progress->total_files, 1);
+        atomic_store(&progress->counted, 1);
+        status = p->file.container->header.profile == ORR_PROFILE_PAPER ? paper(p, error)
+                                                                        : archive(p, error);
+    }
+    int copy = status == ORR_OK ? fcntl(out, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy >= 0 && close(copy) != 0) // a network file system says only then that it had no room
+        status = orr_fail_errno(error, errno, "%s: cannot write all of %s: %s", shown, path,
+                                strerror(errno));
+    if (p->file.metadata) orr_metadata_free(p->file.metadata);
+    free(p->file.metadata);
+    if (p->file.from) orr_wipe(p->file.from, sizeof *p->file.from);
+    free(p->file.from);
+    free(p->file.container);
+    pthread_mutex_destroy(&p->job.lock);
+    if (p->in >= 0) close(p->in);
+    free(p);
+    return status;
+}

@@ -1,0 +1,445 @@
+#include "host/job/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/flush.h"
+
+#define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
+#define LOCK_TRIES 100
+#define LOCK_WAIT 50000000 // nanoseconds
+
+static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
+    int number = errno;
+    return orr_fail_errno(error, number, "%s: cannot %s: %s%s", shown, doing, strerror(number),
+                          orr_errno_hint(number));
+}
+
+orr_status orr_output_too_long(const orr_output_root *root, const char *shown, orr_error *error) {
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "%.200s...: this name is longer than its file system takes: %s, or choose "
+                    "another output",
+                    shown,
+                    root->restores ? "decrypt this file alone, and name it with -o"
+                                   : "use --names opaque when encrypting");
+}
+
+// mkdir; the directory is made durable in its parent, for nobody flushes that later: also one that
+// is there, since a run that made it may have been killed before it did so. One that may not be
+// read cannot be flushed.
+static int make_directory(const char *path) {
+    int found = mkdir(path, 0777) != 0;
+    if (found && errno != EEXIST) return -1;
+    int made = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int parent = made >= 0 ? openat(made, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int failed = parent < 0 ? errno != EACCES : orr_fsync(parent) < 0;
+    int number = errno;
+    if (made >= 0) close(made);
+    if (parent >= 0) close(parent);
+    errno = number;
+    // What was there before need not be ours, nor the disk's where the output goes.
+    if (found && number != EIO && number != ENOSPC && number != EDQUOT) failed = 0;
+    return failed ? -1 : 0;
+}
+
+// mkdir -p, for the part of a path that the user chose.
+static int make_directories(const char *path) {
+    char *copy = strdup(path);
+    int result = 0;
+    if (!copy) return -1;
+    for (char *p = copy + 1; *p && result == 0; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        result = make_directory(copy);
+        *p = '/';
+    }
+    if (result == 0) result = make_directory(copy);
+    free(copy);
+    return result;
+}
+
+// Does OUT name a file rather than a directory? (docs/CLI.md, "Where outputs go")
+static int names_a_file(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    struct stat st;
+    if (stat(path, &st) == 0) return !S_ISDIR(st.st_mode);
+    return dot && dot != name && dot[1];
+}
+
+orr_status orr_output_root_open(orr_output_root *root, const char *path, int single, int dry_run,
+                                orr_error *error) {
+    struct stat st;
+    orr_status status = ORR_INTERNAL;
+    memset(root, 0, sizeof *root);
+    root->fd = root->lock_fd = -1;
+    root->path = strdup(path);
+    root->target = orr_target_new(path);
+    root->dry_run = dry_run;
+    if (!root->path || !root->target) {
+        status = orr_fail(error, ORR_INTERNAL, "out of memory");
+        goto failed;
+    }
+    if (!*path) {
+        status = orr_fail(error, ORR_USAGE, "no output directory given");
+        goto failed;
+    }
+    if (single && names_a_file(path)) {
+        char *slash = strrchr(root->path, '/');
+        root->only = strdup(slash ? slash + 1 : path);
+        if (!slash)
+            memcpy(root->path, ".", 2); // path is at least one byte long
+        else if (slash == root->path)
+            slash[1] = 0;
+        else
+            *slash = 0;
+        if (!root->only) goto failed;
+    }
+    if (!dry_run && make_directories(root->path) != 0) {
+        status = io_error(error, root->path, "create this directory");
+        goto failed;
+    }
+    root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root->fd < 0 && dry_run && errno == ENOENT) return ORR_OK;
+    if (root->fd < 0 || fstat(root->fd, &st) != 0) {
+        status = io_error(error, root->path, "open this output directory");
+        goto failed;
+    }
+    root->dev = st.st_dev;
+    root->ino = st.st_ino;
+    return ORR_OK;
+failed:
+    orr_output_root_close(root);
+    return status;
+}
+
+void orr_output_root_close(orr_output_root *root) {
+    if (root->fd >= 0) {
+        orr_output_root_unlock(root);
+        close(root->fd);
+    }
+    orr_target_free(root->target);
+    free(root->path);
+    free(root->only);
+    memset(root, 0, sizeof *root);
+    root->fd = root->lock_fd = -1;
+}
+
+orr_status orr_output_directory(const orr_output_root *root, const char *relative, mode_t create,
+                                int *directory, const char **name, orr_error *error) {
+    char component[NAME_MAX + 1];
+    int fd = root->fd < 0 ? -1 : fcntl(root->fd, F_DUPFD_CLOEXEC, 0);
+    *directory = -1;
+    *name = strrchr(relative, '/') ? strrchr(relative, '/') + 1 : relative;
+    if (root->fd < 0) { // a dry run, and no output yet
+        errno = ENOENT;
+        return create ? io_error(error, root->path, "open this directory") : ORR_OK;
+    }
+    if (fd < 0) return io_error(error, root->path, "open this directory");
+    for (const char *p = relative; p < *name;) {
+        size_t n = strcspn(p, "/");
+        if (n > NAME_MAX) {
+            close(fd);
+            return orr_output_too_long(root, relative, error);
+        }
+        memcpy(component, p, n);
+        component[n] = 0;
+        p += n + 1;
+        // A new directory is made durable in its parent: nobody flushes that later.
+        int made = create && mkdirat(fd, component, create) == 0;
+        if (create && (made ? orr_fsync(fd) < 0 : errno != EEXIST)) {
+            orr_status status = errno == ENAMETOOLONG
+                                    ? orr_output_too_long(root, relative, error)
+                                    : io_error(error, relative, "create its directory");
+            close(fd);
+            return status;
+        }
+        int below = openat(fd, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int number = errno;
+        orr_status status =
+            create && below >= 0 && root->trust
+                ? orr_trust_directory(root->trust, below, fd, made, root->path, error)
+                : ORR_OK;
+        close(fd);
+        fd = below;
+        if (status != ORR_OK) {
+            close(fd);
+            return status;
+        }
+        errno = number;
+        if (fd < 0 && !create && number == ENOENT) return ORR_OK;
+        if (fd < 0 && (number == ELOOP || number == ENOTDIR))
+            return orr_fail(error, ORR_IO,
+                            "%s/%s: \"%s\" is not a directory (a symlink is not followed)",
+                            root->path, relative, component);
+        if (fd < 0 && number == ENAMETOOLONG) return orr_output_too_long(root, relative, error);
+        if (fd < 0) return io_error(error, relative, "open its directory");
+    }
+    *directory = fd;
+    return ORR_OK;
+}
+
+orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
+                            uint64_t bytes, orr_error *error) {
+    const char *name;
+    memset(output, 0, sizeof *output);
+    output->fd = output->directory = -1;
+    output->root = root;
+    orr_status status =
+        orr_output_directory(root, relative, 0777, &output->directory, &name, error);
+    if (status != ORR_OK) return status;
+    size_t room = strlen(root->path) + strlen(relative) + 2;
+    output->name = strdup(name);
+    output->partial = malloc(ORR_PARTIAL_NAME_BYTES);
+    output->shown = malloc(room);
+    if (!output->name || !output->partial || !output->shown) {
+        orr_output_abort(output);
+        return orr_fail(error, ORR_INTERNAL, "out of memory");
+    }
+    snprintf(output->shown, room, "%s/%s", root->path, relative);
+    if (strlen(name) > NAME_MAX) {
+        status = orr_output_too_long(root, output->shown, error);
+        goto failed;
+    }
+    orr_target_sweep(root->target, output->directory);
+    status = orr_target_probe(root->target, output->directory, output->shown, error);
+    if (status != ORR_OK) goto failed;
+    output->fd = orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX,
+                                    orr_target_mark(root->target), output->partial);
+    if (output->fd < 0) {
+        status = io_error(error, output->shown, "create this file");
+        goto failed;
+    }
+    if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+        status = io_error(error, output->shown, "reserve its space");
+        goto failed;
+    }
+    return ORR_OK;
+failed:
+    orr_output_abort(output);
+    return status;
+}
+
+// For a file system that can only look and then rename. A directory of outputs is locked as long as
+// its job lives; a single output file takes that lock for this moment. -1 with errno.
+static int look_and_rename(const orr_output *output) {
+    struct stat st;
+    int lock = -1, tries = 0, failed = -1;
+    if (output->root->only) {
+        lock = openat(output->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        while (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 &&
+               (errno == EWOULDBLOCK || errno == EINTR)) {
+            if (tries++ == LOCK_TRIES) goto out;
+            nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT}, NULL);
+        }
+    }
+    if (fstatat(output->directory, output->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        errno = EEXIST;
+    else if (errno == ENOENT)
+        failed = renameat(output->directory, output->partial, output->directory, output->name);
+out:;
+    int number = errno;
+    if (lock >= 0) close(lock);
+    errno = number;
+    return failed;
+}
+
+// Gives the partial file its final name. ORR_EXISTS when another file has it. A directory below may
+// lie on another file system than the one that was probed: then the next way is tried.
+static orr_status give_name(const orr_output *output, orr_error *error) {
+    orr_naming naming = orr_target_naming(output->root->target);
+    int failed = 1;
+    if (naming == ORR_NAMING_NOREPLACE) {
+        failed = syscall(SYS_renameat2, output->directory, output->partial, output->directory,
+                         output->name, 1u /* RENAME_NOREPLACE */) != 0;
+        if (failed && orr_is_refusal(errno)) naming = ORR_NAMING_LINK;
+    }
+    if (naming == ORR_NAMING_LINK) {
+        failed =
+            linkat(output->directory, output->partial, output->directory, output->name, 0) != 0;
+        if (!failed) unlinkat(output->directory, output->partial, 0);
+        if (failed && orr_is_refusal(errno)) naming = ORR_NAMING_LOOK;
+    }
+    if (naming == ORR_NAMING_LOOK) failed = look_and_rename(output) != 0;
+    if (failed && errno == EEXIST)
+        return orr_fail(error, ORR_EXISTS,
+                        "%s: appeared while it was being written: nothing was replaced",
+                        output->shown);
+    if (failed && errno == EWOULDBLOCK)
+        return orr_fail(error, ORR_IO,
+                        "%s: another orrery job is writing into this directory: wait until it ends",
+                        output->shown);
+    if (failed && errno == ENAMETOOLONG)
+        return orr_output_too_long(output->root, output->shown, error);
+    return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
+}
+
+// What closing would say: some file systems (NFS, FUSE) send what they hold of a file at a close,
+// and only there say that they could not. Without a free descriptor the last close has to tell.
+static int check_close(int fd) {
+    for (;;) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) return errno == EMFILE || errno == ENFILE ? 0 : -1;
+        if (close(copy) == 0) return 0;
+        if (errno != EINTR) return -1;
+    }
+}
+
+orr_status orr_output_set_time(orr_output *output, const struct timespec *mtime, orr_error *error) {
+    int lacks = orr_target_set_time(output->root->target, output->fd, mtime);
+    if (lacks < 0) return io_error(error, output->shown, "restore its time");
+    output->lacks |= (unsigned)lacks;
+    return ORR_OK;
+}
+
+orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error) {
+    orr_target *target = output->root->target;
+    struct stat st;
+    output->mode = mode;
+    // All of its mode but the mark is there before the name is.
+    output->mark = fstat(output->fd, &st) == 0 ? st.st_mode & ORR_PARTIAL_MARK : 0;
+    int lacks = orr_target_set_mode(target, output->fd, mode | output->mark);
+    if (lacks < 0) return io_error(error, output->shown, "set its mode");
+    output->lacks |= (unsigned)lacks;
+    lacks = orr_target_flush(target, output->fd);
+    if (lacks < 0) return io_error(error, output->shown, "flush this file");
+    output->lacks |= (unsigned)lacks;
+    if (check_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
+    errno = 0;
+    if (orr_partial_is_there(output->directory, output->partial, output->fd)) return ORR_OK;
+    if (errno && errno != ENOENT) return io_error(error, output->shown, "look at this file");
+    return orr_fail(error, ORR_IO,
+                    "%s: its partial file was removed or replaced while it was written: run the "
+                    "same command again",
+                    output->shown);
+}
+
+// A file whose name may not last, or whose end may be missing, must not pass for finished.
+static void take_name_back(const orr_output *output, const struct stat *st, orr_error *error) {
+    struct stat named;
+    int there = fstatat(output->directory, output->name, &named, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!there && errno == ENOENT) return;
+    // Where inode numbers do not last, one that looks otherwise may be it all the same: it stays,
+    // and is told of.
+    int same = there && orr_is_same(&named, st, output->directory);
+    if (there && !same && orr_inodes_last(output->directory)) return;
+    if (same && unlinkat(output->directory, output->name, 0) == 0) return;
+    size_t used = error ? strlen(error->text) : 0;
+    if (error)
+        snprintf(error->text + used, sizeof error->text - used,
+                 "; and its name could not be taken back: remove it");
+}
+
+// What is left to do once the name is given.
+static orr_status settle_name(orr_output *output, orr_error *error) {
+    orr_target *target = output->root->target;
+    int lacks = output->mark ? orr_target_set_mode(target, output->fd, output->mode) : 0;
+    if (lacks < 0) return io_error(error, output->shown, "set its mode");
+    output->lacks |= (unsigned)lacks;
+    lacks = orr_target_flush_directory(target, output->directory);
+    if (lacks < 0) return io_error(error, output->shown, "flush its directory");
+    output->lacks |= (unsigned)lacks;
+    if (fstat(output->fd, &output->st) != 0)
+        return io_error(error, output->shown, "look at this file");
+    int closed = close(output->fd);
+    output->fd = -1;
+    return closed == 0 ? ORR_OK : io_error(error, output->shown, "close this file");
+}
+
+orr_status orr_output_name(orr_output *output, orr_error *error) {
+    struct stat st;
+    orr_status status = fstat(output->fd, &st) == 0
+                            ? give_name(output, error)
+                            : io_error(error, output->shown, "look at this file");
+    if (status == ORR_OK) {
+        free(output->partial);
+        output->partial = NULL; // it is gone
+        if (output->named) output->named(output->named_context);
+        status = settle_name(output, error);
+        // Its mode has changed since, perhaps.
+        if (output->fd < 0)
+            st = output->st;
+        else
+            (void)fstat(output->fd, &st);
+        if (status != ORR_OK) take_name_back(output, &st, error);
+    }
+    if (status == ORR_OK) orr_target_count(output->root->target, output->lacks);
+    st = output->st;
+    orr_output_abort(output);
+    output->st = st;
+    return status;
+}
+
+orr_status orr_output_commit(orr_output *output, mode_t mode, orr_error *error) {
+    orr_status status = orr_output_flush(output, mode, error);
+    if (status == ORR_OK) return orr_output_name(output, error);
+    orr_output_abort(output);
+    return status;
+}
+
+int orr_output_time_is_held(const orr_output_root *root, int directory,
+                            const struct timespec *wanted, const struct timespec *found) {
+    return orr_target_time_is_held(root->target, directory, !root->dry_run, wanted, found);
+}
+
+void orr_output_settle(const orr_output_root *root, const char *relative) {
+    const char *name;
+    struct stat st;
+    int directory;
+    if (orr_output_directory(root, relative, 0, &directory, &name, NULL) != ORR_OK || directory < 0)
+        return;
+    if (!root->only) orr_target_sweep(root->target, directory);
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        st.st_mode & ORR_PARTIAL_MARK) {
+        // First the partial name, which stands beside it where it was linked, not renamed.
+        orr_partial_sweep(directory, name);
+        fchmodat(directory, name, st.st_mode & 07777 & ~(mode_t)ORR_PARTIAL_MARK,
+                 AT_SYMLINK_NOFOLLOW);
+    }
+    close(directory);
+}
+
+void orr_output_abort(orr_output *output) {
+    if (!output->name && !output->partial && !output->shown) return;
+    if (output->partial && output->fd >= 0)
+        orr_partial_remove(output->directory, output->partial, output->fd);
+    if (output->fd >= 0) close(output->fd);
+    if (output->directory >= 0) close(output->directory);
+    free(output->name);
+    free(output->partial);
+    free(output->shown);
+    memset(output, 0, sizeof *output);
+    output->fd = output->directory = -1;
+}
+
+orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
+                           orr_error *error) {
+    uint8_t *p = buffer;
+    while (bytes) {
+        ssize_t n = pread(fd, p, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            int number = errno;
+            return orr_fail_source(error, number, "%s: cannot read this file: %s", shown,
+                                   strerror(number));
+        }
+        if (n == 0)
+            return orr_fail(error, ORR_IO, "%s: ends early: it was changed while being read",
+                            shown);
+        p += n;
+        offset += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return ORR_OK;
+}

@@ -1,0 +1,72 @@
+// The streaming engine: a bounded ring of chunks between the disk and a backend.
+//
+//   next (plan) -> front (read, digest | read, open) -> backend (cipher) -> back (seal, write |
+//   check, write)
+//
+// Work comes in pieces: a run of up to 128 tiles of one file, or a whole small job with no tiles.
+// Pieces of several files share a chunk, a large file spans many. Workers prefer `back` to `front`,
+// so that the ring drains before it fills; memory is chunks x chunk size, whatever the archive's
+// size. Nothing here knows files or formats.
+#ifndef ORRERY_HOST_JOB_STREAM_H
+#define ORRERY_HOST_JOB_STREAM_H
+
+#include "host/container/format.h"
+#include "kernels/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORR_PIECE_HEAD (ORR_SEGMENT_TILES * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES)
+
+typedef struct orr_piece {
+    void *file;       // the verb's own
+    uint64_t segment; // of that file
+    uint32_t tiles;   // 0: no cipher work
+    size_t bytes;     // tile bytes: 384 times the rows of all tiles
+    orr_tile_op op;   // the same for all pieces of a job
+    int ordered;      // back() is begun in the order of planning among pieces that say so, unless
+                      // the backend fails, and the one begun first may be waited for
+    const orr_cipher *cipher,
+        *new_cipher; // live as long as the file; new_cipher for re-encryption only
+    // Set by the engine before front():
+    uint8_t *in, *out;    // `bytes` bytes each, tiles one after the other; may be the same memory
+    orr_tile_task *tasks; // `tiles` of them; front() fills rows and keys, the engine wipes them
+    uint8_t head[ORR_PIECE_HEAD];   // a segment's tags and sealed digest, for the verb's use
+    orr_status backend_status;      // of the chunk, valid in back()
+    const orr_error *backend_error; // its sentence when that is not ORR_OK
+} orr_piece;
+
+// What one worker thread owns.
+typedef struct orr_worker {
+    orr_gcm *gcm; // rekeyed for each use
+} orr_worker;
+
+typedef struct orr_stream_ops {
+    // Fills *piece (file .. new_cipher) and returns 1, or 0 when there is no more work. Called by
+    // one thread at a time.
+    int (*next)(void *context, orr_piece *piece);
+    // Both are called exactly once for each piece, back() after front(), on any worker, several at
+    // once.
+    void (*front)(void *context, orr_piece *piece, orr_worker *worker);
+    void (*back)(void *context, orr_piece *piece, orr_worker *worker);
+} orr_stream_ops;
+
+typedef struct orr_stream_config {
+    orr_backend *backend;
+    unsigned workers;     // threads for front and back, >= 1
+    unsigned chunk_tiles; // capacity of a chunk; at least ORR_SEGMENT_TILES
+    unsigned chunks;      // >= 2
+    unsigned pieces;      // at most so many in one chunk, which bounds the open files; 0: 256
+} orr_stream_config;
+
+// Runs until next() has returned 0 and every piece is through back(). ORR_INTERNAL when threads or
+// buffers cannot be had.
+orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops *ops, void *context,
+                          orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

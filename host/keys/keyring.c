@@ -1,0 +1,199 @@
+// Master keys and decoys in memory. keyring_codec.c knows the bytes, keyring_file.c the disk.
+#include "host/keys/keyring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "host/keys/keyring_codec.h"
+#include "base/text.h"
+
+const char *orr_key_state_name(orr_key_state state) {
+    switch (state) {
+    case ORR_KEY_ACTIVE:
+        return "active";
+    case ORR_KEY_DECRYPT_ONLY:
+        return "decrypt-only";
+    case ORR_KEY_DESTROYED:
+        return "destroyed";
+    }
+    return "unknown";
+}
+
+void orr_keyring_free(orr_keyring *keyring) {
+    if (keyring->keys) orr_wipe(keyring->keys, keyring->key_count * sizeof *keyring->keys);
+    if (keyring->decoys) orr_wipe(keyring->decoys, keyring->decoy_count * sizeof *keyring->decoys);
+    free(keyring->keys);
+    free(keyring->decoys);
+    memset(keyring, 0, sizeof *keyring);
+}
+
+// realloc would leave a copy of the keys in freed memory.
+static orr_status append_key(orr_keyring *keyring, const orr_master_key *key, orr_error *error) {
+    size_t n = keyring->key_count;
+    if (n >= ORR_KEYRING_MAX_KEYS)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "the keyring has %d keys, which is its limit; start another keyring",
+                        ORR_KEYRING_MAX_KEYS);
+    orr_master_key *grown = calloc(n + 1, sizeof *grown);
+    if (!grown) return orr_fail(error, ORR_INTERNAL, "out of memory");
+    if (n) memcpy(grown, keyring->keys, n * sizeof *grown);
+    grown[n] = *key;
+    if (keyring->keys) orr_wipe(keyring->keys, n * sizeof *keyring->keys);
+    free(keyring->keys);
+    keyring->keys = grown;
+    keyring->key_count = n + 1;
+    return ORR_OK;
+}
+
+static orr_status draw_key(orr_keyring *keyring, const char *label, orr_key_state state,
+                           uint8_t id[ORR_KEY_ID_BYTES], orr_error *error) {
+    orr_master_key key = {.state = state, .created = (int64_t)time(NULL)};
+    if (!label) label = "";
+    if (!orr_label_is_valid(label))
+        return orr_fail(error, ORR_USAGE,
+                        "a label is at most %d bytes of UTF-8 without control characters",
+                        ORR_LABEL_BYTES - 1);
+    memcpy(key.label, label, strlen(label));
+    orr_status status = orr_random(key.key, sizeof key.key, error);
+    if (!status) status = orr_master_key_id(key.key, key.id, error);
+    if (!status) status = append_key(keyring, &key, error);
+    if (!status && id) memcpy(id, key.id, ORR_KEY_ID_BYTES);
+    orr_wipe(&key, sizeof key);
+    return status;
+}
+
+orr_status orr_keyring_init(orr_keyring *keyring, const char *label, orr_error *error) {
+    memset(keyring, 0, sizeof *keyring);
+    keyring->log2_n = ORR_SCRYPT_LOG2_N;
+    keyring->r = ORR_SCRYPT_R;
+    keyring->p = ORR_SCRYPT_P;
+    return draw_key(keyring, label, ORR_KEY_ACTIVE, NULL, error);
+}
+
+orr_status orr_keyring_add(orr_keyring *keyring, const char *label, uint8_t id[ORR_KEY_ID_BYTES],
+                           orr_error *error) {
+    return draw_key(keyring, label, ORR_KEY_DECRYPT_ONLY, id, error);
+}
+
+orr_status orr_keyring_add_decoy(orr_keyring *keyring, const orr_decoy *decoy, orr_error *error) {
+    size_t n = keyring->decoy_count;
+    if (n >= ORR_KEYRING_MAX_DECOYS)
+        return orr_fail(error, ORR_UNSUPPORTED, "a keyring holds at most %d decoys",
+                        ORR_KEYRING_MAX_DECOYS);
+    // Powers of two from 16: one copy for each doubling, not for each image.
+    if (n == 0 || (n >= 16 && (n & (n - 1)) == 0)) {
+        orr_decoy *grown = calloc(n ? 2 * n : 16, sizeof *grown);
+        if (!grown) return orr_fail(error, ORR_INTERNAL, "out of memory");
+        if (n) memcpy(grown, keyring->decoys, n * sizeof *grown);
+        if (keyring->decoys) orr_wipe(keyring->decoys, n * sizeof *grown);
+        free(keyring->decoys);
+        keyring->decoys = grown;
+    }
+    keyring->decoys[n] = *decoy;
+    keyring->decoy_count = n + 1;
+    return ORR_OK;
+}
+
+static orr_master_key *key_by_id(const orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES]) {
+    for (size_t i = 0; i < keyring->key_count; i++)
+        if (!memcmp(keyring->keys[i].id, id, ORR_KEY_ID_BYTES)) return &keyring->keys[i];
+    return NULL;
+}
+
+orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
+                                 orr_key_state state, orr_error *error) {
+    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(id, ORR_KEY_ID_BYTES, hex);
+    orr_master_key *key = key_by_id(keyring, id);
+    if (!key) return orr_fail(error, ORR_KEY, "the keyring has no key %s", hex);
+    if (state < ORR_KEY_ACTIVE || state > ORR_KEY_DESTROYED)
+        return orr_fail(error, ORR_USAGE, "unknown key state %d", (int)state);
+    if (key->state == state) return ORR_OK;
+    if (key->state == ORR_KEY_DESTROYED)
+        return orr_fail(error, ORR_KEY, "key %s is destroyed: its bytes are gone for good", hex);
+    if (state == ORR_KEY_DESTROYED && key->state == ORR_KEY_ACTIVE)
+        return orr_fail(error, ORR_USAGE,
+                        "key %s is active; make another key active before destroying it", hex);
+    if (state == ORR_KEY_ACTIVE)
+        for (size_t i = 0; i < keyring->key_count; i++)
+            if (keyring->keys[i].state == ORR_KEY_ACTIVE)
+                keyring->keys[i].state = ORR_KEY_DECRYPT_ONLY;
+    if (state == ORR_KEY_DESTROYED) orr_wipe(key->key, sizeof key->key);
+    key->state = state;
+    return ORR_OK;
+}
+
+// Is `name` the first digits of this ID?
+static int starts_id(const uint8_t id[ORR_KEY_ID_BYTES], const char *name) {
+    size_t length = strlen(name);
+    if (length < 4 || length > 2 * ORR_KEY_ID_BYTES ||
+        strspn(name, "0123456789abcdefABCDEF") != length)
+        return 0;
+    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(id, ORR_KEY_ID_BYTES, hex);
+    return !strncasecmp(hex, name, length);
+}
+
+static orr_status fail_several(const orr_keyring *keyring, const char *name, orr_error *error) {
+    char list[2048] = "", hex[2 * ORR_KEY_ID_BYTES + 1];
+    size_t used = 0;
+    for (size_t i = 0; i < keyring->key_count && used < sizeof list; i++) {
+        const orr_master_key *k = &keyring->keys[i];
+        if (!starts_id(k->id, name) && strcmp(k->label, name)) continue;
+        orr_hex(k->id, ORR_KEY_ID_BYTES, hex);
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s (%s, %s)", used ? ", " : "",
+                                 hex, k->label, orr_key_state_name(k->state));
+    }
+    return orr_fail(error, ORR_KEY, "\"%s\" names several keys: give more digits of an ID: %s",
+                    name, list);
+}
+
+orr_status orr_keyring_find(const orr_keyring *keyring, const char *name,
+                            const orr_master_key **key, orr_error *error) {
+    int whole = strlen(name) == 2 * ORR_KEY_ID_BYTES;
+    *key = NULL;
+    for (size_t i = 0; i < keyring->key_count && whole && !*key; i++)
+        if (starts_id(keyring->keys[i].id, name)) *key = &keyring->keys[i]; // whatever labels say
+    if (*key) return ORR_OK;
+    for (size_t i = 0; i < keyring->key_count; i++) {
+        const orr_master_key *candidate = &keyring->keys[i];
+        if (!starts_id(candidate->id, name) && strcmp(candidate->label, name)) continue;
+        if (*key) {
+            *key = NULL;
+            return fail_several(keyring, name, error);
+        }
+        *key = candidate;
+    }
+    if (*key) return ORR_OK;
+    return orr_fail(error, ORR_KEY,
+                    "the keyring has no key \"%s\" (an ID, 4 or more of its first digits, or a "
+                    "label); `orrery keyring list` shows its keys",
+                    name);
+}
+
+orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key,
+                              orr_error *error) {
+    *key = NULL;
+    for (size_t i = 0; i < keyring->key_count; i++)
+        if (keyring->keys[i].state == ORR_KEY_ACTIVE) *key = &keyring->keys[i];
+    if (*key) return ORR_OK;
+    return orr_fail(
+        error, ORR_KEY,
+        "the keyring has no active key; make one active with `orrery keyring set-state`");
+}
+
+orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES],
+                              uint8_t key[32], orr_error *error) {
+    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    const orr_master_key *found = key_by_id((const orr_keyring *)keyring, key_id);
+    if (found && found->state != ORR_KEY_DESTROYED) {
+        memcpy(key, found->key, 32);
+        return ORR_OK;
+    }
+    orr_hex(key_id, ORR_KEY_ID_BYTES, hex);
+    if (found) return orr_fail(error, ORR_KEY, "master key %s was destroyed", hex);
+    return orr_fail(error, ORR_KEY, "the keyring has no master key %s", hex);
+}

@@ -1,0 +1,155 @@
+// The keyring: master keys and the decoy pool in one sealed file (docs/FORMAT.md, "Keyring file").
+// Losing it loses the archive.
+#ifndef ORRERY_HOST_KEYS_KEYRING_H
+#define ORRERY_HOST_KEYS_KEYRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "host/container/format.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORR_KEYRING_MAX_KEYS 256
+#define ORR_KEYRING_MAX_DECOYS 65536
+#define ORR_LABEL_BYTES 64
+#define ORR_KEYRING_SEAL_BYTES 44 // salt and nonce: drawn anew each time that a keyring is sealed
+
+typedef enum orr_key_state {
+    ORR_KEY_ACTIVE = 1,
+    ORR_KEY_DECRYPT_ONLY = 2,
+    ORR_KEY_DESTROYED = 3
+} orr_key_state;
+
+typedef struct orr_master_key {
+    uint8_t id[ORR_KEY_ID_BYTES]; // HKDF-Expand-SHA-512 of the key, "orrery v1 key id"
+    uint8_t key[32];              // zero when destroyed
+    orr_key_state state;
+    int64_t created;             // Unix seconds
+    char label[ORR_LABEL_BYTES]; // UTF-8, NUL-terminated
+} orr_master_key;
+
+// Sums of the R, G and B samples of one decoy image (8-bit samples).
+typedef struct orr_decoy {
+    uint64_t sum[3];
+} orr_decoy;
+
+typedef struct orr_keyring {
+    orr_master_key *keys; // at most one is active
+    size_t key_count;
+    orr_decoy *decoys;
+    size_t decoy_count;
+    uint8_t
+        generator_hash[32]; // SHA-256 of the weights file; zero when the decoys came from images
+    // How the file is sealed.
+    uint8_t seal[ORR_KEYRING_SEAL_BYTES]; // of the file that it was loaded from
+    int has_passphrase;
+    unsigned log2_n, r, p;
+} orr_keyring;
+
+// A passphrase read from a file, descriptor or terminal. Wiped by orr_passphrase_wipe.
+typedef struct orr_passphrase {
+    uint8_t bytes[1024];
+    size_t length;
+    int present;
+} orr_passphrase;
+// First line without its newline (one \n or \r\n), raw bytes. ORR_IO, or ORR_KEY when empty, over
+// 1,023 bytes, with a byte order mark or in UTF-16. Reads nothing after the line.
+orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase, orr_error *error);
+orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error *error);
+// Asks on /dev/tty with echo off (restored on signals), twice when `confirm`. ORR_KEY when there is
+// no terminal or the two answers differ; ORR_STOPPED when a signal came (it is raised again once
+// the terminal is restored). Call before starting threads.
+orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase,
+                              orr_error *error);
+void orr_passphrase_wipe(orr_passphrase *passphrase);
+// Has it too few characters to be worth much, even if they were drawn at random? 14 of base64 have
+// 84 bits.
+#define ORR_PASSPHRASE_LEAST 14
+int orr_passphrase_is_weak(const orr_passphrase *passphrase);
+
+// An empty keyring in memory, with one new active master key.
+orr_status orr_keyring_init(orr_keyring *keyring, const char *label, orr_error *error);
+void orr_keyring_free(orr_keyring *keyring); // wipes
+// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file has none;
+// ORR_KEY when it has one, and when one is given and it has none: then it may be another keyring,
+// put in its place. ORR_KEY: wrong passphrase or damaged (GCM cannot tell which; says both).
+// ORR_NOT_ORRERY: not a keyring. ORR_UNSUPPORTED: version, or scrypt cost over the cap (checked
+// before any work). ORR_IO.
+orr_status orr_keyring_load(orr_keyring *keyring, const char *path,
+                            const orr_passphrase *passphrase, orr_error *error);
+// What tells the file from what it was before a change, without opening it. ORR_IO when it is not
+// there or cannot be read; else as orr_keyring_load.
+orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTES],
+                            orr_error *error);
+// The descriptor of the lock file of the keyring at `target` (free of symlinks), which updates lock
+// exclusively (flock); with `create` it is made where it is missing. -1 with errno.
+int orr_keyring_lock_open(const char *target, int create);
+// Does the file say that it is sealed with a passphrase? (so that the caller asks only then)
+orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error);
+// Writes a new keyring, mode 0600: a partial file (base/partial.h), which gets its name when it
+// is whole and flushed, without replacing anything (ORR_EXISTS). Partial files that killed runs
+// left in its directory go. `passphrase` NULL or absent: sealed without one.
+orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
+                              const orr_passphrase *passphrase, orr_error *error);
+// Lock (flock on PATH.lock), then load, `change` and atomic replace by a partial file, then unlock.
+// `new_passphrase`
+// NULL keeps the old, an absent one takes it away. A symlink is followed: the file it points to is
+// locked and replaced. A failing `change` leaves the file alone and its status is returned.
+typedef orr_status (*orr_keyring_change)(orr_keyring *keyring, void *context, orr_error *error);
+orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
+                              const orr_passphrase *new_passphrase, orr_keyring_change change,
+                              void *context, orr_error *error);
+
+// Can the group or others read or write this file? 1 with a sentence for the user in `text`, else 0
+// (also when it cannot be looked at).
+int orr_file_mode_warning(const char *path, char *text, size_t text_bytes);
+// Does its file system refuse to flush it? As above.
+int orr_file_flush_warning(const char *path, char *text, size_t text_bytes);
+
+// Changes, for use inside orr_keyring_update.
+orr_status orr_keyring_add(orr_keyring *keyring, const char *label, uint8_t id[ORR_KEY_ID_BYTES],
+                           orr_error *error); // new key, state decrypt-only
+// Adds a decoy to the pool. ORR_UNSUPPORTED when it is full.
+orr_status orr_keyring_add_decoy(orr_keyring *keyring, const orr_decoy *decoy, orr_error *error);
+// Making a key active makes the active one decrypt-only. Destroying wipes the key's bytes, keeps
+// its ID and cannot be undone (ORR_KEY on a later change); the active key is refused (ORR_USAGE).
+// ORR_KEY when there is no such key.
+orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
+                                 orr_key_state state, orr_error *error);
+// Finds a key by its ID in hex (whole, or a prefix of at least 4 digits) or by its label. ORR_KEY
+// when there is none, or when the name is that of several: they are listed. A whole ID names that
+// key alone.
+orr_status orr_keyring_find(const orr_keyring *keyring, const char *name,
+                            const orr_master_key **key, orr_error *error);
+// The active key. ORR_KEY when there is none.
+orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key,
+                              orr_error *error);
+// orr_master_lookup over a keyring (context = const orr_keyring *).
+orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES],
+                              uint8_t key[32], orr_error *error);
+const char *orr_key_state_name(orr_key_state state); // "active", "decrypt-only", "destroyed"
+
+// Draws the secret of a new file: seal_root and R from the CSPRNG, a random decoy of the pool, the
+// time (Unix seconds, UTC). Writes the timestamp text that went into the hash. ORR_KEY when the
+// pool is empty. The scheduler draws through host/keys/secret.h.
+orr_status orr_file_secret_new(const orr_keyring *keyring, int64_t now, orr_file_secret *secret,
+                               char timestamp[20], orr_error *error);
+// The deterministic part (paper, key generation 2-4), for vectors. ORR_INTERNAL when OpenSSL fails.
+orr_status orr_planet_secret(const orr_decoy *decoy, const char timestamp[20], const uint8_t r[32],
+                             uint8_t out[64]);
+// Wraps a file secret under a master key. ORR_KEY when that key is destroyed.
+orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secret, orr_wrap *wrap,
+                         orr_error *error);
+
+// Channel sums of a decoy image file (PNG, JPEG or TIFF, 8- or 16-bit (high byte), gray counts as
+// three equal channels). Hostile input safe. *flaw (may be NULL) becomes orr_raster's: what the
+// file lacks though all its pixels are there, or NULL.
+orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, const char **flaw,
+                                orr_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
