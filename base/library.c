@@ -1,45 +1,108 @@
 #include "base/library.h"
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-void *orr_library_load(const char *path, const char *entry, orr_error *error) {
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        orr_fail(error, ORR_UNSUPPORTED, "%s cannot be loaded: %s", path, dlerror());
-        return NULL;
-    }
-    void *symbol = dlsym(handle, entry);
-    if (!symbol) {
-        orr_fail(error, ORR_UNSUPPORTED, "%s is not Orrery's CUDA backend (no %s in it)", path,
-                 entry);
-        dlclose(handle);
-    }
-    return symbol;
+void orr_library_package(const char *soname, char package[64]) {
+    const char *end = strstr(soname, ".so.");
+    size_t length = end ? (size_t)(end - soname) : 0, version = end ? strcspn(end + 4, ".") : 0;
+    package[0] = '\0';
+    if (length == 0 || version == 0 || length + version > 60) return;
+    int digits = isdigit((unsigned char)soname[length - 1]) != 0;
+    snprintf(package, 64, "%.*s%s%.*s", (int)length, soname, digits ? "-" : "", (int)version,
+             end + 4);
+    for (char *c = package; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
 }
 
-void *orr_library_find(const char *file, const char *entry, const char *what, orr_error *error) {
-    static const char *const places[] = {"", "../lib/orrery/", "../lib/"};
-    char program[PATH_MAX], path[PATH_MAX + 64];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0) {
-        orr_fail(error, ORR_UNSUPPORTED,
-                 "the program's own directory is unknown (no /proc?), so %s cannot be found "
-                 "beside it",
-                 file);
+// Why dlopen() refused a file: mostly for want of another one, which dlerror() names first.
+static void tell_refusal(const orr_library *library, const char *path, const char *why,
+                         orr_error *error) {
+    char soname[128] = "", advice[128] = "", package[64];
+    const char *colon = strchr(why, ':');
+    if (colon && why[0] != '/' && strstr(colon, "No such file"))
+        snprintf(soname, sizeof soname, "%.*s", (int)(colon - why), why);
+    orr_library_package(soname, package);
+    if (soname[0] && library->from)
+        snprintf(advice, sizeof advice, "; %s", library->from);
+    else if (package[0])
+        snprintf(advice, sizeof advice, "; on Debian it is in the package %s", package);
+    orr_fail(error, ORR_UNSUPPORTED, "%s cannot be loaded: %s%s", path, why, advice);
+}
+
+const void *orr_library_load(const orr_library *library, const char *path, orr_error *error) {
+    const void *(*get)(void);
+    if (library->prepare) library->prepare();
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        tell_refusal(library, path, dlerror(), error);
         return NULL;
     }
-    program[length] = '\0';
-    *(strrchr(program, '/') + 1) = '\0';
-    for (size_t n = 0; n < sizeof places / sizeof places[0]; n++) {
-        snprintf(path, sizeof path, "%s%s%s", program, places[n], file);
-        if (access(path, R_OK) == 0) return orr_library_load(path, entry, error);
+    void *symbol = dlsym(handle, library->entry);
+    if (!symbol) {
+        orr_fail(error, ORR_UNSUPPORTED, "%s is not %s (no %s in it)", path, library->what,
+                 library->entry);
+        dlclose(handle);
+        return NULL;
     }
+    memcpy(&get, &symbol, sizeof get); // ISO C has no cast between the two kinds of pointer
+    const void *table = get();
+    uint32_t abi;
+    memcpy(&abi, table, sizeof abi);
+    if (abi == library->abi) return table;
     orr_fail(error, ORR_UNSUPPORTED,
-             "this build has no %s (%s is not beside the program): build where nvcc is found", what,
-             file);
-    return NULL;
+             "%s has ABI number %u, this program needs %u: install both from one build", path, abi,
+             library->abi);
+    return NULL; // and stays loaded: it may have started something
+}
+
+// Where libraries are looked for: beside the program, and where an installed program has them,
+// which ORRERY_LIBRARIES says as seen from the program ("../lib/orrery"). ORR_UNSUPPORTED without
+// /proc.
+enum { PLACES = 2 };
+static orr_status find_places(char places[PLACES][PATH_MAX], orr_error *error) {
+    const char *installed = ORRERY_LIBRARIES;
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "the program's own directory is unknown: there is no /proc");
+    program[length] = '\0';
+    *strrchr(program, '/') = '\0';
+    snprintf(places[0], PATH_MAX, "%s", program);
+    // The name is free of links, so that `..` is what stands before the last slash.
+    for (char *slash; strncmp(installed, "../", 3) == 0; installed += 3)
+        if ((slash = strrchr(program, '/')) != NULL) *slash = '\0';
+    if (snprintf(places[1], PATH_MAX, "%s/%s", program, installed) >= PATH_MAX) places[1][0] = '\0';
+    return ORR_OK;
+}
+
+static void find(orr_library *library) {
+    char places[PLACES][PATH_MAX], path[PATH_MAX + 128];
+    library->state = ORR_LIBRARY_MISSING;
+    if (find_places(places, &library->error) != ORR_OK) return;
+    for (int n = 0; n < PLACES; n++) {
+        int length = snprintf(path, sizeof path, "%s/%s", places[n], library->file);
+        if (length >= (int)sizeof path || access(path, F_OK) != 0) continue;
+        library->table = orr_library_load(library, path, &library->error);
+        library->state = library->table ? ORR_LIBRARY_LOADED : ORR_LIBRARY_REFUSED;
+        return;
+    }
+    orr_fail(&library->error, ORR_UNSUPPORTED,
+             "%s is not installed: install the Debian package %s, or build where %s is found "
+             "(%s is neither in %s nor in %s)",
+             library->what, library->package, library->needs, library->file, places[0], places[1]);
+}
+
+const void *orr_library_table(orr_library *library, orr_error *error) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    if (library->state == ORR_LIBRARY_UNTRIED) find(library);
+    pthread_mutex_unlock(&lock);
+    if (!library->table && error) *error = library->error;
+    return library->table;
 }

@@ -159,7 +159,12 @@ const orr_bench_cuda *orr_bench_device(const orr_bench *bench, unsigned *device,
         orr_fail(reason, ORR_UNSUPPORTED, "the CPU alone was asked for");
         return NULL;
     }
-    if (!cuda) cuda = orr_bench_cuda_load(NULL, reason);
+    if (!cuda) cuda = orr_library_table(&orr_bench_cuda_module, NULL);
+    if (!cuda) { // without the program's directory: reasons go into records
+        orr_fail(reason, ORR_UNSUPPORTED,
+                 "%s is not there (%s is not installed, or does not load)",
+                 orr_bench_cuda_module.what, orr_bench_cuda_module.file);
+    }
     if (cuda && cuda->count() > *device) return cuda;
     if (cuda) orr_fail(reason, ORR_UNSUPPORTED, "there is no CUDA device %u", *device);
     if (cuda && !bench->options.cuda && cuda->count() == 0) (void)orr_cuda_device_count(reason);

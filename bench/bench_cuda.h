@@ -1,9 +1,10 @@
-// Measurements on a CUDA device, through a shared object of their own: liborrery_bench_cuda.so,
-// beside the program. It holds kernels that production has no use for: without the check of their
-// own work, with stages left out, and AES-256-CTR as a peer.
+// Measurements on a CUDA device, through a shared object of their own: liborrery_bench_cuda.so.
+// It holds kernels that production has no use for: without the check of their own work, with stages
+// left out, and AES-256-CTR as a peer.
 #ifndef ORRERY_BENCH_CUDA_H
 #define ORRERY_BENCH_CUDA_H
 
+#include "base/library.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus
@@ -48,7 +49,6 @@ typedef struct orr_bench_cuda_info {
 typedef struct orr_bench_cuda_session orr_bench_cuda_session;
 
 #define ORR_BENCH_CUDA_ABI 1u
-#define ORR_BENCH_CUDA_ENTRY "orr_bench_cuda_get"
 
 typedef struct orr_bench_cuda {
     uint32_t abi;
@@ -66,9 +66,7 @@ typedef struct orr_bench_cuda {
 
 const orr_bench_cuda *orr_bench_cuda_get(void);
 
-// Loads the shared object: `path`, or beside the program when NULL. NULL on failure, with a
-// sentence that says why.
-const orr_bench_cuda *orr_bench_cuda_load(const char *path, orr_error *error);
+extern orr_library orr_bench_cuda_module; // its table is an orr_bench_cuda
 
 // The input that every device works on, and its keys: the same on host and device. The AES key and
 // first counter block are the first 32 and the next 16 bytes of tile 0's key states.

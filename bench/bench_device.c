@@ -12,6 +12,13 @@
 #define MOST_WORKS 24
 #define OTHER_RULE 12345u
 
+orr_library orr_bench_cuda_module = {.file = "liborrery_bench_cuda.so",
+                                     .entry = "orr_bench_cuda_get",
+                                     .abi = ORR_BENCH_CUDA_ABI,
+                                     .what = "the way to measure CUDA devices",
+                                     .package = "orrery-cuda",
+                                     .needs = "nvcc"};
+
 typedef struct job {
     const orr_bench_cuda *cuda;
     orr_bench_cuda_session *session;

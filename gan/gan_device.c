@@ -1,38 +1,21 @@
 #include "gan/gan_device.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gan/cuda/gan_cuda_library.h"
 #include "base/library.h"
 
-// The CUDA library, or why there is none; found out once.
-static struct {
-    pthread_once_t once;
-    const orr_gan_cuda_library *library;
-    orr_error error;
-} found = {.once = PTHREAD_ONCE_INIT};
-
-static void find_library(void) {
-    const orr_gan_cuda_library *(*get)(void);
-    void *entry = orr_library_find(ORR_GAN_CUDA_FILE, ORR_GAN_CUDA_ENTRY,
-                                   "DCGAN on CUDA devices", &found.error);
-    if (!entry) return;
-    memcpy(&get, &entry, sizeof get); // ISO C has no cast between the two kinds of pointer
-    const orr_gan_cuda_library *library = get();
-    if (library->abi == ORR_GAN_CUDA_ABI)
-        found.library = library;
-    else
-        orr_fail(&found.error, ORR_UNSUPPORTED,
-                 "%s has ABI number %u, this program needs %u: install both from one build",
-                 ORR_GAN_CUDA_FILE, library->abi, (unsigned)ORR_GAN_CUDA_ABI);
-}
+orr_library orr_gan_cuda_module = {.file = "liborrery_gan_cuda.so",
+                                   .entry = "orr_gan_cuda_library_get",
+                                   .abi = ORR_GAN_CUDA_ABI,
+                                   .what = "the DCGAN on CUDA devices",
+                                   .package = "orrery-cuda",
+                                   .needs = "nvcc and cuDNN 9",
+                                   .from = "cuDNN 9 comes from NVIDIA"};
 
 static const orr_gan_cuda_library *library_or_reason(orr_error *error) {
-    pthread_once(&found.once, find_library);
-    if (!found.library && error) *error = found.error;
-    return found.library;
+    return orr_library_table(&orr_gan_cuda_module, error);
 }
 
 unsigned orr_gan_cuda_count(orr_error *reason) {

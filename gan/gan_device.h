@@ -2,6 +2,7 @@
 #ifndef ORRERY_GAN_GAN_DEVICE_H
 #define ORRERY_GAN_GAN_DEVICE_H
 
+#include "base/library.h"
 #include "gan/gan_backend.h"
 
 #ifdef __cplusplus
@@ -23,6 +24,8 @@ orr_status orr_gan_device_open(const char *device, orr_gan_options *options,
                                void *context, orr_error *error);
 // Does it run on a GPU, so that the CPU can take over where it fails?
 int orr_gan_device_is_gpu(const orr_gan_backend *backend);
+
+extern orr_library orr_gan_cuda_module; // gan/cuda/gan_cuda_library.h has its table
 
 // Number of CUDA devices, usable or not; when it is 0, *reason (NULL allowed) says why.
 unsigned orr_gan_cuda_count(orr_error *reason);

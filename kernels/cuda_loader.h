@@ -1,11 +1,11 @@
 // CUDA devices, through a shared object that is loaded when it is there: one build of the program
 // runs on machines with and without a GPU.
 //
-// liborrery_cuda.so is looked for beside the program, then in ../lib/orrery and ../lib seen from
-// there, nowhere else. It needs no CUDA installation, only the driver.
+// liborrery_cuda.so needs no CUDA installation, only the driver.
 #ifndef ORRERY_KERNELS_CUDA_LOADER_H
 #define ORRERY_KERNELS_CUDA_LOADER_H
 
+#include "base/library.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus
@@ -45,7 +45,8 @@ orr_status orr_cuda_backend_open(unsigned device, const orr_cuda_options *option
 // ---- what the shared object exports -------------------------------------------------------------
 
 #define ORR_CUDA_ABI (ORR_BACKEND_ABI << 8 | 1)
-#define ORR_CUDA_ENTRY "orr_cuda_library_get"
+
+extern orr_library orr_cuda_module; // its table is an orr_cuda_library
 
 typedef struct orr_cuda_library {
     uint32_t abi; // ORR_CUDA_ABI
@@ -56,9 +57,6 @@ typedef struct orr_cuda_library {
 } orr_cuda_library;
 
 const orr_cuda_library *orr_cuda_library_get(void);
-
-// Loads the shared object at `path` and checks its ABI number; the tests' way in. NULL on failure.
-const orr_cuda_library *orr_cuda_library_load(const char *path, orr_error *error);
 
 #ifdef __cplusplus
 }

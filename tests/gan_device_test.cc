@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "gan/cuda/gan_cuda_library.h"
-#include "base/library.h"
 #include "tests/support/gan_checks.h"
 
 namespace {
@@ -48,13 +47,9 @@ TEST(GanDevice, WithoutADeviceTheReasonIsGiven) {
 }
 
 TEST(GanDevice, TheLibraryOfThisBuildLoads) {
-    const char *path = ORRERY_MODULES "/" ORR_GAN_CUDA_FILE;
+    const char *path = ORRERY_MODULES "/liborrery_gan_cuda.so";
     if (access(path, R_OK) != 0) GTEST_SKIP() << "built without training on CUDA devices";
-    const orr_gan_cuda_library *(*get)(void);
-    void *entry = orr_library_load(path, ORR_GAN_CUDA_ENTRY, &error);
-    ASSERT_NE(entry, nullptr) << error.text;
-    std::memcpy(&get, &entry, sizeof get);
-    EXPECT_EQ(get()->abi, static_cast<uint32_t>(ORR_GAN_CUDA_ABI));
+    EXPECT_NE(orr_library_load(&orr_gan_cuda_module, path, &error), nullptr) << error.text;
 }
 
 TEST(GanDevice, BytesOnTheCpuAreThoseOfTheFloats) {
@@ -73,12 +68,11 @@ class GanGpu : public testing::Test {
             if (expected && expected[0] == '1') FAIL() << "a GPU was expected: " << error.text;
             GTEST_SKIP() << error.text;
         }
-        const orr_gan_cuda_library *(*get)(void);
-        void *entry = orr_library_find(ORR_GAN_CUDA_FILE, ORR_GAN_CUDA_ENTRY, "", &error);
-        ASSERT_NE(entry, nullptr) << error.text;
-        std::memcpy(&get, &entry, sizeof get);
-        cuda = get()->backend;
-        plain = get()->plain;
+        auto *library = static_cast<const orr_gan_cuda_library *>(
+            orr_library_table(&orr_gan_cuda_module, &error));
+        ASSERT_NE(library, nullptr) << error.text;
+        cuda = library->backend;
+        plain = library->plain;
     }
 };
 

@@ -333,7 +333,8 @@ class WithoutADevice(Folder):
             for dry in ((), ("--dry-run",)):
                 status, out, err = run(*command, *dry, "--weights", self.path("w"), "--device", "cuda", program=alone)
                 self.assertEqual((status, out), (8, ""), err)
-                self.assertIn("--device cuda: this build has no DCGAN on CUDA devices (liborrery_gan_cuda.so is not beside", err)
+                self.assertIn("--device cuda: the DCGAN on CUDA devices is not installed: install the Debian package orrery-cuda", err)
+                self.assertIn(f"(liborrery_gan_cuda.so is neither in {Path(alone).resolve().parent} nor in ", err)
                 self.assertIn("--device auto runs on what is there", err)
         self.assertFalse(os.path.exists(self.path("out")))
         done = run("generate", "-n", "2", "-o", self.path("out"), "--weights", self.path("w"), program=alone)

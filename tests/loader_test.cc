@@ -1,29 +1,84 @@
-// Loading the CUDA backend: what is said when it is missing, foreign, or finds no device.
-#include "kernels/cuda_loader.h"
-#include "kernels/device.h"
+// Loading modules, the CUDA backend above all: what is said when it is missing, foreign, or finds
+// no device.
+#include "cli/modules.h"
 
+#include <cstdlib>
 #include <string>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
+#include "kernels/cuda_loader.h"
+#include "kernels/device.h"
 
 namespace {
 
 std::string load_error(const std::string &path) {
     orr_error error = {};
-    EXPECT_EQ(orr_cuda_library_load(path.c_str(), &error), nullptr);
+    EXPECT_EQ(orr_library_load(&orr_cuda_module, path.c_str(), &error), nullptr);
     EXPECT_EQ(error.status, ORR_UNSUPPORTED);
     return error.text;
 }
 
 TEST(Loader, ForeignSharedObjectsAreRefused) {
     EXPECT_NE(load_error("/nowhere/liborrery_cuda.so").find("cannot be loaded"), std::string::npos);
-    EXPECT_NE(load_error(ORRERY_MODULES "/libno_entry.so").find("not Orrery's CUDA backend"),
+    EXPECT_NE(load_error(ORRERY_MODULES "/libno_entry.so")
+                  .find("libno_entry.so is not the CUDA backend (no orr_cuda_library_get"),
               std::string::npos);
     std::string text = load_error(ORRERY_MODULES "/libwrong_abi.so");
     EXPECT_NE(text.find("ABI number " + std::to_string(ORR_CUDA_ABI + 1)), std::string::npos)
         << text;
+}
+
+TEST(Loader, ALibraryThatIsMissingTellsItsPackage) {
+    const char *const cases[][2] = {{"libdnnl.so.3", "libdnnl3"},
+                                    {"libmpfr.so.6", "libmpfr6"},
+                                    {"libpng16.so.16", "libpng16-16"},
+                                    {"libOpenCL.so.1", "libopencl1"},
+                                    {"libgcc_s.so.1", "libgcc-s1"},
+                                    {"liborrery.so", ""},
+                                    {"", ""}};
+    for (auto one : cases) {
+        char package[64];
+        orr_library_package(one[0], package);
+        EXPECT_STREQ(package, one[1]);
+    }
+}
+
+// The test program stands in the build's directory, as the program does.
+TEST(Loader, AModuleThatIsNotThereIsNamedWithItsPackageAndWhereItWasLookedFor) {
+    orr_library none = {};
+    none.file = "liborrery_none.so";
+    none.entry = "orr_none";
+    none.what = "the module that nobody has";
+    none.package = "orrery-none";
+    none.needs = "a none";
+    orr_error error = {};
+    for (int again = 0; again < 2; again++) {
+        EXPECT_EQ(orr_library_table(&none, &error), nullptr);
+        EXPECT_EQ(error.status, ORR_UNSUPPORTED);
+        EXPECT_EQ(none.state, ORR_LIBRARY_MISSING);
+        std::string text = error.text,
+                    wanted = "the module that nobody has is not installed: install the "
+                             "Debian package orrery-none, or build where a none is found "
+                             "(liborrery_none.so is neither in " ORRERY_MODULES " nor in ";
+        EXPECT_EQ(text.substr(0, wanted.size()), wanted);
+        EXPECT_EQ(text.find(".."), std::string::npos) << text;
+        EXPECT_EQ(text.substr(text.size() - 8), "/orrery)") << text;
+    }
+}
+
+TEST(Loader, EveryModuleIsLoadedMissingOrRefusedWithAReason) {
+    for (size_t n = 0; n < orr_cli_module_count; n++) {
+        orr_library *module = orr_cli_modules[n];
+        orr_error error = {};
+        const void *table = orr_library_table(module, &error);
+        std::printf("%s: %s\n", module->file, table ? "loaded" : error.text);
+        EXPECT_NE(module->state, ORR_LIBRARY_UNTRIED);
+        EXPECT_EQ(module->state == ORR_LIBRARY_LOADED, table != nullptr);
+        EXPECT_EQ(error.text[0] == 0, table != nullptr);
+        EXPECT_EQ(orr_library_table(module, nullptr), table);
+    }
 }
 
 TEST(Loader, WithoutADeviceEveryFunctionSaysWhy) {
@@ -48,7 +103,8 @@ TEST(Loader, TheLibraryOfThisBuildLoads) {
     const char *path = ORRERY_MODULES "/liborrery_cuda.so";
     if (access(path, R_OK) != 0) GTEST_SKIP() << "built without CUDA";
     orr_error error = {};
-    const orr_cuda_library *library = orr_cuda_library_load(path, &error);
+    auto *library =
+        static_cast<const orr_cuda_library *>(orr_library_load(&orr_cuda_module, path, &error));
     ASSERT_NE(library, nullptr) << error.text;
     EXPECT_EQ(library->abi, static_cast<uint32_t>(ORR_CUDA_ABI));
     if (library->count(&error) == 0) {

@@ -9,8 +9,6 @@
 extern "C" {
 #endif
 
-#define ORR_GAN_CUDA_FILE "liborrery_gan_cuda.so"
-#define ORR_GAN_CUDA_ENTRY "orr_gan_cuda_library_get"
 #define ORR_GAN_CUDA_ABI (ORR_GAN_ABI << 8 | 2)
 
 typedef struct orr_gan_cuda_library {

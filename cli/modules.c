@@ -1,0 +1,9 @@
+#include "cli/modules.h"
+
+#include "bench/bench_cuda.h"
+#include "gan/gan_device.h"
+#include "kernels/cuda_loader.h"
+
+orr_library *const orr_cli_modules[] = {&orr_cuda_module, &orr_gan_cuda_module,
+                                        &orr_bench_cuda_module};
+const size_t orr_cli_module_count = sizeof orr_cli_modules / sizeof *orr_cli_modules;
