@@ -1,5 +1,5 @@
 // Outcome of every Orrery library call. The values are the program's exit statuses, so a status
-// needs no translation table on its way to the shell (README, "Exit status").
+// needs no translation table on its way to the shell (docs/CLI.md, "Exit status").
 #ifndef ORRERY_BASE_STATUS_H
 #define ORRERY_BASE_STATUS_H
 

@@ -68,8 +68,8 @@ orr_status orr_name_list_read(const orr_arguments *arguments, orr_name_list *lis
                               orr_error *error);
 void orr_name_list_free(orr_name_list *list);
 
-// The exit status of several inputs from that of each (README, "Exit status"): worst = merge(worst,
-// next).
+// The exit status of several inputs from that of each (docs/CLI.md, "Exit status"):
+// worst = merge(worst, next).
 orr_status orr_status_merge(orr_status worst, orr_status next);
 
 #ifdef __cplusplus

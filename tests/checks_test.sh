@@ -69,13 +69,13 @@ if command -v shellcheck >/dev/null; then
     done | rule "shellcheck"
 fi
 
-# The README's table of exit statuses, base/status.h and the names of base/status.c say the same.
+# The table of exit statuses in docs/CLI.md, base/status.h and the names of base/status.c say the same.
 enum=$(sed -nE 's/^ +(ORR_[A-Z_]+) = ([0-9]+),?.*/\2 \1/p' base/status.h | while read -r number name; do
     printf '%s %s\n' "$number" "$(sed -nE "s/.*case $name: return \"([a-z-]+)\";.*/\1/p" base/status.c)"
 done)
-table=$(sed -nE 's/^\| ([0-9]+) \| ([a-z-]+) \| .*/\1 \2/p' README.md)
+table=$(sed -nE 's/^\| ([0-9]+) \| ([a-z-]+) \| .*/\1 \2/p' docs/CLI.md)
 [ -n "$enum" ] || echo "no enum found in base/status.h" | rule "exit statuses"
-diff <(echo "$enum") <(echo "$table") | rule "exit statuses: base/status.h (<) and README.md (>) differ"
+diff <(echo "$enum") <(echo "$table") | rule "exit statuses: base/status.h (<) and docs/CLI.md (>) differ"
 
 if [ -s "$broken" ]; then
     echo "$(wc -l <"$broken") of the rules broken"

@@ -127,7 +127,7 @@ typedef struct orr_summary {
                          // they were to
     char journal[4608];  // path of one of them
     uint64_t misnamed;   // verify, decrypt: files whose names are not those of their seals
-    orr_status status;   // the exit status by the rules of the README
+    orr_status status;   // the exit status by the rules of docs/CLI.md
 } orr_summary;
 
 // How many worker threads a job takes that is asked for `jobs` (0: one per core) under a ceiling of
