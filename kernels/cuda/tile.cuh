@@ -13,7 +13,7 @@
 // above all others. Before an encoding they hold the symbol of planet 0, which changes no XOR.
 //
 // Barriers: every function that writes shared memory says what must be behind one before the call.
-// No floating point: tests/cuda_code_test.sh looks for it.
+// No floating point: tests/kernels/cuda/cuda_code_test.sh looks for it.
 #ifndef ORRERY_KERNELS_CUDA_TILE_CUH
 #define ORRERY_KERNELS_CUDA_TILE_CUH
 

@@ -59,7 +59,7 @@ def memory_directory(room):
 
 
 def on_a_device(folder, library="liborrery_gan_cuda.so"):
-    """A copy of the program in `folder` that finds a make-believe CUDA device beside it (tests/modules/gan_on_cpu.cc, or
+    """A copy of the program in `folder` that finds a make-believe CUDA device beside it (tests/support/modules/gan_on_cpu.cc, or
     cuda_on_cpu.cc for liborrery_cuda.so); None when that was not built."""
     library = Path(os.environ.get("BUILD", Path(ORRERY).parent)) / "on-cpu" / library
     if not library.exists():

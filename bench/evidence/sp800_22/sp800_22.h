@@ -89,7 +89,7 @@ size_t orr_nist_least_cycles(size_t count);
 
 // Upper incomplete gamma function Q(a, x) = Gamma(a, x) / Gamma(a), a > 0, x >= 0 (section 5.5.3).
 // Relative error below 1e-12 for 1/2 <= a <= 2^17 where the result is above 1e-290 (against MPFR in
-// tests/nist_test.cc). NAN outside the domain.
+// tests/bench/evidence/nist_test.cc). NAN outside the domain.
 double orr_igamc(double a, double x);
 
 // Standard normal distribution function.
