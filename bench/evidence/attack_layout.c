@@ -1,5 +1,5 @@
-// The public steps of both profiles, symbol by symbol (docs/FORMAT.md, "Bitstream order").
-#include "bench/evidence/attack_reuse.h"
+// Symbol by symbol (docs/FORMAT.md, "Bitstream order").
+#include "bench/evidence/attack_layout.h"
 
 // Where symbol `place` keeps its three bits: byte and shift of each.
 typedef struct symbol_bits {

@@ -13,21 +13,11 @@
 #ifndef ORRERY_BENCH_EVIDENCE_ATTACK_REUSE_H
 #define ORRERY_BENCH_EVIDENCE_ATTACK_REUSE_H
 
-#include "kernels/volume.h"
+#include "bench/evidence/attack_layout.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-// Bytes of a volume and the order of its symbols.
-typedef struct orr_attack_layout {
-    int tile; // 1: a tile of the archive profile (kernels/tile.h); 0: a volume of the paper profile
-    orr_volume_shape shape; // channels 3; a tile has 128 columns
-} orr_attack_layout;
-
-static inline size_t orr_attack_bytes(const orr_attack_layout *layout) {
-    return (size_t)layout->shape.channels * layout->shape.rows * layout->shape.columns;
-}
 
 // Whoever encrypts what the attacker hands in: `count` texts of the layout's size, one after the
 // other.
@@ -36,12 +26,6 @@ typedef struct orr_oracle {
                           orr_error *error);
     void *context;
 } orr_oracle;
-
-// An intershuffle: out(i, j, k) = in(row[i], column[j], channel[k]).
-typedef struct orr_shuffle {
-    uint32_t *row, *column;
-    uint32_t channel[3];
-} orr_shuffle;
 
 // All that decrypting takes; `whiten` is K8 XOR K4 where the second intershuffle has put it.
 typedef struct orr_equivalent_key {
@@ -70,18 +54,6 @@ void orr_reuse_result_free(orr_reuse_result *result);
 orr_status orr_equivalent_decrypt(const orr_attack_layout *layout, const orr_rule *rule,
                                   const orr_equivalent_key *key, const uint8_t *cipher,
                                   uint8_t *plain, orr_error *error);
-
-// ---- pieces (attack_layout.c): the cipher's steps written anew from docs/FORMAT.md, because an
-// attacker has no other code.
-void orr_attack_vpd(const orr_attack_layout *layout, const orr_rule *rule, uint8_t *data);
-void orr_attack_vpd_inverse(const orr_attack_layout *layout, const orr_rule *rule, uint8_t *data);
-unsigned orr_attack_symbol(const orr_attack_layout *layout, const uint8_t *data, size_t place);
-void orr_attack_set_symbol(const orr_attack_layout *layout, uint8_t *data, size_t place,
-                           unsigned symbol);
-void orr_attack_shuffle(const orr_attack_layout *layout, const orr_shuffle *shuffle,
-                        const uint8_t *in, uint8_t *out);
-void orr_attack_unshuffle(const orr_attack_layout *layout, const orr_shuffle *shuffle,
-                          const uint8_t *in, uint8_t *out);
 
 #ifdef __cplusplus
 }

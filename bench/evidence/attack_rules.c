@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/evidence/attack_reuse.h"
+#include "bench/evidence/attack_layout.h"
 #include "kernels/map.h"
 
 typedef struct xor_table {

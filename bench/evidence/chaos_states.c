@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "bench/evidence/chaos.h"
-#include "bench/evidence/sp800_22/sp800_22.h"
+#include "bench/evidence/sp800_22/nist_special.h"
 #include "kernels/map.h"
 
 #define START 0.3141

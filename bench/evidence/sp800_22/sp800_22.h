@@ -11,7 +11,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "base/status.h"
+#include "bench/evidence/sp800_22/nist_bits.h"
 
 struct cJSON;
 
@@ -20,20 +22,6 @@ extern "C" {
 #endif
 
 // ---- one sequence, one test (section numbers are those of SP 800-22) ----
-
-// A sequence: bit i is bit 63 - i % 64 of words[i / 64]. Behind the last bit the rest of its word
-// and one more whole word are zero.
-typedef struct orr_bits {
-    const uint64_t *words;
-    size_t count;
-} orr_bits;
-
-// Words that orr_bits needs for `count` bits.
-#define ORR_BITS_WORDS(count) (((count) + 63) / 64 + 1)
-
-// Packs `count` bits of `bytes` from bit `first` on into words[ORR_BITS_WORDS(count)]. The caller
-// owns both; `bytes` holds at least (first + count + 7) / 8 bytes.
-void orr_bits_pack(const uint8_t *bytes, size_t first, size_t count, uint64_t *words);
 
 // Which constants a test uses: the right ones, or those from which the P-values printed in the
 // document come. They differ in the longest run (exact chances of the classes; printed to four
@@ -86,14 +74,6 @@ size_t orr_nist_excursions(orr_bits bits, size_t least_cycles,
 size_t orr_nist_excursions_variant(orr_bits bits, size_t least_cycles,
                                    orr_nist_value values[ORR_NIST_EXCURSIONS_VARIANT]);
 size_t orr_nist_least_cycles(size_t count);
-
-// Upper incomplete gamma function Q(a, x) = Gamma(a, x) / Gamma(a), a > 0, x >= 0 (section 5.5.3).
-// Relative error below 1e-12 for 1/2 <= a <= 2^17 where the result is above 1e-290 (against MPFR in
-// tests/bench/evidence/nist_test.cc). NAN outside the domain.
-double orr_igamc(double a, double x);
-
-// Standard normal distribution function.
-double orr_normal_cdf(double x);
 
 // Discrete Fourier transform of n complex numbers in place: z[2 k] + i z[2 k + 1], exponent -2 pi i
 // / n, any n >= 1. Factors 2, 3, 4 and 5 directly, everything else by Bluestein's convolution.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 #include <gtest/gtest.h>
+#include "bench/evidence/sp800_22/nist_special.h"
 #include "bench/evidence/sp800_22/sp800_22.h"
 #include "tests/support/random.h"
 

@@ -1,8 +1,8 @@
-// Devices and their memory.
+#include "gan/cuda/cuda_context.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "gan/cuda/device_net.h"
 #include "base/cuda_count.h"
 
 #define LEAST_CAPABILITY 80 // bfloat16 and TF32; compute capability x 10 of the PTX in the library
