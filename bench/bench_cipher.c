@@ -186,8 +186,8 @@ static orr_status fill_group(orr_bench *bench, group *g, orr_error *error) {
             status = add_pool(bench, g, verbs[op], threads, best, (orr_tile_op)op, error);
         if (threads == most) break;
     }
-    for (int level = ORR_SIMD_PORTABLE; level < (int)best && status == ORR_OK; level++)
-        status = add_pool(bench, g, verbs[0], most, (orr_simd)level, ORR_TILE_ENCRYPT, error);
+    for (orr_simd level = ORR_SIMD_PORTABLE; level < best && status == ORR_OK; level++)
+        status = add_pool(bench, g, verbs[0], most, level, ORR_TILE_ENCRYPT, error);
     return status;
 }
 

@@ -60,19 +60,19 @@ static orr_status expected_tiles(const orr_bench_cuda_work *w, const uint8_t *in
     orr_status status = orr_cipher_init(&cipher, w->rule, ORR_MAP_K2_DEFAULT, error);
     if (status == ORR_OK)
         status = orr_cipher_init(&renewed, w->new_rule, ORR_MAP_K2_DEFAULT, error);
-    orr_tile_function encrypt = orr_cpu_tile_encrypt(ORR_SIMD_BEST);
-    orr_tile_function decrypt = orr_cpu_tile_decrypt(ORR_SIMD_BEST);
+    const orr_simd best = ORR_SIMD_BEST;
     for (size_t n = 0; n < w->tiles && status == ORR_OK; n++) {
         orr_tile_key key, new_key;
         size_t at = n * ORR_TILE_BYTES;
         orr_bench_cuda_key(n, 0, &key);
         orr_bench_cuda_key(n, 1, &new_key);
         if (w->op == ORR_TILE_ENCRYPT)
-            status = encrypt(&cipher, &key, ORR_TILE_ROWS, in + at, out + at);
+            status = orr_cpu_tile_encrypt(best, &cipher, &key, ORR_TILE_ROWS, in + at, out + at);
         else
-            status = decrypt(&cipher, &key, ORR_TILE_ROWS, in + at, out + at);
+            status = orr_cpu_tile_decrypt(best, &cipher, &key, ORR_TILE_ROWS, in + at, out + at);
         if (status == ORR_OK && w->op == ORR_TILE_REENCRYPT)
-            status = encrypt(&renewed, &new_key, ORR_TILE_ROWS, out + at, out + at);
+            status =
+                orr_cpu_tile_encrypt(best, &renewed, &new_key, ORR_TILE_ROWS, out + at, out + at);
         if (status != ORR_OK) orr_fail(error, status, "out of memory to compare bytes");
     }
     return status;

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define ORR_LEVELS_MOST 32          // items
+#define ORR_LEVELS_MOST 64          // items: room for ten levels
 #define ORR_LEVELS_OTHER_RULE 12345 // "other rule" in their names
 
 typedef struct orr_levels orr_levels;

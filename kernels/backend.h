@@ -114,23 +114,23 @@ orr_status orr_volume_wait(orr_backend *backend, orr_volume_task *task, orr_erro
 // The task on the calling thread: orr_volume_encrypt or orr_volume_decrypt from `in` to `out`.
 orr_status orr_volume_run(const orr_volume_task *task, orr_error *error);
 
-// SIMD level of the CPU backend. ORR_SIMD_BEST picks what the processor has.
-typedef enum orr_simd {
-    ORR_SIMD_BEST = -1,
-    ORR_SIMD_PORTABLE = 0,
-    ORR_SIMD_AVX2 = 1,
-    ORR_SIMD_AVX512 = 2
-} orr_simd;
+// A SIMD level of the CPU backend: a number from ORR_SIMD_PORTABLE to orr_simd_count() - 1, the
+// widest that this processor has. ORR_SIMD_BEST means the last. kernels/cpu/dispatch.c has the
+// table.
+typedef int orr_simd;
+enum { ORR_SIMD_BEST = -1, ORR_SIMD_PORTABLE = 0 };
 
-// One tile on the CPU at a given SIMD level (clamped to what the processor has), with memory of its
-// own: ORR_INTERNAL when that runs out.
-typedef orr_status (*orr_tile_function)(const orr_cipher *cipher, const orr_tile_key *key,
-                                        uint32_t rows, const uint8_t *in, uint8_t *out);
-orr_tile_function orr_cpu_tile_encrypt(orr_simd level);
-orr_tile_function orr_cpu_tile_decrypt(orr_simd level);
-// The level that `level` becomes on this processor, and its name ("portable", "avx2", "avx512").
+int orr_simd_count(void);
+// The level that `level` becomes on this processor: what it lacks becomes the widest that it has.
 orr_simd orr_cpu_simd(orr_simd level);
+// "portable", "avx2", "avx512", and "best" for ORR_SIMD_BEST.
 const char *orr_simd_name(orr_simd level);
+
+// One tile on the CPU at a SIMD level, with memory of its own: ORR_INTERNAL when that runs out.
+orr_status orr_cpu_tile_encrypt(orr_simd level, const orr_cipher *cipher, const orr_tile_key *key,
+                                uint32_t rows, const uint8_t *in, uint8_t *out);
+orr_status orr_cpu_tile_decrypt(orr_simd level, const orr_cipher *cipher, const orr_tile_key *key,
+                                uint32_t rows, const uint8_t *in, uint8_t *out);
 
 // Key bytes of K4, then of K8, of `count` whole tiles, at a SIMD level: the same bytes as
 // orr_tile_keystream's. Writes count * 2 * ORR_TILE_BYTES bytes. ORR_INTERNAL when memory runs out.

@@ -102,8 +102,8 @@ static orr_status run_tiles(int sealed, int encrypt, const uint8_t key[64], size
     orr_status status =
         tile ? cipher_of(&cipher, error) : orr_fail(error, ORR_INTERNAL, "memory ran out");
     if (status == ORR_OK && sealed) status = sealer_open(&seal, key, error);
-    orr_tile_function run =
-        encrypt ? orr_cpu_tile_encrypt(ORR_SIMD_BEST) : orr_cpu_tile_decrypt(ORR_SIMD_BEST);
+    orr_status (*run)(orr_simd, const orr_cipher *, const orr_tile_key *, uint32_t, const uint8_t *,
+                      uint8_t *) = encrypt ? orr_cpu_tile_encrypt : orr_cpu_tile_decrypt;
     for (size_t at = 0, n = 0; at < bytes && status == ORR_OK; at += ORR_TILE_BYTES, n++) {
         size_t part = bytes - at < ORR_TILE_BYTES ? bytes - at : ORR_TILE_BYTES;
         uint32_t rows = (uint32_t)((part + ORR_TILE_ROW_BYTES - 1) / ORR_TILE_ROW_BYTES);
@@ -113,7 +113,7 @@ static orr_status run_tiles(int sealed, int encrypt, const uint8_t key[64], size
         memset(tile + part, 0, whole - part);
         status = orr_subject_tile_key(key, n, &tile_key);
         if (status == ORR_OK && !encrypt) status = seal_tile(&seal, n, whole, tile, error);
-        if (status == ORR_OK && run(&cipher, &tile_key, rows, tile, tile))
+        if (status == ORR_OK && run(ORR_SIMD_BEST, &cipher, &tile_key, rows, tile, tile) != ORR_OK)
             status = orr_fail(error, ORR_INTERNAL, "memory ran out");
         if (status == ORR_OK && encrypt) status = seal_tile(&seal, n, whole, tile, error);
         memcpy(out + at, tile, part);

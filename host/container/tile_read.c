@@ -8,7 +8,6 @@
 
 orr_status orr_tile_reader_init(orr_tile_reader *r, orr_error *error) {
     r->gcm = orr_gcm_new(r->keys->tile_key);
-    r->decrypt = orr_cpu_tile_decrypt(ORR_SIMD_BEST);
     return r->gcm ? ORR_OK : orr_fail(error, ORR_INTERNAL, "out of memory");
 }
 
@@ -43,7 +42,7 @@ orr_status orr_tile_read(const orr_tile_reader *r, uint64_t n, uint8_t *tile, co
                         (unsigned long long)n);
     if (status == ORR_OK) status = orr_tile_key_derive(r->secret, n, &key);
     if (status != ORR_OK) return orr_fail(error, status, "%s: out of memory", shown);
-    status = r->decrypt(r->cipher, &key, rows, tile, tile);
+    status = orr_cpu_tile_decrypt(ORR_SIMD_BEST, r->cipher, &key, rows, tile, tile);
     orr_wipe(&key, sizeof key);
     return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: out of memory", shown);
 }
@@ -88,7 +87,7 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                                const uint8_t file_digest[16], orr_stop_flag *stop,
                                const char *shown, orr_error *error) {
-    orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL, NULL};
+    orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
     orr_gcm *digest_gcm = orr_gcm_new(keys->digest_key);
@@ -153,7 +152,7 @@ static int segment_fits(const orr_tile_reader *r, orr_gcm *digest_gcm, uint64_t 
 int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
                        const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                        const char *shown) {
-    orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL, NULL};
+    orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     orr_gcm *digest_gcm = orr_gcm_new(keys->digest_key);
     uint64_t last = geometry->tiles - 1;

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 // Everything needed to open one tile. The caller fills the first five and keeps what they point to;
-// init makes the others, end frees them.
+// init makes the other, end frees it.
 typedef struct orr_tile_reader {
     int fd;
     const orr_geometry *geometry;
@@ -20,7 +20,6 @@ typedef struct orr_tile_reader {
     const orr_file_keys *keys;
     const orr_cipher *cipher;
     orr_gcm *gcm;
-    orr_tile_function decrypt;
 } orr_tile_reader;
 
 // ORR_INTERNAL: out of memory. end() takes a reader that init refused, or one of zeros.

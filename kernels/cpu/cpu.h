@@ -4,11 +4,8 @@
 #define ORRERY_KERNELS_CPU_CPU_H
 
 #include <stdint.h>
-#include "kernels/backend.h"
 
-#if defined(__x86_64__)
-#define ORR_CPU_X86 1
-#endif
+#include "kernels/backend.h"
 
 #define ORR_CPU_LINES 8      // rows whose columns are permuted together
 #define ORR_CPU_STAGGER 1024 // keeps equal offsets of two buffers out of one L1 set
@@ -60,11 +57,6 @@ const orr_cpu_lane_steps *orr_cpu_lanes(unsigned vector_bytes);
 
 // Overwrites the stack below the caller, where spilled registers of a tile function may lie.
 void orr_cpu_wipe_stack(void);
-
-extern const orr_cpu_level orr_cpu_portable;
-#ifdef ORR_CPU_X86
-extern const orr_cpu_level orr_cpu_avx2, orr_cpu_avx512;
-#endif
 
 // The level's functions; `level` is clamped to what the processor has.
 const orr_cpu_level *orr_cpu_level_of(orr_simd level);

@@ -3,7 +3,7 @@
 //
 //   V, VB          the vector type and its bytes (a divisor of 128)
 //   slice          struct of vectors a, b, c: bit-sliced symbols
-//   LEVEL, NAME    the orr_cpu_level to define, and its name
+//   LEVEL, NAME    the orr_cpu_level to define, and its name: as in kernels/cpu/dispatch.c
 //   load, store    unaligned
 //   set8, set32, set64, subtract8, add8_saturated
 //   square, scale, fold  the parts of orr_map_step: h h + ((h l) >> 31), times k2, reflected

@@ -87,11 +87,7 @@ TEST_F(Determinism, JobsChunksMemory) {
 
 TEST_F(Determinism, SimdLevelsAndThreads) {
     Digests expected = encrypted(nullptr);
-    for (orr_simd level : {ORR_SIMD_PORTABLE, ORR_SIMD_AVX2, ORR_SIMD_AVX512}) {
-        if (orr_cpu_simd(level) != level) {
-            printf("no %s on this processor\n", orr_simd_name(level));
-            continue;
-        }
+    for (orr_simd level = ORR_SIMD_PORTABLE; level < orr_simd_count(); level++) {
         EXPECT_EQ(with_level(level, 1), expected) << orr_simd_name(level);
         EXPECT_EQ(with_level(level, 3), expected) << orr_simd_name(level);
     }

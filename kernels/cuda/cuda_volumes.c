@@ -1,5 +1,3 @@
-// Volumes on a CUDA device (kernels/cuda/cuda_backend.h).
-//
 // One thread works in turns. A turn advances the serial key sequences of all images on the device
 // by a slice, side by side in one launch, and meanwhile, in a second stream, copies in, enciphers,
 // checks and copies out images whose sequences are complete. So an image may join or leave at any
@@ -12,12 +10,14 @@
 //
 // Device memory is one arena. It starts small; the first image that it cannot hold, or cannot hold
 // beside the others, makes it as large as the allowance once it is empty.
+#include "kernels/cuda/cuda_volumes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include <cuda_runtime_api.h>
 #include <openssl/crypto.h>
 
-#include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/volume_launch.h"
 #include "kernels/fixed_trig.h"
 
