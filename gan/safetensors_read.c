@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 static const struct {
     const char *name;
     size_t bytes;
@@ -35,18 +37,9 @@ static orr_status damaged(const orr_safetensors *file, orr_error *error, const c
 // Reads exactly `bytes` bytes at `offset`.
 static orr_status read_at(const orr_safetensors *file, void *out, size_t bytes, uint64_t offset,
                           orr_error *error) {
-    uint8_t *to = out;
-    while (bytes) {
-        ssize_t got = pread(file->fd, to, bytes, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return orr_fail(error, ORR_IO, "%s: %s", file->path, strerror(errno));
-        if (got == 0)
-            return orr_fail(error, ORR_IO, "%s: became shorter while it was read", file->path);
-        to += got;
-        offset += (uint64_t)got;
-        bytes -= (size_t)got;
-    }
-    return ORR_OK;
+    if (orr_pread_in_full(file->fd, out, bytes, offset) == bytes) return ORR_OK;
+    if (errno) return orr_fail(error, ORR_IO, "%s: %s", file->path, strerror(errno));
+    return orr_fail(error, ORR_IO, "%s: became shorter while it was read", file->path);
 }
 
 // A non-negative integer that a double holds exactly.

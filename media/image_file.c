@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "media/image_codecs.h"
 
 void orr_media_free(void *memory) {
@@ -109,7 +110,6 @@ orr_status orr_raster_decode(const uint8_t *bytes, size_t length, const char *sh
 orr_status orr_raster_read_fd(int fd, const char *shown, const orr_window *window,
                               orr_raster *raster, orr_error *error) {
     struct stat info;
-    size_t length = 0;
     memset(raster, 0, sizeof *raster);
     if (fstat(fd, &info))
         return orr_fail(error, ORR_IO, "%s: cannot read: %s", shown, strerror(errno));
@@ -123,19 +123,12 @@ orr_status orr_raster_read_fd(int fd, const char *shown, const orr_window *windo
     size_t size = (size_t)info.st_size;
     uint8_t *bytes = malloc(size + 1);
     if (!bytes) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
-    orr_status status = ORR_OK;
-    while (length < size) {
-        ssize_t n = pread(fd, bytes + length, size - length, (off_t)length);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            status = orr_fail(error, ORR_IO, "%s: cannot read: %s", shown, strerror(errno));
-            goto out;
-        }
-        if (n == 0) break; // shorter than it was; the decoder will say so
-        length += (size_t)n;
-    }
-    status = orr_raster_decode(bytes, length, shown, window, raster, error);
-out:
+    orr_status status;
+    size_t length = orr_pread_in_full(fd, bytes, size, 0);
+    if (length < size && errno)
+        status = orr_fail(error, ORR_IO, "%s: cannot read: %s", shown, strerror(errno));
+    else // it may be shorter than it was; the decoder will say so
+        status = orr_raster_decode(bytes, length, shown, window, raster, error);
     orr_media_free(bytes);
     return status;
 }

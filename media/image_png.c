@@ -10,6 +10,7 @@
 #include <png.h>
 
 #include "base/fresh.h"
+#include "base/io.h"
 #include "media/image_codecs.h"
 
 static void png_fail(png_structp png, png_const_charp text) {
@@ -193,17 +194,6 @@ orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *len
     return status;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t count) {
-    while (count) {
-        ssize_t n = write(fd, bytes, count);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        bytes += n;
-        count -= (size_t)n;
-    }
-    return 0;
-}
-
 orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *error) {
     uint8_t *bytes;
     size_t length;
@@ -219,7 +209,7 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
         goto out;
     }
     if (!failed) {
-        if (write_all(fresh.fd, bytes, length) || orr_fresh_flush(&fresh) ||
+        if (orr_write_in_full(fresh.fd, bytes, length) < length || orr_fresh_flush(&fresh) ||
             orr_fresh_name(&fresh, 0))
             failed = errno;
         else if (orr_fresh_settle(&fresh)) {

@@ -15,6 +15,7 @@
 
 #include "base/flush.h"
 #include "base/fresh.h"
+#include "base/io.h"
 #include "training/listing.h"
 
 static orr_status io_error(orr_error *error, const char *directory, const char *name,
@@ -145,23 +146,12 @@ void orr_run_directory_close(orr_run_directory *run) {
     *run = (orr_run_directory){.fd = -1};
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t count) {
-    while (count) {
-        ssize_t n = write(fd, bytes, count);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        bytes += n;
-        count -= (size_t)n;
-    }
-    return 0;
-}
-
 orr_status orr_run_write_at(int directory, const char *shown, const char *name, const void *bytes,
                             size_t count, orr_error *error) {
     orr_fresh fresh;
     int failed = orr_fresh_begin_at(&fresh, directory, name) ? errno : 0;
     const char *doing = failed ? "create" : "write";
-    if (!failed && (write_all(fresh.fd, bytes, count) || orr_fresh_flush(&fresh) ||
+    if (!failed && (orr_write_in_full(fresh.fd, bytes, count) < count || orr_fresh_flush(&fresh) ||
                     orr_fresh_name(&fresh, 1) || orr_fresh_settle(&fresh)))
         failed = errno;
     orr_fresh_end(&fresh);
@@ -179,7 +169,7 @@ orr_status orr_run_append(const orr_run_directory *run, const char *name, const 
                           size_t count, orr_error *error) {
     int fd = openat(run->fd, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return io_error(error, run->path, name, "open");
-    int failed = write_all(fd, bytes, count) ? errno : 0; // not flushed: the checkpoints are
+    int failed = orr_write_in_full(fd, bytes, count) < count ? errno : 0; // not flushed: the checkpoints are
     if (close(fd) && !failed) failed = errno;
     if (!failed) return ORR_OK;
     errno = failed;
@@ -209,15 +199,10 @@ orr_status orr_run_read_at(int directory, const char *shown, const char *name, s
         status = orr_fail(error, ORR_INTERNAL, "%s/%s: out of memory", shown, name);
         goto out;
     }
-    while (*count < size) {
-        ssize_t n = read(fd, *bytes + *count, size - *count);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            status = io_error(error, shown, name, "read");
-            goto out;
-        }
-        if (n == 0) break;
-        *count += (size_t)n;
+    *count = orr_read_in_full(fd, *bytes, size);
+    if (*count < size && errno) {
+        status = io_error(error, shown, name, "read");
+        goto out;
     }
     (*bytes)[*count] = 0;
 out:

@@ -10,11 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/flush.h"
+#include "base/fresh.h"
+#include "base/io.h"
 #include "bench/evidence/evidence_report.h"
 #include "gan/weights.h"
 #include "host/job/output.h"
-#include "base/flush.h"
-#include "base/fresh.h"
 
 #define PHANTOM_SIDE 512
 #define SCHEMA_VERSION 1
@@ -75,14 +76,7 @@ static orr_status write_file(const orr_evidence *e, const char *name, const char
     snprintf(path, sizeof path, "%s/%s", e->directory, name);
     orr_fresh fresh;
     int failed = orr_fresh_begin(&fresh, path) ? errno : 0;
-    while (bytes && !failed) {
-        ssize_t wrote = write(fresh.fd, text, bytes);
-        if (wrote < 0 && errno != EINTR) failed = errno;
-        if (wrote > 0) {
-            text += wrote;
-            bytes -= (size_t)wrote;
-        }
-    }
+    if (!failed && orr_write_in_full(fresh.fd, text, bytes) < bytes) failed = errno;
     // A report on images shows them.
     mode_t mode = e->options->image_count ? 0600 : orr_default_mode();
     if (!failed && fchmod(fresh.fd, mode | ORR_PARTIAL_MARK) &&

@@ -171,8 +171,8 @@ orr_status orr_archive_head_write(const orr_header *header, const orr_file_keys 
                                   const orr_slot *slot, const orr_metadata *metadata, int fd,
                                   const char *name, orr_error *error);
 
-// Whole reads and writes at an offset, repeated after signals and short counts. ORR_IO with errno's
-// text; for a read that meets the end of the file, ORR_AUTH ("truncated").
+// Complete reads and writes at an offset. ORR_IO with errno's text; for a read that meets the end of
+// the file, ORR_AUTH ("truncated").
 orr_status orr_pread_all(int fd, void *out, size_t bytes, uint64_t offset, const char *name,
                          orr_error *error);
 orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset, const char *name,

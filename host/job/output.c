@@ -12,8 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "base/flush.h"
+#include "base/io.h"
+#include "base/text.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
 #define LOCK_TRIES 100
@@ -425,21 +426,10 @@ void orr_output_abort(orr_output *output) {
 
 orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
                            orr_error *error) {
-    uint8_t *p = buffer;
-    while (bytes) {
-        ssize_t n = pread(fd, p, bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            int number = errno;
-            return orr_fail_source(error, number, "%s: cannot read this file: %s", shown,
-                                   strerror(number));
-        }
-        if (n == 0)
-            return orr_fail(error, ORR_IO, "%s: ends early: it was changed while being read",
-                            shown);
-        p += n;
-        offset += (uint64_t)n;
-        bytes -= (size_t)n;
-    }
-    return ORR_OK;
+    if (orr_pread_in_full(fd, buffer, bytes, offset) == bytes) return ORR_OK;
+    int number = errno;
+    if (number)
+        return orr_fail_source(error, number, "%s: cannot read this file: %s", shown,
+                               strerror(number));
+    return orr_fail(error, ORR_IO, "%s: ends early: it was changed while being read", shown);
 }

@@ -99,9 +99,8 @@ void orr_output_settle(const orr_output_root *root, const char *relative);
 // is committed.
 void orr_output_abort(orr_output *output);
 
-// Reads exactly `bytes` of a source file at `offset`, through signals and short counts. ORR_IO; a
-// source that ends early was changed while being read. (Containers are read with orr_pread_all, for
-// which an early end is truncation.)
+// Reads exactly `bytes` of a source file at `offset`. ORR_IO; a source that ends early was changed
+// while being read. (Containers are read with orr_pread_all, for which an early end is truncation.)
 orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
                            orr_error *error);
 

@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "host/container/crypto.h"
-#include "base/text.h"
 #include "base/flush.h"
+#include "base/io.h"
 #include "base/partial.h"
+#include "base/text.h"
+#include "host/container/crypto.h"
 
 #define NAME ".orrery-state"
 #define SHARD_LEAD NAME "-"
@@ -86,10 +87,10 @@ static int insert(orr_state *state, const orr_identity *identity, int *replaced)
 }
 
 // Has a power cut left nothing of it but its mark, or the beginning of its head?
-static int is_torn(const struct stat *st, const char *head, ssize_t got) {
+static int is_torn(const struct stat *st, const char *head, size_t got) {
     return st->st_size == 0 ||
            ((st->st_mode & ORR_PARTIAL_MARK) &&
-            (got < (ssize_t)sizeof HEAD || orr_all_zero((const uint8_t *)head, sizeof HEAD)));
+            (got < sizeof HEAD || orr_all_zero((const uint8_t *)head, sizeof HEAD)));
 }
 
 // Reads a state into memory. Returns its length, 0 when it has to begin anew, -1 when it is none of
@@ -101,13 +102,11 @@ static off_t load(orr_state *state, int fd) {
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
         st.st_size > (off_t)(sizeof head + MAX_RECORDS * sizeof *part))
         return -1;
-    ssize_t head_got = pread(fd, head, sizeof head, 0);
+    size_t head_got = orr_pread_in_full(fd, head, sizeof head, 0);
     if (is_torn(&st, head, head_got)) return 0;
     if (head_got != sizeof head || memcmp(head, HEAD, sizeof head)) return -1;
     for (off_t at = sizeof head; at < st.st_size;) {
-        ssize_t got = pread(fd, part, sizeof part, at);
-        if (got < 0 && errno == EINTR) continue;
-        size_t records = got > 0 ? (size_t)got / sizeof *part : 0;
+        size_t records = orr_pread_in_full(fd, part, sizeof part, (uint64_t)at) / sizeof *part;
         for (size_t i = 0; i < records; i++) {
             int replaced;
             if (!insert(state, &part[i], &replaced)) return -1;
@@ -136,10 +135,7 @@ static void load_others(orr_state *state) {
 }
 
 static int write_whole(int fd, const void *bytes, size_t count) {
-    ssize_t put;
-    do put = write(fd, bytes, count);
-    while (put < 0 && errno == EINTR);
-    return put == (ssize_t)count;
+    return orr_write_in_full(fd, bytes, count) == count;
 }
 
 orr_state *orr_state_open(int directory, unsigned shard, unsigned shards, int write) {
@@ -178,7 +174,7 @@ static int open_to_write(orr_state *state) {
     if (fd < 0) return 0;
     char head[sizeof HEAD];
     int whole = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    if (whole && is_torn(&st, head, pread(fd, head, sizeof head, 0))) {
+    if (whole && is_torn(&st, head, orr_pread_in_full(fd, head, sizeof head, 0))) {
         whole = ftruncate(fd, 0) == 0 && write_whole(fd, HEAD, sizeof HEAD);
         st.st_size = sizeof HEAD;
     }

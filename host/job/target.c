@@ -12,10 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "host/job/claims.h"
+#include "base/flush.h"
+#include "base/io.h"
 #include "base/partial.h"
 #include "base/text.h"
-#include "base/flush.h"
+#include "host/job/claims.h"
 
 enum { SAID_MODE, SAID_TIME, SAID_ROUNDED, SAID_FLUSH, SAID_DIRECTORY };
 
@@ -203,7 +204,7 @@ static orr_status probe(orr_target *t, int directory, const char *shown, orr_err
                  : -1;
     if (fd < 0)
         failed = "create this file";
-    else if (pwrite(fd, "", 1, 0) != 1)
+    else if (orr_pwrite_in_full(fd, "", 1, 0) != 1)
         failed = "write this file";
     else if ((mode = orr_target_set_mode(t, fd, 0640 | t->mark)) < 0) // another than it has
         failed = "set its mode";

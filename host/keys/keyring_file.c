@@ -12,25 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/keys/keyring_codec.h"
 #include "base/flush.h"
 #include "base/fresh.h"
+#include "base/io.h"
+#include "host/keys/keyring_codec.h"
 
 static orr_status fail_errno(orr_error *error, const char *path, const char *what) {
     return orr_fail(error, ORR_IO, "%s: %s: %s", path, what, strerror(errno));
-}
-
-// Reads up to `bytes`; *got is less at the end of the file. Nonzero on error.
-static int read_up_to(int fd, uint8_t *out, size_t bytes, size_t *got) {
-    *got = 0;
-    while (*got < bytes) {
-        ssize_t n = read(fd, out + *got, bytes - *got);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        if (n == 0) break;
-        *got += (size_t)n;
-    }
-    return 0;
 }
 
 // No keyring there is a missing key, not a fault of the disk.
@@ -47,7 +35,6 @@ static orr_status fail_open(orr_error *error, const char *path) {
 static orr_status read_file(const char *path, int head_only, uint8_t **file, uint64_t *length,
                             struct stat *info, orr_error *error) {
     orr_status status = ORR_IO;
-    size_t got;
     *file = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return fail_open(error, path);
@@ -66,7 +53,7 @@ static orr_status read_file(const char *path, int head_only, uint8_t **file, uin
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
         goto out;
     }
-    if (read_up_to(fd, *file, want, &got) || got != want) {
+    if (orr_read_in_full(fd, *file, want) != want) {
         fail_errno(error, path, "cannot read the keyring");
         goto out;
     }
@@ -131,17 +118,6 @@ orr_status orr_keyring_load(orr_keyring *keyring, const char *path,
     return load(keyring, path, passphrase, &info, error);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t count) {
-    while (count) {
-        ssize_t n = write(fd, bytes, count);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        bytes += n;
-        count -= (size_t)n;
-    }
-    return 0;
-}
-
 static orr_status fresh_begin(orr_fresh *fresh, const char *path, orr_error *error) {
     if (orr_fresh_begin(fresh, path) == 0) return ORR_OK;
     if (errno == EISDIR)
@@ -161,7 +137,7 @@ static orr_status fresh_write(const orr_fresh *fresh, const char *path, const ui
     // Whatever the umask and default ACLs say. Where modes cannot be set it has what they all have.
     if (!failed && fchmod(fresh->fd, 0600 | (mine.st_mode & ORR_PARTIAL_MARK)))
         failed = !orr_is_refusal(errno);
-    if (!failed && !write_all(fresh->fd, bytes, count) && !orr_fresh_flush(fresh)) return ORR_OK;
+    if (!failed && orr_write_in_full(fresh->fd, bytes, count) == count && !orr_fresh_flush(fresh)) return ORR_OK;
     return fail_errno(error, path, "cannot write the keyring");
 }
 

@@ -11,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "host/keys/keyring.h"
 
 #define MAX_BYTES 1023
@@ -87,15 +88,14 @@ static orr_status read_line(int fd, const char *source, orr_passphrase *passphra
     start(passphrase);
     for (;;) {
         uint8_t byte = 0;
-        ssize_t n = read(fd, &byte, 1);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            int saved = errno;
+        size_t got = orr_read_in_full(fd, &byte, 1);
+        int saved = errno;
+        if (!got && saved) {
             orr_passphrase_wipe(passphrase);
             return orr_fail(error, ORR_IO, "%s: cannot read the passphrase: %s", source,
                             strerror(saved));
         }
-        if (n == 0) break;
+        if (!got) break;
         int end = take_byte(passphrase, byte);
         orr_wipe(&byte, 1);
         if (end < 0) {

@@ -6,40 +6,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "host/paper/image_parts.h"
 #include "media/tiff_chunk.h"
 
 static tmsize_t client_read(thandle_t handle, void *out, tmsize_t bytes) {
     orr_tiff_client *client = handle;
-    tmsize_t done = 0;
-    while (done < bytes && client->position < client->size) {
-        ssize_t got = pread(client->fd, (uint8_t *)out + done, (size_t)(bytes - done),
-                            (off_t)client->position);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) client->io_error = errno;
-        if (got <= 0) break;
-        done += got;
-        client->position += (uint64_t)got;
-    }
-    return done;
+    if (bytes <= 0 || client->position >= client->size) return 0;
+    size_t got = orr_pread_in_full(client->fd, out, (size_t)bytes, client->position);
+    if (got < (size_t)bytes && errno) client->io_error = errno;
+    client->position += got;
+    return (tmsize_t)got;
 }
 
 static tmsize_t client_write(thandle_t handle, void *in, tmsize_t bytes) {
     orr_tiff_client *client = handle;
-    tmsize_t done = 0;
-    while (done < bytes) {
-        ssize_t put = pwrite(client->fd, (const uint8_t *)in + done, (size_t)(bytes - done),
-                             (off_t)client->position);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) {
-            client->io_error = put < 0 ? errno : ENOSPC;
-            break;
-        }
-        done += put;
-        client->position += (uint64_t)put;
-        if (client->position > client->size) client->size = client->position;
-    }
-    return done;
+    if (bytes <= 0) return 0;
+    size_t put = orr_pwrite_in_full(client->fd, in, (size_t)bytes, client->position);
+    if (put < (size_t)bytes) client->io_error = errno;
+    client->position += put;
+    if (client->position > client->size) client->size = client->position;
+    return (tmsize_t)put;
 }
 
 static toff_t client_seek(thandle_t handle, toff_t offset, int whence) {

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/io.h"
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define BLOCK 4096 // bytes that tell what a file holds; also what is read at a time
@@ -23,11 +25,9 @@ typedef struct file_source {
 // Up to `count` bytes as they are in the file; *got 0 only at its end.
 static orr_status read_some(file_source *file, uint8_t *bytes, size_t count, size_t *got,
                             orr_error *error) {
-    ssize_t now;
-    do now = read(file->descriptor, bytes, count);
-    while (now < 0 && errno == EINTR);
-    if (now < 0) return orr_fail(error, ORR_IO, "%s: %s", file->path, strerror(errno));
-    *got = (size_t)now;
+    *got = orr_read_in_full(file->descriptor, bytes, count);
+    if (*got < count && errno)
+        return orr_fail(error, ORR_IO, "%s: %s", file->path, strerror(errno));
     return ORR_OK;
 }
 
