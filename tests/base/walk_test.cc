@@ -16,21 +16,13 @@
 #include "host/job/resume.h"
 #include "base/text.h"
 #include "base/walk.h"
+#include "tests/support/scratch.h"
 
 namespace {
 
 class Tree : public ::testing::Test {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/orrery-walk-XXXXXX";
-        ASSERT_NE(nullptr, mkdtemp(name));
-        root = name;
-    }
-    void TearDown() override {
-        ASSERT_EQ(0, chdir("/"));
-        std::string command = "rm -rf '" + root + "'";
-        ASSERT_EQ(0, system(command.c_str()));
-    }
+    void TearDown() override { ASSERT_EQ(0, chdir("/")); }
     void put(const std::string &name, const std::string &text = "x") {
         std::ofstream(root + "/" + name, std::ios::binary) << text;
     }
@@ -56,7 +48,8 @@ class Tree : public ::testing::Test {
         orr_walk_close(w);
         return found;
     }
-    std::string root;
+    Scratch scratch;
+    std::string root = scratch.path();
 };
 
 typedef std::vector<std::pair<std::string, orr_walk_kind>> Items;

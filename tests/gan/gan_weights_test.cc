@@ -17,6 +17,7 @@
 #include <vector>
 #include "gan/npy.h"
 #include "gan/weights.h"
+#include "tests/support/scratch.h"
 
 static int failing_flush; // the how-many-th fsync from now on fails; 0: none
 
@@ -32,22 +33,13 @@ namespace {
 
 class GanWeights : public ::testing::Test {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/gan-weights-XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        folder = name;
-    }
-    void TearDown() override {
-        std::string command = "rm -rf " + folder;
-        EXPECT_EQ(std::system(command.c_str()), 0);
-    }
-    std::string path(const std::string &name) { return folder + "/" + name; }
+    std::string path(const std::string &name) { return scratch.path(name); }
     std::string write(const std::string &content) {
         std::string name = path("file");
         std::ofstream(name, std::ios::binary | std::ios::trunc) << content;
         return name;
     }
-    std::string folder;
+    Scratch scratch;
 };
 
 std::string safetensors(const std::string &header, const std::string &data) {
@@ -243,7 +235,7 @@ TEST_F(GanWeights, EveryTruncationIsRefused) {
     }
     EXPECT_EQ(orr_gan_weights_read(write(whole + "x").c_str(), 0, &read, nullptr), ORR_UNSUPPORTED);
     EXPECT_EQ(orr_gan_weights_read(path("absent").c_str(), 0, &read, nullptr), ORR_IO);
-    EXPECT_EQ(orr_gan_weights_read(folder.c_str(), 0, &read, nullptr), ORR_UNSUPPORTED);
+    EXPECT_EQ(orr_gan_weights_read(scratch.path().c_str(), 0, &read, nullptr), ORR_UNSUPPORTED);
 }
 
 TEST_F(GanWeights, HostileHeadersAreRefused) {

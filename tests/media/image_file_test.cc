@@ -17,6 +17,7 @@
 #include "media/image_file.h"
 #include "tests/support/images.h"
 #include "tests/support/random.h"
+#include "tests/support/scratch.h"
 
 namespace {
 
@@ -24,17 +25,7 @@ using Bytes = std::vector<uint8_t>;
 
 class ImageFileTest : public testing::Test {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/orrery-image-XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        directory = name;
-        path = directory + "/image";
-    }
-    void TearDown() override {
-        orr_raster_free(&raster);
-        unlink(path.c_str());
-        rmdir(directory.c_str());
-    }
+    void TearDown() override { orr_raster_free(&raster); }
     orr_status Read(const orr_window *window = nullptr) {
         orr_raster_free(&raster);
         return orr_raster_read(path.c_str(), window, &raster, &error);
@@ -47,7 +38,8 @@ class ImageFileTest : public testing::Test {
         ASSERT_EQ(raster.channels, channels);
         ASSERT_EQ(Bytes(raster.pixels, raster.pixels + pixels.size()), pixels);
     }
-    std::string directory, path;
+    Scratch scratch;
+    std::string path = scratch.path("image");
     orr_raster raster{};
     orr_error error{};
 };
@@ -277,7 +269,7 @@ TEST_F(ImageFileTest, PngComesBack) {
 TEST_F(ImageFileTest, PngThatCannotBeWritten) {
     orr_raster picture;
     ASSERT_EQ(orr_raster_new(8, 8, 1, &picture, &error), ORR_OK);
-    EXPECT_EQ(orr_png_write(&picture, (directory + "/none/x.png").c_str(), &error), ORR_IO);
+    EXPECT_EQ(orr_png_write(&picture, (scratch.path() + "/none/x.png").c_str(), &error), ORR_IO);
     EXPECT_NE(strstr(error.text, "none/x.png"), nullptr);
     orr_raster_free(&picture);
     EXPECT_EQ(orr_raster_new(0, 8, 1, &picture, &error), ORR_UNSUPPORTED);

@@ -17,6 +17,7 @@
 #include "host/job/job.h"
 #include "kernels/map.h"
 #include "tests/support/random.h"
+#include "tests/support/scratch.h"
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<uint8_t>;
@@ -123,23 +124,18 @@ inline JobEnd run_job(orr_verb verb, const std::vector<fs::path> &inputs, const 
     return end;
 }
 
-// A directory in memory where there is room for it: the tests flush thousands of small files.
-inline fs::path test_directory() {
+// In memory where there is room for it: the tests flush thousands of small files.
+inline fs::path quick_directory() {
     std::error_code none;
     bool memory =
         !getenv("TMPDIR") && fs::space("/dev/shm", none).available > UINT64_C(2) << 30 && !none;
-    std::string name =
-        ((memory ? fs::path("/dev/shm") : fs::temp_directory_path()) / "orrery-job-XXXXXX")
-            .string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr) << name;
-    return name;
+    return memory ? fs::path("/dev/shm") : fs::temp_directory_path();
 }
 
 class JobTest : public ::testing::Test {
   protected:
     void SetUp() override {
         orr_error error{};
-        directory = test_directory();
         fill_test_keyring(&ring, 1);
         fill_test_keyring(&stranger, 2);
         ASSERT_EQ(orr_cpu_backend_open(2, ORR_SIMD_BEST, &backend, &error), ORR_OK) << error.text;
@@ -150,7 +146,6 @@ class JobTest : public ::testing::Test {
         orr_keyring_free(&stranger);
         if (HasFailure())
             std::printf("ORRERY_SEED=%llu\n", static_cast<unsigned long long>(test_seed()));
-        fs::remove_all(directory);
     }
 
     JobEnd run(orr_verb verb, const std::vector<fs::path> &inputs, const fs::path &output,
@@ -181,7 +176,8 @@ class JobTest : public ::testing::Test {
         return found;
     }
 
-    fs::path directory;
+    Scratch scratch{quick_directory()};
+    fs::path directory = scratch.path();
     orr_keyring ring{}, stranger{};
     orr_backend *backend = nullptr;
 };

@@ -11,12 +11,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "host/keys/keyring.h"
 #include "host/keys/keyring_codec.h"
+#include "tests/support/random.h"
+#include "tests/support/scratch.h"
 
 using Bytes = std::vector<uint8_t>;
 
@@ -73,20 +74,6 @@ inline void WriteFile(const std::string &path, const Bytes &bytes) {
 
 class KeyringTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/orrery-keyring-XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        directory = name;
-        path = directory + "/keyring";
-        const char *text = getenv("ORRERY_SEED");
-        seed = text ? strtoul(text, nullptr, 0) : std::random_device{}();
-        random.seed(seed);
-        RecordProperty("seed", static_cast<int>(seed));
-    }
-    void TearDown() override {
-        if (HasFailure()) printf("ORRERY_SEED=%lu\n", static_cast<unsigned long>(seed));
-        std::filesystem::remove_all(directory);
-    }
     unsigned Mode(const std::string &name) {
         struct stat info {};
         EXPECT_EQ(lstat(name.c_str(), &info), 0) << name;
@@ -111,7 +98,7 @@ class KeyringTest : public ::testing::Test {
         orr_error error{};
         orr_status status =
             orr_keyring_open(&ring, copy.data(), copy.size(), passphrase, "k", &error);
-        if (status) {
+        if (status != ORR_OK) {
             EXPECT_EQ(ring.keys, nullptr);
             EXPECT_EQ(error.status, status);
             EXPECT_GT(strlen(error.text), 5u);
@@ -119,9 +106,8 @@ class KeyringTest : public ::testing::Test {
         return status;
     }
 
-    std::string directory, path;
-    unsigned long seed = 0;
-    std::mt19937_64 random;
+    Scratch scratch;
+    std::string directory = scratch.path(), path = scratch.path("keyring");
     orr_passphrase pass = Pass("correct horse"), wrong = Pass("correct horsf"), none{};
     orr_error error{};
 };

@@ -18,6 +18,7 @@
 #include "media/image_file.h"
 #include "tests/support/images.h"
 #include "tests/support/random.h"
+#include "tests/support/scratch.h"
 #include "training/dataset.h"
 #include "base/digest.h"
 #include "training/resample.h"
@@ -105,15 +106,7 @@ TEST(Resample, Colours) {
 
 class DatasetTest : public testing::Test {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/orrery-data-XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        root = name;
-    }
-    void TearDown() override {
-        orr_dataset_free(&set);
-        fs::remove_all(root);
-    }
+    void TearDown() override { orr_dataset_free(&set); }
     void Picture(const std::string &name, uint8_t shade, uint32_t side = 8) {
         fs::path path = root / name;
         fs::create_directories(path.parent_path());
@@ -145,7 +138,8 @@ class DatasetTest : public testing::Test {
             shades.push_back(set.images[i * orr_dataset_image_bytes(&set)]);
         return shades;
     }
-    fs::path root;
+    Scratch scratch;
+    fs::path root = scratch.path();
     orr_dataset set{};
     orr_error error{};
     orr_window window{0, 0};

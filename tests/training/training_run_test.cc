@@ -10,6 +10,7 @@
 
 #include "tests/support/images.h"
 #include "tests/support/random.h"
+#include "tests/support/scratch.h"
 #include "training/checkpoint.h"
 #include "training/events.h"
 #include "training/history.h"
@@ -127,9 +128,6 @@ orr_status poisoned_state(orr_gan_trainer *trainer, orr_gan_state *state, orr_er
 class RunTest : public testing::Test {
   protected:
     void SetUp() override {
-        char name[] = "/tmp/orrery-run-XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        root = name;
         fs::create_directory(root / "data");
         for (int i = 0; i < 10; i++) {
             PngSpec spec{16, 16, 8, PNG_COLOR_TYPE_GRAY, false, {}};
@@ -140,7 +138,6 @@ class RunTest : public testing::Test {
         steps_seen = 0;
         fail_from = UINT64_MAX;
     }
-    void TearDown() override { fs::remove_all(root); }
     orr_status Train(uint32_t epochs, bool resume = false) {
         std::string run = root / "run", data = root / "data";
         const char *folder = data.c_str();
@@ -166,7 +163,8 @@ class RunTest : public testing::Test {
             count += entry.path().filename().string().rfind("step-", 0) == 0;
         return count;
     }
-    fs::path root;
+    Scratch scratch;
+    fs::path root = scratch.path();
     orr_error error{};
 };
 

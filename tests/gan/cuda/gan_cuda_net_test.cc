@@ -1,7 +1,6 @@
 // Networks of the CUDA implementation on a make-believe device, against the plain C reference: its
 // host code and its kernels are the real ones, executed on the CPU (tests/shim); only cuDNN's
 // convolutions are plain loops there.
-#include "gan/cuda/gan_cuda_library.h"
 
 #include <cmath>
 #include <set>
@@ -10,29 +9,14 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/shim/runtime.h"
-#include "tests/shim/shim.h"
 #include "tests/support/gan_checks.h"
+#include "tests/support/gan_on_shim.h"
 
 namespace {
 
 using namespace gan_checks;
 
-class GanCudaNet : public testing::Test {
-  protected:
-    const orr_gan_backend *cuda = orr_gan_cuda_library_get()->backend;
-
-    void SetUp() override {
-        shim::runtime = shim::Runtime();
-        shim::settings = {shim::Schedule::forward, test_random()(), 0xa5};
-    }
-    void TearDown() override {
-        EXPECT_TRUE(shim::runtime.device_memory.empty());
-        EXPECT_TRUE(shim::runtime.pinned_memory.empty());
-        EXPECT_EQ(shim::runtime.streams + shim::runtime.events, 0u);
-        for (const std::string &complaint : shim::runtime.complaints) ADD_FAILURE() << complaint;
-    }
-};
+using GanCudaNet = GanOnShim;
 
 TEST_F(GanCudaNet, LayersAreExactOnSmallIntegers) {
     for (orr_gan_precision precision : {ORR_GAN_FLOAT32, ORR_GAN_TF32})

@@ -1,36 +1,19 @@
 // The training step of the CUDA implementation on a make-believe device: against the reference,
 // with and without a CUDA graph, resumed, and with every CUDA call failing in turn.
-#include "gan/cuda/gan_cuda_library.h"
 
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/shim/runtime.h"
-#include "tests/shim/shim.h"
 #include "tests/support/gan_checks.h"
+#include "tests/support/gan_on_shim.h"
 
 namespace {
 
 using namespace gan_checks;
 
-class GanCudaTrainer : public testing::Test {
-  protected:
-    const orr_gan_backend *cuda = orr_gan_cuda_library_get()->backend;
-    const orr_gan_backend *plain = orr_gan_cuda_library_get()->plain;
-
-    void SetUp() override {
-        shim::runtime = shim::Runtime();
-        shim::settings = {shim::Schedule::forward, test_random()(), 0xa5};
-    }
-    void TearDown() override {
-        EXPECT_TRUE(shim::runtime.device_memory.empty());
-        EXPECT_TRUE(shim::runtime.pinned_memory.empty());
-        EXPECT_EQ(shim::runtime.streams + shim::runtime.events + shim::runtime.graphs, 0u);
-        for (const std::string &complaint : shim::runtime.complaints) ADD_FAILURE() << complaint;
-    }
-};
+using GanCudaTrainer = GanOnShim;
 
 TEST_F(GanCudaTrainer, TwentyStepsEqualTheReference) {
     for (orr_gan_shape shape : {small, orr_gan_shape{16, 1, 5, 3}, orr_gan_shape{32, 3, 9, 2}})

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "tests/support/job_fixture.h"
+#include "tests/support/places.h"
 
 namespace {
 
@@ -440,7 +441,7 @@ TEST_F(Damage, WrongOrDestroyedKey) {
 
 // ---- large files: three segments, the last of three tiles
 
-class LargeDamage : public Damage {
+class LargeDamage : public Damage, protected Places {
   protected:
     void SetUp() override {
         Damage::SetUp();
@@ -449,15 +450,6 @@ class LargeDamage : public Damage {
         g = geometry_of(file);
         ASSERT_EQ(g.segments, 3u);
         path = directory / "x.orr.tif";
-    }
-    uint64_t tag_at(uint64_t n) const {
-        return orr_segment_offset(&g, n / ORR_SEGMENT_TILES) + n % ORR_SEGMENT_TILES * 16;
-    }
-    uint64_t digest_at(uint64_t s) const {
-        return orr_segment_offset(&g, s) + 16 * orr_segment_tiles(&g, s);
-    }
-    uint64_t tile_at(uint64_t n) const {
-        return digest_at(n / ORR_SEGMENT_TILES) + 32 + n % ORR_SEGMENT_TILES * ORR_TILE_BYTES;
     }
     static void swap(Bytes &a, uint64_t at_a, Bytes &b, uint64_t at_b, uint64_t bytes) {
         std::swap_ranges(a.begin() + long(at_a), a.begin() + long(at_a + bytes),
@@ -468,7 +460,6 @@ class LargeDamage : public Damage {
         expect_refused(copy, ORR_AUTH, name);
     }
     Bytes plain, file;
-    orr_geometry g{};
     fs::path path;
 };
 

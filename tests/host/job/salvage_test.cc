@@ -6,12 +6,13 @@
 
 #include "host/job/output.h"
 #include "tests/support/job_fixture.h"
+#include "tests/support/places.h"
 
 namespace {
 
 using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
 
-class Salvage : public JobTest {
+class Salvage : public JobTest, protected Places {
   protected:
     void SetUp() override {
         JobTest::SetUp();
@@ -22,16 +23,6 @@ class Salvage : public JobTest {
         orr_error error;
         ASSERT_EQ(orr_header_decode(file.data() + 32, &header, &error), ORR_OK) << error.text;
         ASSERT_EQ(orr_geometry_init(&g, header.length, header.metadata_length, &error), ORR_OK);
-    }
-
-    uint64_t tag_at(uint64_t n) const {
-        return orr_segment_offset(&g, n / ORR_SEGMENT_TILES) + n % ORR_SEGMENT_TILES * 16;
-    }
-    uint64_t digest_at(uint64_t s) const {
-        return orr_segment_offset(&g, s) + 16 * orr_segment_tiles(&g, s);
-    }
-    uint64_t tile_at(uint64_t n) const {
-        return digest_at(n / ORR_SEGMENT_TILES) + 32 + n % ORR_SEGMENT_TILES * ORR_TILE_BYTES;
     }
 
     JobEnd salvage(const Bytes &damaged) {
@@ -90,7 +81,6 @@ class Salvage : public JobTest {
     }
 
     Bytes plain, file;
-    orr_geometry g{};
 };
 
 TEST_F(Salvage, RandomTiles) {

@@ -11,11 +11,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <random>
 #include <set>
 
 #include "host/keys/keyring.h"
 #include "tests/support/images.h"
+#include "tests/support/random.h"
+#include "tests/support/scratch.h"
 
 namespace {
 
@@ -23,24 +24,6 @@ using Bytes = std::vector<uint8_t>;
 
 class DecoyTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/orrery-decoy-XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        directory = name;
-        path = directory + "/image";
-        const char *text = getenv("ORRERY_SEED");
-        seed = text ? strtoul(text, nullptr, 0) : std::random_device{}();
-        random.seed(seed);
-    }
-    void TearDown() override {
-        if (HasFailure()) printf("ORRERY_SEED=%lu\n", seed);
-        std::filesystem::remove_all(directory);
-    }
-    Bytes Noise(size_t bytes) {
-        Bytes out(bytes);
-        for (auto &b : out) b = static_cast<uint8_t>(random());
-        return out;
-    }
     orr_status Sum() { return orr_decoy_from_image(path.c_str(), &decoy, &flaw, &error); }
     // Sums of pixel-interleaved samples, written independently of the code under test.
     void ExpectSums(const Bytes &rows, size_t samples, size_t bytes, bool inverted = false) {
@@ -71,9 +54,8 @@ class DecoyTest : public ::testing::Test {
             .write(reinterpret_cast<const char *>(bytes.data()), static_cast<long>(bytes.size()));
     }
 
-    std::string directory, path;
-    unsigned long seed = 0;
-    std::mt19937_64 random;
+    Scratch scratch;
+    std::string path = scratch.path("image");
     orr_decoy decoy{};
     const char *flaw = nullptr;
     orr_error error{};
@@ -93,7 +75,7 @@ TEST_F(DecoyTest, Png) {
                 for (uint32_t width : {1u, 2u, 5u, 64u, 33u}) {
                     uint32_t height = width == 64 ? 1 : 37;
                     size_t bytes = static_cast<size_t>(bits) / 8;
-                    Bytes rows = Noise(width * height * kind.samples * bytes);
+                    Bytes rows = random_bytes(width * height * kind.samples * bytes);
                     PngSpec spec{width, height, bits, kind.type, interlaced, {}};
                     ASSERT_TRUE(WritePng(path, spec, rows));
                     ExpectSums(rows, kind.samples, bytes);
@@ -101,7 +83,7 @@ TEST_F(DecoyTest, Png) {
 }
 
 TEST_F(DecoyTest, PngPaletteAndFewBits) {
-    Bytes palette = Noise(3 * 16), rows = Noise(4 * 9); // 8 x 9 pixels of 4 bits
+    Bytes palette = random_bytes(3 * 16), rows = random_bytes(4 * 9); // 8 x 9 pixels of 4 bits
     uint64_t colors[3] = {}, gray = 0;
     for (uint8_t byte : rows)
         for (int v : {byte >> 4, byte & 15}) {
@@ -153,7 +135,7 @@ TEST_F(DecoyTest, Tiff) {
                             spec.rows_per_strip = tile ? 32 : 7;
                             spec.separate = separate;
                             spec.compression = compression;
-                            Bytes rows = Noise(45 * 37 * samples * (bits / 8u));
+                            Bytes rows = random_bytes(45 * 37 * samples * (bits / 8u));
                             ASSERT_TRUE(WriteTiff(path, spec, rows));
                             ExpectSums(rows, samples, bits / 8u);
                         }
@@ -161,13 +143,13 @@ TEST_F(DecoyTest, Tiff) {
 
 TEST_F(DecoyTest, TiffInvertedPaletteJpeg) {
     TiffSpec spec{20, 30, 16, 1, PHOTOMETRIC_MINISWHITE};
-    Bytes rows = Noise(20 * 30 * 2);
+    Bytes rows = random_bytes(20 * 30 * 2);
     ASSERT_TRUE(WriteTiff(path, spec, rows));
     ExpectSums(rows, 1, 2, true);
 
     TiffSpec palette{20, 30, 8, 1, PHOTOMETRIC_PALETTE};
-    for (int i = 0; i < 768; i++) palette.palette.push_back(static_cast<uint16_t>(random()));
-    rows = Noise(20 * 30);
+    for (int i = 0; i < 768; i++) palette.palette.push_back(static_cast<uint16_t>(test_random()()));
+    rows = random_bytes(20 * 30);
     uint64_t sums[3] = {};
     for (uint8_t v : rows)
         for (size_t c = 0; c < 3; c++) sums[c] += palette.palette[256 * c + v] >> 8;
@@ -262,13 +244,13 @@ TEST_F(DecoyTest, HugeDimensions) {
 
 TEST_F(DecoyTest, TruncationAndDamageNeverCrash) {
     std::vector<Bytes> files;
-    ASSERT_TRUE(WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_RGB, true, {}}, Noise(3600)));
+    ASSERT_TRUE(WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_RGB, true, {}}, random_bytes(3600)));
     files.push_back(Read());
     ASSERT_TRUE(
-        WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_PALETTE, false, Noise(768)}, Noise(1200)));
+        WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_PALETTE, false, random_bytes(768)}, random_bytes(1200)));
     files.push_back(Read());
     for (bool progressive : {false, true}) {
-        ASSERT_TRUE(WriteJpeg(path, 40, 30, 3, progressive, Noise(3600)));
+        ASSERT_TRUE(WriteJpeg(path, 40, 30, 3, progressive, random_bytes(3600)));
         files.push_back(Read());
     }
     for (uint16_t compression : {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE}) {
@@ -276,12 +258,12 @@ TEST_F(DecoyTest, TruncationAndDamageNeverCrash) {
         spec.compression = compression;
         spec.tile_width = compression == COMPRESSION_LZW ? 16 : 0;
         spec.rows_per_strip = 16;
-        ASSERT_TRUE(WriteTiff(path, spec, Noise(3600)));
+        ASSERT_TRUE(WriteTiff(path, spec, random_bytes(3600)));
         files.push_back(Read());
     }
     for (const Bytes &file : files) {
         for (int i = 0; i < 60; i++) {
-            size_t kept = random() % file.size();
+            size_t kept = test_random()() % file.size();
             Write(Bytes(file.begin(), file.begin() + static_cast<long>(kept)));
             // Only the end of the file's format may be missing (image_file_test.cc), and is told.
             orr_status status = Sum();
@@ -290,9 +272,9 @@ TEST_F(DecoyTest, TruncationAndDamageNeverCrash) {
         }
         for (int i = 0; i < 250; i++) {
             Bytes bad = file;
-            for (int n = 1 + static_cast<int>(random() % 3); n; n--)
-                bad[random() % (i % 2 ? bad.size() : std::min<size_t>(bad.size(), 200))] =
-                    static_cast<uint8_t>(random());
+            for (int n = 1 + static_cast<int>(test_random()() % 3); n; n--)
+                bad[test_random()() % (i % 2 ? bad.size() : std::min<size_t>(bad.size(), 200))] =
+                    static_cast<uint8_t>(test_random()());
             Write(bad);
             orr_status status = Sum();
             EXPECT_TRUE(status == ORR_OK || status == ORR_UNSUPPORTED) << error.text;

@@ -321,7 +321,7 @@ TEST_F(KeyringTest, KillDuringUpdateLeavesALoadableKeyring) {
         // On a busy machine or a slow disk an update may take longer than any of these rounds, and
         // the test is to see one finished: the second has begun when there are three keys.
         for (int wait = 0; round == 0 && wait < 30000 && count->load() < 3; wait++) usleep(1000);
-        usleep(static_cast<useconds_t>(random() % 12000));
+        usleep(static_cast<useconds_t>(test_random()() % 12000));
         kill(child, SIGKILL);
         int status = 0;
         waitpid(child, &status, 0);

@@ -13,7 +13,7 @@ TEST_F(KeyringTest, EveryFlippedByteIsRefused) {
     ASSERT_EQ(Open(clear, &none), ORR_OK);
     for (size_t at = 0; at < clear.size(); at++) {
         Bytes bad = clear;
-        bad[at] ^= static_cast<uint8_t>(1u << random() % 8);
+        bad[at] ^= static_cast<uint8_t>(1u << test_random()() % 8);
         orr_status status = Open(bad, &none);
         EXPECT_TRUE(status == ORR_KEY || status == ORR_UNSUPPORTED || status == ORR_NOT_ORRERY)
             << "byte " << at << " status " << status;
@@ -21,7 +21,7 @@ TEST_F(KeyringTest, EveryFlippedByteIsRefused) {
     // With scrypt behind each trial: the whole header, and every seventh byte after it.
     for (size_t at = 0; at < sealed.size(); at += at < ORR_KEYRING_HEADER_BYTES ? 1 : 7) {
         Bytes bad = sealed;
-        bad[at] ^= static_cast<uint8_t>(1u << random() % 8);
+        bad[at] ^= static_cast<uint8_t>(1u << test_random()() % 8);
         EXPECT_NE(Open(bad, &pass), ORR_OK) << "byte " << at;
     }
 }
@@ -143,9 +143,9 @@ TEST_F(PayloadTest, EachFieldIsChecked) {
 TEST_F(PayloadTest, RandomDamageNeverCrashes) {
     for (int round = 0; round < 20000; round++) {
         Bytes bad = payload;
-        for (int n = 1 + static_cast<int>(random() % 4); n; n--)
-            bad[random() % (round % 2 ? 300 : bad.size())] = static_cast<uint8_t>(random());
-        if (round % 3 == 0) bad.resize(random() % bad.size());
+        for (int n = 1 + static_cast<int>(test_random()() % 4); n; n--)
+            bad[test_random()() % (round % 2 ? 300 : bad.size())] = static_cast<uint8_t>(test_random()());
+        if (round % 3 == 0) bad.resize(test_random()() % bad.size());
         bad.shrink_to_fit();
         (void)Decode(bad);
     }

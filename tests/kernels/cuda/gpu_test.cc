@@ -244,7 +244,8 @@ int orrery(const std::vector<std::string> &words, int milliseconds = -1) {
 }
 
 TEST_F(Gpu, KilledWhileTheDeviceWorksTheSameCommandResumes) {
-    fs::path directory = test_directory();
+    Scratch scratch{quick_directory()};
+    fs::path directory = scratch.path();
     orr_keyring ring{};
     fill_test_keyring(&ring, 7);
     fs::path keyring = directory / "keyring", in = directory / "in", out = directory / "out";
@@ -266,7 +267,6 @@ TEST_F(Gpu, KilledWhileTheDeviceWorksTheSameCommandResumes) {
             EXPECT_EQ(read_file(entry.path()),
                       read_file(directory / from / "in" / entry.path().filename()));
     orr_keyring_free(&ring);
-    fs::remove_all(directory);
 }
 
 } // namespace
