@@ -10,7 +10,7 @@
 #include "bench/bench.h"
 #include "bench/bench_machine.h"
 #include "bench/bench_suites.h"
-#include "bench_commit.h"
+#include "base/version.h"
 #include "kernels/cuda_loader.h"
 
 const orr_bench_suite orr_bench_suites[] = {
@@ -142,7 +142,7 @@ void orr_bench_look(orr_bench *bench) {
     orr_machine_memory(c->memory);
     orr_machine_kernel(c->kernel);
     orr_machine_load(c->load);
-    snprintf(c->commit, sizeof c->commit, "%s", ORR_BENCH_COMMIT);
+    snprintf(c->commit, sizeof c->commit, "%s", orr_commit());
     snprintf(c->openssl, sizeof c->openssl, "%s", OpenSSL_version(OPENSSL_VERSION));
     snprintf(c->compiler, sizeof c->compiler, "%.60s", __VERSION__);
     c->cores = orr_machine_cores();

@@ -9,8 +9,6 @@
 extern "C" {
 #endif
 
-#define ORR_VERSION "0.1.0"
-
 typedef struct orr_cli {
     orr_arguments arguments;
     orr_console console;
@@ -27,28 +25,12 @@ int orr_cli_main(int argc, char **argv);
 // Call it first of all; returns when there is nothing to do, or when it cannot be done.
 void orr_cli_let_threads_sleep(int argc, char **argv);
 
-// ---- commands: each returns its exit status and, unless it set cli->said, a sentence in *error
-orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_keyring_list(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_keyring_set_state(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_keyring_passwd(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_job(orr_cli *cli,
-                       orr_error *error); // encrypt, decrypt, verify, rewrap, reencrypt
-orr_status orr_cmd_inspect(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_generate(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_keystream(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_devices(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_analyze(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_bench(orr_cli *cli, orr_error *error);
-orr_status orr_cmd_train(orr_cli *cli, orr_error *error);
-
 // ---- shared
 // The passphrase of an existing keyring: from the file or descriptor of the command line, else,
 // when the file says that it has one, from the terminal. Warns of readable files.
 orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error);
 // A new passphrase: file, descriptor or terminal (asked twice). Warns of a short one.
-orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
+orr_status orr_cli_new_passphrase(orr_cli *cli, const orr_passphrase_source *source,
                                   orr_passphrase *passphrase, orr_error *error);
 // Warns of what the file system did not do for a keyring that has just been written.
 void orr_cli_warn_of_keyring(orr_cli *cli, const char *path);

@@ -84,15 +84,15 @@ static orr_status print_text(orr_cli *cli, const orr_bench *bench, orr_error *er
     return status;
 }
 
-orr_status orr_cmd_bench(orr_cli *cli, orr_error *error) {
+static orr_status run(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
-    report json = {a->json_file, ORR_FRESH_NONE, NULL};
-    report html = {a->html_file, ORR_FRESH_NONE, NULL};
+    report json = {a->bench.json, ORR_FRESH_NONE, NULL};
+    report html = {a->bench.html, ORR_FRESH_NONE, NULL};
     orr_bench bench = {0};
     orr_bench_options options = {.device = a->device,
                                  .threads = a->jobs,
-                                 .quick = a->quick,
-                                 .directory = a->directory,
+                                 .quick = a->bench.quick,
+                                 .directory = a->bench.directory,
                                  .stop = &orr_stop_requested,
                                  .context = cli,
                                  .progress = show_progress};
@@ -108,3 +108,45 @@ orr_status orr_cmd_bench(orr_cli *cli, orr_error *error) {
     orr_bench_free(&bench);
     return status;
 }
+
+static const orr_choice suites[] = {
+    {.name = "cipher", .help = "the tile cipher: SIMD levels, threads, devices, against AES"},
+    {.name = "pipeline",
+     .help = "whole files through memory: stages, what binds, cost against size"},
+    {.name = "gan", .help = "the DCGAN: training and generation, on the CPU and on a CUDA device"},
+    {.name = "all", .help = "all of them [the default]"},
+    {.name = NULL}};
+
+static const orr_option json = {.name = "json",
+                                .argument = "FILE",
+                                .help = "write the record there (docs/BENCHMARKS.md)",
+                                ORR_TAKES(FILE, bench.json)};
+static const orr_option html = {.name = "html",
+                                .argument = "FILE",
+                                .help = "write a page with tables and charts",
+                                ORR_TAKES(FILE, bench.html)};
+static const orr_option quick = {.name = "quick",
+                                 .help = "smaller sizes and fewer rounds: under a minute",
+                                 ORR_TAKES(NONE, bench.quick)};
+static const orr_option directory = {.name = "directory",
+                                     .argument = "DIR",
+                                     .help = "for the pipeline's files [/dev/shm]",
+                                     ORR_TAKES(DIRECTORY, bench.directory)};
+
+const orr_command orr_command_bench = {
+    .name = "bench",
+    .synopsis = "[OPTION]... [SUITE]",
+    .summary = "measure this machine",
+    .details = "Times the program beside its peers, in rounds, and says what binds. Bytes are "
+               "compared first: nothing that differs gets a time. Files of up to 1 GiB lie in "
+               "memory when 8 GiB of it are free, else smaller ones. Nothing else should run "
+               "meanwhile: the report says when something did.",
+    .example = "orrery bench --quick --html report.html",
+    .options = ORR_OPTIONS(&json, &html, &quick, &directory, &orr_option_device, &orr_option_jobs,
+                           &orr_option_quiet),
+    .operands = {{"SUITE", ORR_VALUE_CHOICE, suites}},
+    .most = 1,
+    .operands_needed = "one suite",
+    .exit_statuses = ORR_EXIT(EXISTS) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED) | ORR_EXIT(SELF_TEST),
+    .run = run,
+};

@@ -1,4 +1,5 @@
 // orrery devices: what this machine has, each with the known-answer self-test.
+#include <stdio.h>
 #include <string.h>
 #include "cli/cli.h"
 #include "kernels/cuda_loader.h"
@@ -43,7 +44,7 @@ static orr_status show_device(orr_cli *cli, const char *device, const char *name
     return failure.status;
 }
 
-orr_status orr_cmd_devices(orr_cli *cli, orr_error *error) {
+static orr_status run(orr_cli *cli, orr_error *error) {
     orr_error reason = {0};
     orr_status worst = show_device(cli, "cpu", NULL);
     unsigned count = orr_cuda_device_count(&reason);
@@ -61,3 +62,15 @@ orr_status orr_cmd_devices(orr_cli *cli, orr_error *error) {
     if (worst != ORR_OK) return orr_fail(error, ORR_SELF_TEST, "a device failed: see the list");
     return ORR_OK;
 }
+
+const orr_command orr_command_devices = {
+    .name = "devices",
+    .synopsis = "[OPTION]...",
+    .summary = "list the devices and test them",
+    .details = "Lists the devices that can run the cipher, with the known-answer test of each.",
+    .example = "orrery devices",
+    .options = ORR_OPTIONS(&orr_option_json, &orr_option_quiet),
+    .exit_statuses = ORR_EXIT(SELF_TEST),
+    .unstoppable = 1,
+    .run = run,
+};

@@ -28,11 +28,12 @@ static int ends_with(const char *text, const char *end) {
 static orr_status take_latents(generation *g, orr_error *error) {
     const orr_arguments *a = &g->cli->arguments;
     uint32_t latent = g->generator.weights.shape.latent;
-    if (a->latents) return orr_npy_latents(a->latents, latent, &g->count, &g->latents, error);
-    g->count = a->count ? a->count : 64;
+    if (a->generate.latents)
+        return orr_npy_latents(a->generate.latents, latent, &g->count, &g->latents, error);
+    g->count = a->generate.count ? a->generate.count : 64;
     g->latents = calloc((size_t)g->count * latent, sizeof *g->latents);
     if (!g->latents) return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    orr_gan_deviates(a->run_seed, ORR_STREAM_SAMPLE, 0, (size_t)g->count * latent, g->latents);
+    orr_gan_deviates(a->generate.seed, ORR_STREAM_SAMPLE, 0, (size_t)g->count * latent, g->latents);
     return ORR_OK;
 }
 
@@ -120,7 +121,7 @@ static orr_status make_images(generation *g, orr_error *error) {
     return g->grid ? orr_png_write(&g->picture, g->cli->arguments.output, error) : ORR_OK;
 }
 
-orr_status orr_cmd_generate(orr_cli *cli, orr_error *error) {
+static orr_status run(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     generation g = {.cli = cli};
     orr_status status = orr_generator_open(cli, a->weights, &g.generator, error);
@@ -147,3 +148,54 @@ orr_status orr_cmd_generate(orr_cli *cli, orr_error *error) {
     orr_generator_close(&g.generator);
     return status;
 }
+
+static const orr_option output = {.letter = 'o',
+                                  .name = "output",
+                                  .argument = "OUT",
+                                  .help = "grid.png: one picture; else a directory of files",
+                                  ORR_TAKES(PATH, output)};
+static const orr_option weights = {.name = "weights",
+                                   .argument = "FILE",
+                                   .help = "the generator, a safetensors file",
+                                   ORR_TAKES(FILE, weights)};
+static const orr_option count = {.letter = 'n',
+                                 .name = "count",
+                                 .argument = "N",
+                                 .help = "how many images, 1 to 65536 [64]",
+                                 ORR_TAKES(COUNT, generate.count),
+                                 .least = 1,
+                                 .most = ORR_KEYRING_MAX_DECOYS};
+static const orr_option seed = {.name = "seed",
+                                .argument = "N",
+                                .help = "of the latent vectors [1]",
+                                ORR_TAKES(COUNT, generate.seed),
+                                .most = UINT64_MAX};
+static const orr_option latents = {.name = "latents",
+                                   .argument = "FILE",
+                                   .help = "latent vectors from a NumPy file (.npy) instead",
+                                   ORR_TAKES(FILE, generate.latents)};
+
+static orr_status check(orr_arguments *a, orr_error *error) {
+    if (a->generate.latents && a->generate.count)
+        return orr_fail(error, ORR_USAGE, "--latents says how many images; it excludes --count");
+    return ORR_OK;
+}
+
+const orr_command orr_command_generate = {
+    .name = "generate",
+    .synopsis = "--weights FILE -o OUT [OPTION]...",
+    .summary = "make images with a generator",
+    .details = "Makes images with a trained generator, as one picture (OUT ends in .png) or as "
+               "files in a directory. The same seed and weights give the same images; on "
+               "another device a byte may differ by 1 for rounding: name the device where that "
+               "matters. A generator can remember its training images: unless you know those, "
+               "treat what it makes as patient data.",
+    .example = "orrery generate --weights generator.safetensors -n 64 -o grid.png",
+    .options = ORR_OPTIONS(&output, &weights, &count, &seed, &latents, &orr_option_device,
+                           &orr_option_jobs, &orr_option_dry_run, &orr_option_json,
+                           &orr_option_quiet, &orr_option_verbose_devices),
+    .required = {&weights, &output},
+    .exit_statuses = ORR_EXIT(EXISTS) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED),
+    .check = check,
+    .run = run,
+};

@@ -163,7 +163,7 @@ static orr_status inspect_one(orr_cli *cli, const char *path) {
     return status;
 }
 
-orr_status orr_cmd_inspect(orr_cli *cli, orr_error *error) {
+static orr_status run(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_name_list list;
     orr_status status = orr_name_list_read(a, &list, error);
@@ -187,3 +187,20 @@ orr_status orr_cmd_inspect(orr_cli *cli, orr_error *error) {
     orr_name_list_free(&list);
     return status;
 }
+
+const orr_command orr_command_inspect = {
+    .name = "inspect",
+    .synopsis = "[OPTION]... FILE...",
+    .summary = "show the headers of encrypted files; needs no key",
+    .details = "Shows what anyone can read from an encrypted file: profile, sizes, geometry, "
+               "wrap slots. Nothing of it is authenticated.",
+    .example = "orrery inspect sealed/scan.svs.orr.tif",
+    .options = ORR_OPTIONS(ORR_OPTIONS_LIST, &orr_option_json, &orr_option_quiet),
+    .operands = {{"FILE", ORR_VALUE_FILE, NULL}},
+    .least = 1,
+    .most = SIZE_MAX,
+    .operands_needed = "encrypted files",
+    .exit_statuses = ORR_EXIT(SOME_FAILED) | ORR_EXIT(AUTH) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED) |
+                     ORR_EXIT(NOT_ORRERY),
+    .run = run,
+};

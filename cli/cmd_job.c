@@ -11,21 +11,6 @@
 #include "host/job/trust.h"
 #include "kernels/volume.h"
 
-static orr_verb verb_of(const orr_command *command) {
-    switch (command->id) {
-    case ORR_COMMAND_ENCRYPT:
-        return ORR_VERB_ENCRYPT;
-    case ORR_COMMAND_DECRYPT:
-        return ORR_VERB_DECRYPT;
-    case ORR_COMMAND_VERIFY:
-        return ORR_VERB_VERIFY;
-    case ORR_COMMAND_REWRAP:
-        return ORR_VERB_REWRAP;
-    default:
-        return ORR_VERB_REENCRYPT;
-    }
-}
-
 static double seconds_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -41,7 +26,7 @@ static int lies_below(const char *path, const char *directory) {
 // Keys beside the data they open protect nothing: whoever takes one takes both.
 static void warn_of_key_place(orr_cli *cli) {
     const orr_arguments *a = &cli->arguments;
-    char *keyring = realpath(a->keyring, NULL),
+    char *keyring = realpath(a->keyring.file, NULL),
          *output = a->output ? realpath(a->output, NULL) : NULL;
     if (keyring && output && lies_below(keyring, output)) {
         orr_console_warn(&cli->console, 0,
@@ -81,12 +66,12 @@ static void show_planets(orr_cli *cli) {
 static void say_before(orr_cli *cli) {
     const orr_arguments *a = &cli->arguments;
     warn_of_key_place(cli);
-    if (a->command->id != ORR_COMMAND_ENCRYPT) return;
-    if (!a->opaque_names) {
+    if (a->command->verb != ORR_VERB_ENCRYPT) return;
+    if (!a->job.opaque_names) {
         orr_console_warn(&cli->console, 0,
                          "file names stay readable in the output; --names opaque hides them");
     }
-    if (a->profile == ORR_PROFILE_PAPER) {
+    if (a->job.profile == ORR_PROFILE_PAPER) {
         // A statement about safety: said whatever the options.
         orr_console_warn(&cli->console, 1,
                          "paper profile: pixels are not sealed: the planet layer alone hides them, "
@@ -100,41 +85,41 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
                                orr_job_options *options, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     *options = (orr_job_options){
-        .verb = verb_of(a->command),
+        .verb = a->command->verb,
         .inputs = {a->operands, a->operand_count, list->names, list->count},
         .output = a->output,
-        .profile = a->profile,
-        .rule = a->rule,
+        .profile = a->job.profile,
+        .rule = a->job.rule,
         .jobs = a->jobs,
-        .mem = a->mem,
-        .opaque_names = a->opaque_names,
-        .check_cpu = a->check_cpu,
-        .sha256 = a->sha256,
+        .mem = a->job.mem,
+        .opaque_names = a->job.opaque_names,
+        .check_cpu = a->job.check_cpu,
+        .sha256 = a->job.sha256,
         .dry_run = a->dry_run,
-        .salvage = a->salvage,
-        .unauthenticated = a->unauthenticated,
-        .trust_times = a->trust_times,
-        .redo_damaged = a->redo_damaged,
-        .allow_empty = a->allow_empty,
-        .nested = a->nested,
-        .sparse = a->sparse,
-        .subset_n = a->subset_n,
-        .subset_of = a->subset_of,
-        .subset_share = a->subset_share,
-        .shard_i = a->shard_i,
-        .shard_n = a->shard_n,
+        .salvage = a->job.salvage,
+        .unauthenticated = a->job.unauthenticated,
+        .trust_times = a->job.trust_times,
+        .redo_damaged = a->job.redo_damaged,
+        .allow_empty = a->job.allow_empty,
+        .nested = a->job.nested,
+        .sparse = a->job.sparse,
+        .subset_n = a->job.subset.part,
+        .subset_of = a->job.subset.whole,
+        .subset_share = a->job.subset_share,
+        .shard_i = a->job.shard.part,
+        .shard_n = a->job.shard.whole,
         .keyring = keyring,
     };
-    if (orr_arguments_has(a, "mu") && orr_map_constant(a->mu, &options->k2, error) != ORR_OK) {
+    if (orr_arguments_has(a, "mu") && orr_map_constant(a->job.mu, &options->k2, error) != ORR_OK) {
         error->status = ORR_USAGE; // the value comes from the command line
         return ORR_USAGE;
     }
-    if (a->to) {
+    if (a->keyring.to) {
         const orr_master_key *key = NULL;
-        orr_status status = orr_keyring_find(keyring, a->to, &key, error);
+        orr_status status = orr_keyring_find(keyring, a->keyring.to, &key, error);
         if (status != ORR_OK) return status;
         if (key->state == ORR_KEY_DESTROYED)
-            return orr_fail(error, ORR_KEY, "key %s is destroyed", a->to);
+            return orr_fail(error, ORR_KEY, "key %s is destroyed", a->keyring.to);
         memcpy(options->to_key, key->id, sizeof options->to_key);
         options->has_to = 1;
     }
@@ -153,11 +138,11 @@ static orr_status watch_key(orr_cli *cli, orr_job_options *options,
         orr_status status = orr_keyring_active(options->keyring, &key, error);
         if (status != ORR_OK) return status;
     }
-    return orr_key_watch_open(&options->watch, a->keyring, options->keyring, passphrase,
+    return orr_key_watch_open(&options->watch, a->keyring.file, options->keyring, passphrase,
                               options->has_to ? options->to_key : key->id, options->has_to, error);
 }
 
-static orr_status run_job(orr_cli *cli, const orr_job_options *options, orr_error *error) {
+static orr_status run_over_files(orr_cli *cli, const orr_job_options *options, orr_error *error) {
     orr_report *report = malloc(sizeof *report);
     if (!report) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     orr_report_init(report, cli, options->verb);
@@ -185,14 +170,14 @@ static orr_status run_job(orr_cli *cli, const orr_job_options *options, orr_erro
 static void limit_workers(orr_cli *cli) {
     orr_arguments *a = &cli->arguments;
     unsigned asked = a->jobs;
-    a->jobs = orr_job_workers(a->mem, asked);
+    a->jobs = orr_job_workers(a->job.mem, asked);
     if (a->jobs < asked)
         orr_console_warn(&cli->console, 0,
                          "%u worker threads instead of %u: --mem has no room for more", a->jobs,
                          asked);
 }
 
-orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
+static orr_status run(orr_cli *cli, orr_error *error) {
     orr_keyring keyring = {0};
     orr_name_list list = {0};
     orr_backend *backend = NULL;
@@ -206,7 +191,7 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     // A `keyring` command that was killed as it replaced it has not: what is sealed under the new
     // keys must not outlive them.
     if (status == ORR_OK && !cli->arguments.dry_run)
-        status = orr_trust_path(cli->arguments.keyring, error);
+        status = orr_trust_path(cli->arguments.keyring.file, error);
     if (status == ORR_OK) status = fill_options(cli, &keyring, &list, &options, error);
     if (status == ORR_OK) status = watch_key(cli, &options, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
@@ -215,7 +200,7 @@ orr_status orr_cmd_job(orr_cli *cli, orr_error *error) {
     options.backend = backend;
     say_before(cli);
     status = stream.fd >= 0 ? orr_stream_out_run(cli, &options, &stream, error)
-                            : run_job(cli, &options, error);
+                            : run_over_files(cli, &options, error);
 done:
     orr_stream_out_close(&stream);
     if (backend) backend->api->close(backend);
@@ -224,3 +209,228 @@ done:
     orr_name_list_free(&list);
     return status;
 }
+
+// ---- what the commands take
+static orr_status set_mu(orr_arguments *a, const char *value, orr_error *error) {
+    return orr_value_real(value, "--mu", &a->job.mu, error);
+}
+
+static orr_status set_subset(orr_arguments *a, const char *value, orr_error *error) {
+    size_t length = strlen(value);
+    char number[32];
+    if (length < 2 || value[length - 1] != '%') {
+        if (orr_value_fraction(value, "--subset", &a->job.subset, NULL) == ORR_OK) return ORR_OK;
+    } else if (length < sizeof number) {
+        memcpy(number, value, length - 1);
+        number[length - 1] = 0;
+        double percent = 0;
+        if (orr_value_real(number, "--subset", &percent, NULL) == ORR_OK && percent > 0 &&
+            percent <= 100) {
+            a->job.subset_share = percent;
+            return ORR_OK;
+        }
+    }
+    return orr_fail(error, ORR_USAGE,
+                    "--subset takes a part as in 3/7, or a percentage as in 5%%, not \"%s\"",
+                    value);
+}
+
+static const orr_choice profiles[] = {{.name = "archive", .value = ORR_PROFILE_ARCHIVE},
+                                      {.name = "paper", .value = ORR_PROFILE_PAPER},
+                                      {.name = NULL}};
+static const orr_choice names_of_files[] = {
+    {.name = "keep", .value = 0}, {.name = "opaque", .value = 1}, {.name = NULL}};
+static const orr_choice checkers[] = {{.name = "cpu", .value = 1}, {.name = NULL}};
+
+static const orr_option output = {.letter = 'o',
+                                  .name = "output",
+                                  .argument = "OUT",
+                                  .help = "output directory; for one input also a file",
+                                  ORR_TAKES(PATH, output)};
+static const orr_option output_or_stream = {.letter = 'o',
+                                            .name = "output",
+                                            .argument = "OUT",
+                                            .help =
+                                                "output directory; for one input also a file, or -",
+                                            ORR_TAKES(PATH, output),
+                                            .dash = 1};
+static const orr_option to = {.name = "to",
+                              .argument = "KEY",
+                              .help = "master key to wrap under [the active one]",
+                              ORR_TAKES(TEXT, keyring.to)};
+static const orr_option profile = {.name = "profile",
+                                   .argument = "NAME",
+                                   .help = "archive, or paper: pixels not sealed [archive]",
+                                   ORR_TAKES(CHOICE, job.profile),
+                                   .choices = profiles};
+static const orr_option rule = {.name = "rule",
+                                .argument = "N",
+                                .help = "VPD rule, 1 to 40320 [37241, or the file's own]",
+                                ORR_TAKES(COUNT, job.rule),
+                                .least = 1,
+                                .most = ORR_RULE_COUNT};
+static const orr_option mu = {.name = "mu",
+                              .argument = "X",
+                              .help = "of the 1-DEC map, paper only [0.0519999999988]",
+                              ORR_TAKES(TEXT, job.mu),
+                              .set = set_mu};
+static const orr_option names = {.name = "names",
+                                 .argument = "HOW",
+                                 .help = "keep, or opaque: names that tell nothing [keep]",
+                                 ORR_TAKES(CHOICE, job.opaque_names),
+                                 .choices = names_of_files};
+static const orr_option sha256 = {.name = "sha256",
+                                  .help = "record each file's SHA-256 inside the seal",
+                                  ORR_TAKES(NONE, job.sha256)};
+static const orr_option check = {.name = "check",
+                                 .argument = "cpu",
+                                 .help = "decrypt on the CPU before a file gets its name",
+                                 ORR_TAKES(CHOICE, job.check_cpu),
+                                 .choices = checkers};
+static const orr_option salvage = {.name = "salvage",
+                                   .help = "write what verifies of damaged files, with gaps",
+                                   ORR_TAKES(NONE, job.salvage)};
+static const orr_option unauthenticated = {.name = "unauthenticated",
+                                           .help = "paper: write altered pixels, by another name",
+                                           ORR_TAKES(NONE, job.unauthenticated)};
+static const orr_option trust_times = {.name = "trust-times",
+                                       .help = "sealed size and time are enough to be finished",
+                                       ORR_TAKES(NONE, job.trust_times)};
+static const orr_option redo_damaged = {.name = "redo-damaged",
+                                        .help = "read existing outputs; make damaged ones anew",
+                                        ORR_TAKES(NONE, job.redo_damaged)};
+static const orr_option allow_empty = {.name = "allow-empty",
+                                       .help = "an input without any file is fine",
+                                       ORR_TAKES(NONE, job.allow_empty)};
+static const orr_option nested = {.name = "nested",
+                                  .help = "encrypt also what is encrypted already",
+                                  ORR_TAKES(NONE, job.nested)};
+static const orr_option sparse = {.name = "sparse",
+                                  .help = "archive: leave holes for zero blocks of 4 KiB",
+                                  ORR_TAKES(NONE, job.sparse)};
+static const orr_option subset = {.name = "subset",
+                                  .argument = "PART",
+                                  .help = "3/7: the third of seven parts; 5%: that share",
+                                  ORR_TAKES(TEXT, job.subset),
+                                  .set = set_subset};
+static const orr_option shard = {.name = "shard",
+                                 .argument = "I/N",
+                                 .help = "the I-th of N shares of the files",
+                                 ORR_TAKES(FRACTION, job.shard)};
+static const orr_option mem = {.name = "mem",
+                               .argument = "SIZE",
+                               .help = "most memory, as in 2G [256M; paper: half of RAM]",
+                               ORR_TAKES(SIZE, job.mem),
+                               .least = 64ull << 20};
+
+#define LISTS &shard, ORR_OPTIONS_LIST
+#define CIPHER &orr_option_device, &orr_option_jobs, &mem
+#define TALKS &orr_option_json, &orr_option_quiet, &orr_option_verbose
+#define FILES_OR_DIRECTORIES                                                  \
+    .operands = {{"IN", ORR_VALUE_PATH, NULL}}, .least = 1, .most = SIZE_MAX, \
+    .operands_needed = "files or directories"
+#define JOB_EXITS                                                              \
+    (ORR_EXIT(SOME_FAILED) | ORR_EXIT(KEY) | ORR_EXIT(EXISTS) | ORR_EXIT(IO) | \
+     ORR_EXIT(UNSUPPORTED))
+#define READING_EXITS (JOB_EXITS | ORR_EXIT(AUTH) | ORR_EXIT(NOT_ORRERY))
+#define IN_PLACE_EXITS (READING_EXITS & ~ORR_EXIT(EXISTS)) // no output that could be in the way
+#define RESUMES "the same command resumes"
+
+static orr_status check_encrypt(orr_arguments *a, orr_error *error) {
+    if (orr_arguments_has(a, "mu") && a->job.profile != ORR_PROFILE_PAPER)
+        return orr_fail(error, ORR_USAGE, "--mu needs --profile paper");
+    return ORR_OK;
+}
+
+const orr_command orr_command_encrypt = {
+    .name = "encrypt",
+    .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
+    .summary = "encrypt files and directories",
+    .details = "Encrypts files, and directories with all that lies below them, to OUT: "
+               "scan.svs becomes scan.svs.orr.tif, a valid TIFF that shows noise. Sources are "
+               "never changed; files that are finished already are left alone.",
+    .example = "orrery encrypt -k hospital.keyring scans/ -o sealed/",
+    .options = ORR_OPTIONS(&orr_option_keyring, &output, &profile, &rule, &mu, &names, &sha256,
+                           &check, &trust_times, &redo_damaged, &allow_empty, &nested, LISTS,
+                           CIPHER, ORR_OPTIONS_PASSPHRASE, &orr_option_dry_run, TALKS),
+    .required = {&orr_option_keyring, &output},
+    FILES_OR_DIRECTORIES,
+    .exit_statuses = JOB_EXITS | ORR_EXIT(NOT_ORRERY) | ORR_EXIT(SELF_TEST),
+    .stopped = RESUMES,
+    .verb = ORR_VERB_ENCRYPT,
+    .check = check_encrypt,
+    .run = run,
+};
+
+const orr_command orr_command_decrypt = {
+    .name = "decrypt",
+    .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
+    .summary = "restore the original files",
+    .details = "Restores files under their original names, times and modes below OUT. A file "
+               "gets its name, or with -o - goes to standard output, once all of it is "
+               "authenticated.",
+    .example = "orrery decrypt -k hospital.keyring sealed/ -o restored/",
+    .options = ORR_OPTIONS(&orr_option_keyring, &output_or_stream, &salvage, &unauthenticated,
+                           &trust_times, &sparse, LISTS, CIPHER, ORR_OPTIONS_PASSPHRASE,
+                           &orr_option_dry_run, TALKS),
+    .required = {&orr_option_keyring, &output_or_stream},
+    FILES_OR_DIRECTORIES,
+    .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST),
+    .stopped = RESUMES,
+    .verb = ORR_VERB_DECRYPT,
+    .run = run,
+};
+
+const orr_command orr_command_verify = {
+    .name = "verify",
+    .synopsis = "-k KEYRING [OPTION]... IN...",
+    .summary = "authenticate encrypted files without writing anything",
+    .details = "Decrypts in memory, authenticates every byte and checks the digest of the "
+               "original; writes no plaintext. Of the paper profile, pixels are compared with "
+               "their digest but not authenticated.",
+    .example = "orrery verify -k hospital.keyring --subset 1/7 sealed/",
+    .options =
+        ORR_OPTIONS(&orr_option_keyring, &subset, LISTS, CIPHER, ORR_OPTIONS_PASSPHRASE, TALKS),
+    .required = {&orr_option_keyring},
+    FILES_OR_DIRECTORIES,
+    .exit_statuses = IN_PLACE_EXITS | ORR_EXIT(INCOMPLETE) | ORR_EXIT(SELF_TEST),
+    .stopped = "the same command begins anew",
+    .verb = ORR_VERB_VERIFY,
+    .run = run,
+};
+
+const orr_command orr_command_rewrap = {
+    .name = "rewrap",
+    .synopsis = "-k KEYRING [OPTION]... IN...",
+    .summary = "put files under another master key, in place",
+    .details = "Replaces the wrapped secret in each file's header; the data stays as it is. "
+               "Safe against a crash at any moment. This does not revoke copies, backups or "
+               "snapshots made earlier.",
+    .example = "orrery rewrap -k hospital.keyring sealed/",
+    .options = ORR_OPTIONS(&orr_option_keyring, &to, LISTS, &orr_option_jobs,
+                           ORR_OPTIONS_PASSPHRASE, &orr_option_dry_run, TALKS),
+    .required = {&orr_option_keyring},
+    FILES_OR_DIRECTORIES,
+    .exit_statuses = IN_PLACE_EXITS,
+    .stopped = RESUMES,
+    .verb = ORR_VERB_REWRAP,
+    .run = run,
+};
+
+const orr_command orr_command_reencrypt = {
+    .name = "reencrypt",
+    .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
+    .summary = "encrypt anew with new secrets",
+    .details = "Writes each encrypted file anew below OUT, with a new secret for every one; no "
+               "plaintext is written. The old files stay: remove them once the new ones "
+               "verify.",
+    .example = "orrery reencrypt -k hospital.keyring sealed/ -o sealed-2027/",
+    .options = ORR_OPTIONS(&orr_option_keyring, &output, &to, &rule, &names, &check, LISTS, CIPHER,
+                           ORR_OPTIONS_PASSPHRASE, &orr_option_dry_run, TALKS),
+    .required = {&orr_option_keyring, &output},
+    FILES_OR_DIRECTORIES,
+    .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST),
+    .stopped = RESUMES,
+    .verb = ORR_VERB_REENCRYPT,
+    .run = run,
+};

@@ -37,9 +37,9 @@ static void print_key(orr_cli *cli, const orr_master_key *key) {
 }
 
 static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *error) {
-    for (size_t i = 0; i < cli->arguments.decoy_count; i++) {
+    for (size_t i = 0; i < cli->arguments.decoys.image_count; i++) {
         orr_decoy decoy;
-        const char *path = cli->arguments.decoys[i], *flaw;
+        const char *path = cli->arguments.decoys.images[i], *flaw;
         orr_status status = orr_decoy_from_image(path, &decoy, &flaw, error);
         if (status == ORR_OK && flaw)
             orr_console_warn(&cli->console, 0, "%s: taken, though %s", path, flaw);
@@ -54,12 +54,12 @@ static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *erro
 static orr_status open_generator(orr_cli *cli, orr_generator *generator, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_status status = orr_generator_open(cli, a->weights, generator, error);
-    if (status == ORR_OK && a->save_decoys)
-        status = orr_generator_folder(generator, a->save_decoys, 0, error);
+    if (status == ORR_OK && a->decoys.save)
+        status = orr_generator_folder(generator, a->decoys.save, 0, error);
     return status;
 }
 
-orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
+static orr_status run_new(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_keyring keyring = {0};
     orr_passphrase passphrase = {0};
@@ -71,20 +71,19 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
         return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten",
                         a->output);
     }
-    status = orr_keyring_init(&keyring, a->label ? a->label : "master", error);
+    status = orr_keyring_init(&keyring, a->keyring.label ? a->keyring.label : "master", error);
     if (status == ORR_OK) status = add_decoys(cli, &keyring, error);
     if (status == ORR_OK && a->weights) status = open_generator(cli, &generator, error);
     if (status != ORR_OK) goto done;
     if (a->dry_run) {
-        size_t decoys = a->weights ? a->decoy_pool : keyring.decoy_count;
+        size_t decoys = a->weights ? a->decoys.count : keyring.decoy_count;
         if (!decoys) decoys = ORR_DEFAULT_DECOYS;
         orr_console_note(&cli->console, "would make the keyring %s with %zu decoy%s", a->output,
                          decoys, decoys == 1 ? "" : "s");
         goto done;
     }
-    if (!a->no_passphrase) {
-        status =
-            orr_cli_new_passphrase(cli, a->passphrase_file, a->passphrase_fd, &passphrase, error);
+    if (!a->keyring.no_passphrase) {
+        status = orr_cli_new_passphrase(cli, &a->keyring.passphrase, &passphrase, error);
         if (status != ORR_OK) goto done;
     }
     if (a->weights) { // after the passphrase, for it starts threads
@@ -92,20 +91,20 @@ orr_status orr_cmd_keyring_new(orr_cli *cli, orr_error *error) {
     }
     if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, &passphrase, error);
     if (status != ORR_OK) { // decoys of no keyring are of no use, and can show patients
-        if (a->save_decoys) orr_generator_unsave(&generator, a->save_decoys, keyring.decoy_count);
+        if (a->decoys.save) orr_generator_unsave(&generator, a->decoys.save, keyring.decoy_count);
         goto done;
     }
     orr_cli_warn_of_keyring(cli, a->output);
     print_key(cli, &keyring.keys[0]);
     orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
                      a->output, keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s",
-                     a->no_passphrase ? "no passphrase" : "sealed with the passphrase");
+                     a->keyring.no_passphrase ? "no passphrase" : "sealed with the passphrase");
     orr_console_note(&cli->console,
                      "losing it%s loses everything encrypted with it: copy it now to another place",
-                     a->no_passphrase ? "" : " or the passphrase");
+                     a->keyring.no_passphrase ? "" : " or the passphrase");
     orr_console_note(&cli->console, "away from the archive, for example: cp -p %s /media/safe/",
                      orr_shown_name(a->output, "KEYRING"));
-    if (a->no_passphrase) {
+    if (a->keyring.no_passphrase) {
         orr_console_note(&cli->console,
                          "it has no passphrase: whoever can read the file has the keys");
     }
@@ -126,7 +125,7 @@ typedef struct change {
 
 static orr_status change_add(orr_keyring *keyring, void *context, orr_error *error) {
     change *c = context;
-    const char *label = c->cli->arguments.label;
+    const char *label = c->cli->arguments.keyring.label;
     uint8_t id[ORR_KEY_ID_BYTES];
     for (size_t i = 0; label && i < keyring->key_count; i++)
         c->same_label |= !strcmp(keyring->keys[i].label, label);
@@ -144,7 +143,7 @@ static orr_status change_state(orr_keyring *keyring, void *context, orr_error *e
     char id[2 * ORR_KEY_ID_BYTES + 1];
     orr_hex(c->key.id, sizeof c->key.id, id);
     orr_status status = orr_keyring_find(keyring, c->found ? id : a->operands[0], &key, error);
-    if (status == ORR_OK) status = orr_keyring_set_state(keyring, key->id, a->state, error);
+    if (status == ORR_OK) status = orr_keyring_set_state(keyring, key->id, a->keyring.state, error);
     if (status != ORR_OK) return status;
     c->key = *key;
     orr_wipe(c->key.key, sizeof c->key.key);
@@ -156,7 +155,7 @@ static orr_status try_change(orr_cli *cli, orr_keyring_change function, change *
                              const orr_passphrase *passphrase, orr_error *error) {
     orr_keyring keyring = {0};
     c->cli = cli;
-    orr_status status = orr_keyring_load(&keyring, cli->arguments.keyring, passphrase, error);
+    orr_status status = orr_keyring_load(&keyring, cli->arguments.keyring.file, passphrase, error);
     if (status == ORR_OK && function) status = function(&keyring, c, error);
     orr_keyring_free(&keyring);
     return status;
@@ -169,12 +168,12 @@ static orr_status apply(orr_cli *cli, orr_keyring_change function, change *c,
     c->cli = cli;
     if (a->dry_run) return try_change(cli, function, c, passphrase, error);
     orr_status status =
-        orr_keyring_update(a->keyring, passphrase, new_passphrase, function, c, error);
-    if (status == ORR_OK) orr_cli_warn_of_keyring(cli, a->keyring);
+        orr_keyring_update(a->keyring.file, passphrase, new_passphrase, function, c, error);
+    if (status == ORR_OK) orr_cli_warn_of_keyring(cli, a->keyring.file);
     return status;
 }
 
-orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
+static orr_status run_add(orr_cli *cli, orr_error *error) {
     orr_passphrase passphrase;
     change c = {0};
     orr_status status = orr_cli_passphrase(cli, &passphrase, error);
@@ -182,7 +181,8 @@ orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
     orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;
     if (cli->arguments.dry_run) {
-        orr_console_note(&cli->console, "would add a master key to %s", cli->arguments.keyring);
+        orr_console_note(&cli->console, "would add a master key to %s",
+                         cli->arguments.keyring.file);
         return ORR_OK;
     }
     print_key(cli, &c.key);
@@ -194,8 +194,8 @@ orr_status orr_cmd_keyring_add(orr_cli *cli, orr_error *error) {
                      "added; copies of the keyring made earlier lack this key: copy it anew");
     orr_console_note(&cli->console,
                      "to use it: orrery keyring set-state -k %s %.2x%.2x%.2x%.2x active",
-                     orr_shown_name(cli->arguments.keyring, "KEYRING"), c.key.id[0], c.key.id[1],
-                     c.key.id[2], c.key.id[3]);
+                     orr_shown_name(cli->arguments.keyring.file, "KEYRING"), c.key.id[0],
+                     c.key.id[1], c.key.id[2], c.key.id[3]);
     return ORR_OK;
 }
 
@@ -225,11 +225,11 @@ static orr_status confirm_destruction(orr_cli *cli, change *c, const orr_passphr
                     id);
 }
 
-orr_status orr_cmd_keyring_set_state(orr_cli *cli, orr_error *error) {
+static orr_status run_set_state(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_passphrase passphrase = {0};
     change c = {0};
-    int asks = a->state == ORR_KEY_DESTROYED && !a->yes && !a->dry_run;
+    int asks = a->keyring.state == ORR_KEY_DESTROYED && !a->keyring.yes && !a->dry_run;
     orr_status status = orr_cli_passphrase(cli, &passphrase, error);
     if (status == ORR_OK && asks) status = confirm_destruction(cli, &c, &passphrase, error);
     if (status == ORR_OK) status = apply(cli, change_state, &c, &passphrase, NULL, error);
@@ -240,31 +240,30 @@ orr_status orr_cmd_keyring_set_state(orr_cli *cli, orr_error *error) {
     orr_hex(c.key.id, sizeof c.key.id, id);
     orr_console_note(&cli->console, "%s %s is %s", a->dry_run ? "would be so: key" : "key", id,
                      orr_key_state_name(c.key.state));
-    if (a->state == ORR_KEY_ACTIVE) {
+    if (a->keyring.state == ORR_KEY_ACTIVE) {
         orr_console_note(&cli->console,
                          "files encrypted earlier stay under their key until `orrery rewrap`");
     }
     return ORR_OK;
 }
 
-orr_status orr_cmd_keyring_passwd(orr_cli *cli, orr_error *error) {
+static orr_status run_passwd(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_passphrase old = {0}, fresh = {0};
     change c = {0};
     orr_status status = orr_cli_passphrase(cli, &old, error);
-    if (status == ORR_OK && !a->no_passphrase) {
-        status = orr_cli_new_passphrase(cli, a->new_passphrase_file, a->new_passphrase_fd, &fresh,
-                                        error);
+    if (status == ORR_OK && !a->keyring.no_passphrase) {
+        status = orr_cli_new_passphrase(cli, &a->keyring.new_passphrase, &fresh, error);
     }
     if (status == ORR_OK) status = apply(cli, NULL, &c, &old, &fresh, error);
     orr_passphrase_wipe(&old);
     orr_passphrase_wipe(&fresh);
     if (status != ORR_OK) return status;
     orr_console_note(&cli->console, "%s the passphrase of %s; copies made earlier keep the old one",
-                     a->dry_run         ? "would change"
-                     : a->no_passphrase ? "removed"
-                                        : "changed",
-                     a->keyring);
+                     a->dry_run                 ? "would change"
+                     : a->keyring.no_passphrase ? "removed"
+                                                : "changed",
+                     a->keyring.file);
     return ORR_OK;
 }
 
@@ -284,7 +283,7 @@ static void list_people(orr_cli *cli, const orr_keyring *keyring, int has_genera
                      has_generator ? generator : "");
 }
 
-orr_status orr_cmd_keyring_list(orr_cli *cli, orr_error *error) {
+static orr_status run_list(orr_cli *cli, orr_error *error) {
     orr_keyring keyring;
     orr_passphrase passphrase;
     orr_status status = orr_cli_keyring(cli, &keyring, &passphrase, error);
@@ -308,3 +307,205 @@ orr_status orr_cmd_keyring_list(orr_cli *cli, orr_error *error) {
     orr_keyring_free(&keyring);
     return ORR_OK;
 }
+
+// ---- what the commands take
+static orr_status set_label(orr_arguments *a, const char *value, orr_error *error) {
+    size_t length = strlen(value);
+    if (length == 0 || length >= ORR_LABEL_BYTES || !orr_utf8_valid(value)) {
+        return orr_fail(error, ORR_USAGE, "--label takes 1 to %d bytes of UTF-8 text",
+                        ORR_LABEL_BYTES - 1);
+    }
+    a->keyring.label = value;
+    return ORR_OK;
+}
+
+static orr_status set_decoy(orr_arguments *a, const char *value, orr_error *error) {
+    if (!*value) return orr_fail(error, ORR_USAGE, "--decoy must not be empty");
+    a->decoys.images[a->decoys.image_count++] = (char *)value; // room for argc of them
+    return ORR_OK;
+}
+
+static const orr_option new_output = {.letter = 'o',
+                                      .name = "output",
+                                      .argument = "KEYRING",
+                                      .help = "the new keyring file; never overwrites",
+                                      ORR_TAKES(FILE, output)};
+static const orr_option weights = {.name = "weights",
+                                   .argument = "FILE",
+                                   .help = "a generator, whose images are the decoys",
+                                   ORR_TAKES(FILE, weights)};
+static const orr_option decoys = {.name = "decoys",
+                                  .argument = "N",
+                                  .help = "how many decoys the generator makes [256]",
+                                  ORR_TAKES(COUNT, decoys.count),
+                                  .least = 1,
+                                  .most = ORR_KEYRING_MAX_DECOYS};
+static const orr_option save_decoys = {.name = "save-decoys",
+                                       .argument = "DIR",
+                                       .help = "keep the generator's decoys, as PNG files",
+                                       ORR_TAKES(DIRECTORY, decoys.save)};
+static const orr_option decoy = {.name = "decoy",
+                                 .argument = "IMAGE...",
+                                 .help = "PNG, JPEG, TIFF images that take part in the keys",
+                                 ORR_TAKES(FILE, decoys.images),
+                                 .set = set_decoy,
+                                 .repeats = 1};
+static const orr_option label = {.name = "label",
+                                 .argument = "TEXT",
+                                 .help = "name of the new master key [master]",
+                                 ORR_TAKES(TEXT, keyring.label),
+                                 .set = set_label};
+static const orr_option new_passphrase_file = {.name = "new-passphrase-file",
+                                               .argument = "FILE",
+                                               .help = "the new one is FILE's first line",
+                                               ORR_TAKES(FILE, keyring.new_passphrase.file)};
+static const orr_option new_passphrase_fd = {.name = "new-passphrase-fd",
+                                             .argument = "N",
+                                             .help = "the new one from descriptor N",
+                                             ORR_TAKES(COUNT, keyring.new_passphrase.fd),
+                                             .most = 65535};
+static const orr_option no_passphrase = {.name = "no-passphrase",
+                                         .help = "none: whoever reads the file has the keys",
+                                         ORR_TAKES(NONE, keyring.no_passphrase)};
+static const orr_option yes = {
+    .name = "yes", .help = "do not ask before destroying a key", ORR_TAKES(NONE, keyring.yes)};
+
+static const orr_choice states[] = {
+    {"active", "wraps new files; the key that was active becomes decrypt-only", ORR_KEY_ACTIVE},
+    {"decrypt-only", "old files still open", ORR_KEY_DECRYPT_ONLY},
+    {"destroyed", "gone for ever, with every file wrapped only under it", ORR_KEY_DESTROYED},
+    {.name = NULL}};
+
+#define KEYRING_EXITS (ORR_EXIT(KEY) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED) | ORR_EXIT(NOT_ORRERY))
+
+static orr_status check_new(orr_arguments *a, orr_error *error) {
+    const orr_passphrase_source *passphrase = &a->keyring.passphrase;
+    if (a->keyring.no_passphrase && (passphrase->file || passphrase->fd >= 0)) {
+        return orr_fail(error, ORR_USAGE,
+                        "--no-passphrase excludes --passphrase-file and --passphrase-fd");
+    }
+    if (a->weights && a->decoys.image_count) {
+        return orr_fail(error, ORR_USAGE, "--weights and --decoy exclude each other");
+    }
+    if (!a->weights && (a->decoys.count || a->decoys.save)) {
+        return orr_fail(error, ORR_USAGE, "--%s needs --weights",
+                        a->decoys.count ? "decoys" : "save-decoys");
+    }
+    if (!a->weights && strcmp(a->device, "auto") != 0) {
+        return orr_fail(error, ORR_USAGE, "--device needs --weights");
+    }
+    if (a->weights && a->operand_count) {
+        return orr_fail(error, ORR_USAGE, "keyring new does not take \"%s\"", a->operands[0]);
+    }
+    if (a->weights) return ORR_OK;
+    if (a->decoys.image_count == 0) {
+        if (a->operand_count) {
+            return orr_fail(error, ORR_USAGE,
+                            "keyring new does not take \"%s\"; images follow --decoy",
+                            a->operands[0]);
+        }
+        return orr_fail(
+            error, ORR_USAGE,
+            "keyring new needs --weights FILE, or --decoy IMAGE...: at least one picture");
+    }
+    // --decoy A B C: getopt hands over A; B and C are operands.
+    for (size_t i = 0; i < a->operand_count; i++)
+        a->decoys.images[a->decoys.image_count++] = a->operands[i];
+    if (a->decoys.image_count > ORR_KEYRING_MAX_DECOYS) {
+        return orr_fail(error, ORR_USAGE, "a keyring holds at most %d decoys",
+                        ORR_KEYRING_MAX_DECOYS);
+    }
+    return ORR_OK;
+}
+
+static orr_status check_set_state(orr_arguments *a, orr_error *error) {
+    a->keyring.state = (orr_key_state)orr_choice_find(states, a->operands[1])->value;
+    if (a->keyring.yes && a->keyring.state != ORR_KEY_DESTROYED) {
+        return orr_fail(error, ORR_USAGE, "--yes only goes with the state destroyed");
+    }
+    return ORR_OK;
+}
+
+const orr_command orr_command_keyring_new = {
+    .name = "keyring new",
+    .synopsis = "-o KEYRING (--weights W|--decoy IMAGE...) [OPTION]...",
+    .summary = "make a keyring: a master key and the decoys",
+    .details = "Makes a keyring with one active master key and the channel sums of the decoy "
+               "images: images that a generator makes now, from latent vectors of the system's "
+               "random numbers, or images given. The images are not kept. Losing the keyring, "
+               "or its passphrase, loses everything encrypted with it: keep a copy away from "
+               "the archive.",
+    .example = "orrery keyring new -o hospital.keyring --weights generator.safetensors",
+    .options =
+        ORR_OPTIONS(&new_output, &weights, &decoys, &save_decoys, &decoy, &label,
+                    &orr_option_device, ORR_OPTIONS_PASSPHRASE, &no_passphrase, &orr_option_dry_run,
+                    &orr_option_json, &orr_option_quiet, &orr_option_verbose_devices),
+    .required = {&new_output},
+    .operands = {{"IMAGE", ORR_VALUE_FILE, NULL}},
+    .most = SIZE_MAX,
+    .operands_needed = "images",
+    .exit_statuses = ORR_EXIT(KEY) | ORR_EXIT(EXISTS) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED),
+    .check = check_new,
+    .run = run_new,
+};
+
+const orr_command orr_command_keyring_add = {
+    .name = "keyring add",
+    .synopsis = "-k KEYRING [OPTION]...",
+    .summary = "add a master key, for rotation",
+    .details = "Adds a new master key in the state decrypt-only and prints its ID. To rotate: "
+               "make it active with keyring set-state, then rewrap the archive.",
+    .example = "orrery keyring add -k hospital.keyring --label 2027",
+    .options = ORR_OPTIONS(&orr_option_keyring, &label, ORR_OPTIONS_PASSPHRASE, &orr_option_dry_run,
+                           &orr_option_json, &orr_option_quiet),
+    .required = {&orr_option_keyring},
+    .exit_statuses = KEYRING_EXITS,
+    .run = run_add,
+};
+
+const orr_command orr_command_keyring_list = {
+    .name = "keyring list",
+    .synopsis = "-k KEYRING [OPTION]...",
+    .summary = "show the master keys and their states",
+    .details = "Shows the ID, state, time of making and label of each master key, and the "
+               "number of decoys. No key is printed.",
+    .example = "orrery keyring list -k hospital.keyring",
+    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_PASSPHRASE, &orr_option_json,
+                           &orr_option_quiet),
+    .required = {&orr_option_keyring},
+    .exit_statuses = KEYRING_EXITS,
+    .run = run_list,
+};
+
+const orr_command orr_command_keyring_set_state = {
+    .name = "keyring set-state",
+    .synopsis = "-k KEYRING [OPTION]... KEY STATE",
+    .summary = "make a key active, retire it, or destroy it",
+    .details = "KEY is a key's label or ID, or 4 or more of its first digits.",
+    .example = "orrery keyring set-state -k hospital.keyring 3f8a active",
+    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_PASSPHRASE, &yes, &orr_option_dry_run,
+                           &orr_option_json, &orr_option_quiet),
+    .required = {&orr_option_keyring},
+    .operands = {{"KEY", ORR_VALUE_TEXT, NULL}, {"STATE", ORR_VALUE_CHOICE, states}},
+    .least = 2,
+    .most = 2,
+    .operands_needed = "KEY and STATE",
+    .exit_statuses = KEYRING_EXITS,
+    .check = check_set_state,
+    .run = run_set_state,
+};
+
+const orr_command orr_command_keyring_passwd = {
+    .name = "keyring passwd",
+    .synopsis = "-k KEYRING [OPTION]...",
+    .summary = "change or remove the passphrase",
+    .details = "Seals the keyring under a new passphrase. Copies made earlier keep the old "
+               "one.",
+    .example = "orrery keyring passwd -k hospital.keyring",
+    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_PASSPHRASE, &new_passphrase_file,
+                           &new_passphrase_fd, &no_passphrase, &orr_option_dry_run,
+                           &orr_option_json, &orr_option_quiet),
+    .required = {&orr_option_keyring},
+    .exit_statuses = KEYRING_EXITS,
+    .run = run_passwd,
+};

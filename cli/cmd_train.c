@@ -1,6 +1,8 @@
 // orrery train: a training run on the chosen device, with its progress.
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "base/version.h"
 #include "cli/generator.h"
 #include "cli/stop.h"
 #include "gan/gan_device.h"
@@ -203,7 +205,7 @@ static void add_summary(show *s) {
     }
 }
 
-orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
+static orr_status run(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     show s = {.cli = cli, .run = a->output};
     char device[16];
@@ -221,7 +223,7 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
     options.run = a->output;
     options.folders = a->folders;
     options.dry_run = a->dry_run;
-    options.version = ORR_VERSION;
+    options.version = orr_version();
     orr_status status = choose_backend(cli, &options, device, error);
     if (status != ORR_OK) return status;
     status = orr_train(&options, &hooks, error);
@@ -242,3 +244,194 @@ orr_status orr_cmd_train(orr_cli *cli, orr_error *error) {
                          a->output, a->output);
     return status;
 }
+
+// ---- what it takes
+static orr_status set_data(orr_arguments *a, const char *value, orr_error *error) {
+    if (!*value) return orr_fail(error, ORR_USAGE, "--data must not be empty");
+    a->folders[a->training.folder_count++] = value; // room for argc of them
+    return ORR_OK;
+}
+
+static orr_status set_learning_rate(orr_arguments *a, const char *value, orr_error *error) {
+    double rate = 0;
+    orr_status status = orr_value_real(value, "--learning-rate", &rate, error);
+    if (status == ORR_OK && !((float)rate > 0 && rate <= 1)) // 1e-50 is 0 as a float
+        status = orr_fail(error, ORR_USAGE, "--learning-rate takes a number above 0, at most 1");
+    a->training.gan.learning_rate = (float)rate;
+    return status;
+}
+
+static orr_status set_window(orr_arguments *a, const char *value, orr_error *error) {
+    int low = 0, high = 0, end = 0;
+    if (sscanf(value, "%6d:%6d%n", &low, &high, &end) != 2 || value[end] || low >= high ||
+        low < -32768 || high > 65535)
+        return orr_fail(error, ORR_USAGE,
+                        "--window takes two whole numbers as in -160:240, the lower one first, not "
+                        "\"%s\"",
+                        value);
+    a->training.window = (orr_window){low, high};
+    a->training.has_window = 1;
+    return ORR_OK;
+}
+
+static orr_status set_no_flip(orr_arguments *a, const char *value, orr_error *error) {
+    (void)value, (void)error;
+    a->training.flip = 0;
+    return ORR_OK;
+}
+
+static const orr_choice sizes[] = {{.name = "32", .value = 32},
+                                   {.name = "64", .value = 64},
+                                   {.name = "128", .value = 128},
+                                   {.name = NULL}};
+static const orr_choice channel_counts[] = {
+    {.name = "1", .value = 1}, {.name = "3", .value = 3}, {.name = NULL}};
+static const orr_choice precisions[] = {{.name = "float32", .value = ORR_GAN_FLOAT32},
+                                        {.name = "tf32", .value = ORR_GAN_TF32},
+                                        {.name = "bf16", .value = ORR_GAN_BF16},
+                                        {.name = NULL}};
+
+static const orr_option data = {.name = "data",
+                                .argument = "DIR...",
+                                .help = "folders of PNG, JPEG, TIFF images",
+                                ORR_TAKES(DIRECTORY, folders),
+                                .set = set_data,
+                                .repeats = 1};
+static const orr_option output = {.letter = 'o',
+                                  .name = "output",
+                                  .argument = "RUNDIR",
+                                  .help = "directory of the run; never overwritten",
+                                  ORR_TAKES(DIRECTORY, output)};
+static const orr_option resume = {.name = "resume",
+                                  .help = "go on with the run in RUNDIR, if there is one",
+                                  ORR_TAKES(NONE, training.resume)};
+static const orr_option epochs = {.name = "epochs",
+                                  .argument = "N",
+                                  .help = "how often each image is seen [100]",
+                                  ORR_TAKES(COUNT, training.epochs),
+                                  .least = 1,
+                                  .most = ORR_TRAINING_MAX_EPOCHS,
+                                  .training_given = ORR_TRAINING_GAVE_EPOCHS};
+static const orr_option batch = {.name = "batch",
+                                 .argument = "N",
+                                 .help = "images a step, 1 to 4096 [128]",
+                                 ORR_TAKES(COUNT, training.gan.batch),
+                                 .least = 1,
+                                 .most = ORR_GAN_MAX_BATCH,
+                                 .training_given = ORR_TRAINING_GAVE_BATCH};
+static const orr_option image = {.name = "image",
+                                 .argument = "PIXELS",
+                                 .help = "size to train at: 32, 64 or 128 [64]",
+                                 ORR_TAKES(CHOICE, training.shape.image_size),
+                                 .choices = sizes,
+                                 .training_given = ORR_TRAINING_GAVE_SIZE};
+static const orr_option channels = {.name = "channels",
+                                    .argument = "N",
+                                    .help = "1: gray, 3: RGB [3]",
+                                    ORR_TAKES(CHOICE, training.shape.channels),
+                                    .choices = channel_counts,
+                                    .training_given = ORR_TRAINING_GAVE_CHANNELS};
+static const orr_option width = {.name = "width",
+                                 .argument = "N",
+                                 .help = "feature maps, 1 to 256; published: 64 [64]",
+                                 ORR_TAKES(COUNT, training.shape.width),
+                                 .least = 1,
+                                 .most = ORR_GAN_MAX_WIDTH,
+                                 .training_given = ORR_TRAINING_GAVE_WIDTH};
+static const orr_option latent = {.name = "latent",
+                                  .argument = "N",
+                                  .help = "numbers an image is made from, 1 to 1024 [100]",
+                                  ORR_TAKES(COUNT, training.shape.latent),
+                                  .least = 1,
+                                  .most = ORR_GAN_MAX_LATENT,
+                                  .training_given = ORR_TRAINING_GAVE_LATENT};
+static const orr_option learning_rate = {.name = "learning-rate",
+                                         .argument = "X",
+                                         .help = "of Adam, with beta 0.5 and 0.999 [0.0002]",
+                                         ORR_TAKES(TEXT, training.gan.learning_rate),
+                                         .set = set_learning_rate,
+                                         .training_given = ORR_TRAINING_GAVE_RATE};
+static const orr_option no_flip = {.name = "no-flip",
+                                   .help = "do not mirror every other image",
+                                   ORR_TAKES(NONE, training.flip),
+                                   .set = set_no_flip,
+                                   .training_given = ORR_TRAINING_GAVE_FLIP};
+static const orr_option window = {.name = "window",
+                                  .argument = "LOW:HIGH",
+                                  .help = "16-bit values that become 0 and 255 [0:65535]",
+                                  ORR_TAKES(TEXT, training.window),
+                                  .set = set_window,
+                                  .training_given = ORR_TRAINING_GAVE_WINDOW};
+static const orr_option seed = {.name = "seed",
+                                .argument = "N",
+                                .help = "of weights, order, latents [1]",
+                                ORR_TAKES(COUNT, training.seed),
+                                .most = UINT64_MAX,
+                                .training_given = ORR_TRAINING_GAVE_SEED};
+static const orr_option snapshot_every = {.name = "snapshot-every",
+                                          .argument = "N",
+                                          .help = "epochs between grids and checkpoints [5]",
+                                          ORR_TAKES(COUNT, training.snapshot_every),
+                                          .least = 1,
+                                          .most = ORR_TRAINING_MAX_EPOCHS,
+                                          .training_given = ORR_TRAINING_GAVE_EVERY};
+static const orr_option keep = {.name = "keep",
+                                .argument = "N",
+                                .help = "how many checkpoints stay [3]",
+                                ORR_TAKES(COUNT, training.keep),
+                                .least = 1,
+                                .most = ORR_TRAINING_MAX_KEEP,
+                                .training_given = ORR_TRAINING_GAVE_KEEP};
+static const orr_option precision = {.name = "precision",
+                                     .argument = "NAME",
+                                     .help = "float32; on GPUs also tf32, bf16 [float32]",
+                                     ORR_TAKES(CHOICE, training.gan.precision),
+                                     .choices = precisions,
+                                     .training_given = ORR_TRAINING_GAVE_PRECISION};
+static const orr_option threads = {.letter = 'j',
+                                   .name = "threads",
+                                   .argument = "N",
+                                   .help = "CPU threads [one a core]",
+                                   ORR_TAKES(COUNT, training.gan.threads),
+                                   .least = 1,
+                                   .most = ORR_CLI_MAX_JOBS};
+static const orr_option verbose = {.letter = 'v',
+                                   .name = "verbose",
+                                   .help = "name files left out, devices passed over",
+                                   ORR_TAKES(NONE, verbose)};
+
+static orr_status check(orr_arguments *a, orr_error *error) {
+    if (!a->training.folder_count && a->operand_count)
+        return orr_fail(error, ORR_USAGE, "train does not take \"%s\"; folders follow --data",
+                        a->operands[0]);
+    if (!a->training.folder_count && !a->training.resume)
+        return orr_fail(error, ORR_USAGE, "train needs --data DIR...: a folder of images");
+    // --data A B C: getopt hands over A; B and C are operands.
+    for (size_t i = 0; i < a->operand_count; i++)
+        a->folders[a->training.folder_count++] = a->operands[i];
+    return ORR_OK;
+}
+
+const orr_command orr_command_train = {
+    .name = "train",
+    .synopsis = "--data DIR... -o RUNDIR [OPTION]...",
+    .summary = "train a generator of decoy images on your own images",
+    .details = "Trains the DCGAN on all PNG, JPEG and TIFF images in the folders and those "
+               "below them: the centre square of each, resized. RUNDIR gets the weights, grids "
+               "of images, curves and a report.html; it is never overwritten, and --resume "
+               "goes on with the run in it. All of it can show patients: treat it like the "
+               "images (docs/TRAINING.md).",
+    .example = "orrery train --data skin/ -o runs/skin --epochs 100",
+    .options = ORR_OPTIONS(&data, &output, &resume, &epochs, &batch, &image, &channels, &width,
+                           &latent, &learning_rate, &no_flip, &window, &seed, &snapshot_every,
+                           &keep, &precision, &threads, &orr_option_device, &orr_option_dry_run,
+                           &orr_option_json, &orr_option_quiet, &verbose),
+    .required = {&output},
+    .operands = {{"DIR", ORR_VALUE_DIRECTORY, NULL}},
+    .most = SIZE_MAX,
+    .operands_needed = "folders",
+    .exit_statuses = ORR_EXIT(EXISTS) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED),
+    .stopped = "the same command with --resume goes on",
+    .check = check,
+    .run = run,
+};

@@ -79,20 +79,20 @@ static orr_status one_batch(orr_generator *generator, orr_keyring *keyring, floa
 orr_status orr_cli_decoy_pool(orr_cli *cli, orr_generator *generator, orr_keyring *keyring,
                               orr_error *error) {
     const orr_arguments *a = &cli->arguments;
-    uint32_t left = a->decoy_pool ? a->decoy_pool : ORR_DEFAULT_DECOYS;
+    uint32_t left = a->decoys.count ? a->decoys.count : ORR_DEFAULT_DECOYS;
     orr_status status = orr_generator_start(generator, 0, error);
     if (status != ORR_OK) return status;
     size_t bytes = generator->at_once * (size_t)generator->weights.shape.latent * sizeof(float);
     float *latents = malloc(bytes);
     if (!latents) return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    if (a->save_decoys) status = orr_generator_folder(generator, a->save_decoys, 1, error);
+    if (a->decoys.save) status = orr_generator_folder(generator, a->decoys.save, 1, error);
     while (left && status == ORR_OK) {
         if (orr_stop_requested) {
             status = orr_fail(error, ORR_STOPPED, "stopped by a signal; no keyring was written");
             break;
         }
         uint32_t some = left < generator->at_once ? left : generator->at_once;
-        status = one_batch(generator, keyring, latents, some, a->save_decoys, error);
+        status = one_batch(generator, keyring, latents, some, a->decoys.save, error);
         left -= some;
     }
     if (status == ORR_OK) status = check_variety(keyring, error);

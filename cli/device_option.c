@@ -15,10 +15,8 @@ static void report_failure(void *context, const orr_error *error, int stopped) {
 orr_status orr_cli_backend(orr_cli *cli, orr_backend **backend, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     // A ceiling that was asked for holds on a device too; else the device's own choice does.
-    orr_device_options options = {.threads = a->jobs,
-                                  .memory = (size_t)a->mem,
-                                  .report = report_failure,
-                                  .context = cli};
+    orr_device_options options = {
+        .threads = a->jobs, .memory = (size_t)a->job.mem, .report = report_failure, .context = cli};
     orr_error failure = {0};
     orr_status status = orr_device_open(a->device, &options, backend, &failure);
     if (status == ORR_UNSUPPORTED)

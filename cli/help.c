@@ -1,8 +1,14 @@
-// Help from the tables: asked for, it goes to stdout; after a mistake nobody gets a page of it.
+// Help: asked for, it goes to stdout; after a mistake nobody gets a page of it.
+#include "cli/help.h"
+
 #include <string.h>
-#include "cli/cli.h"
 
 #define HELP_COLUMN 30
+#define HELP_WIDTH 80
+
+const char orr_about[] =
+    "Encrypts, verifies, decrypts and re-encrypts archives of medical scans. Every encrypted file "
+    "is itself a valid TIFF; confidentiality and integrity rest on AES-256-GCM.";
 
 static const char *exit_text(orr_status status) {
     switch (status) {
@@ -36,27 +42,48 @@ static const char *exit_text(orr_status status) {
     return "";
 }
 
-// What to do after a signal differs from command to command.
-static const char *stopped_text(const orr_command *command) {
-    if (command->id == ORR_COMMAND_TRAIN)
-        return "stopped by a signal; the same command with --resume goes on";
-    if (command->id == ORR_COMMAND_VERIFY)
-        return "stopped by a signal; the same command begins anew";
-    return command->run == orr_cmd_job ? "stopped by a signal; the same command resumes"
-                                       : exit_text(ORR_STOPPED);
+void orr_exit_statuses(const orr_command *command, void *context,
+                       void (*tell)(void *context, orr_status status, const char *text)) {
+    char stopped[128];
+    for (int status = 0; status < ORR_STOPPED; status++) {
+        int listed = status <= ORR_USAGE || !command || (command->exit_statuses >> status & 1);
+        if (listed && status < 32 && *exit_text((orr_status)status))
+            tell(context, (orr_status)status, exit_text((orr_status)status));
+    }
+    if (command && command->unstoppable) return;
+    snprintf(stopped, sizeof stopped, "%s%s%s", exit_text(ORR_STOPPED),
+             command && command->stopped ? "; " : "",
+             command && command->stopped ? command->stopped : "");
+    tell(context, ORR_STOPPED, stopped);
 }
 
-static void print_exit_statuses(FILE *out, const orr_command *command) {
-    fputs("\nExit status:\n", out);
-    for (int status = 0; status < 32; status++) {
-        int listed = status <= ORR_USAGE || (command->exit_statuses >> status & 1);
-        if (listed) fprintf(out, "  %-3d %s\n", status, exit_text((orr_status)status));
+const char *orr_exit_of_several(const orr_command *command) {
+    return !command || (command->exit_statuses >> ORR_SOME_FAILED & 1)
+               ? "Of several inputs, 13, 7 and 75 come first, then 4, 9 and 3."
+               : NULL;
+}
+
+void orr_print_choices(FILE *out, const orr_choice *choices, const char *between) {
+    for (size_t i = 0; choices[i].name; i++)
+        fprintf(out, "%s%s", i ? between : "", choices[i].name);
+}
+
+// Words of `text` in lines that begin `indent` columns from the left; an empty line stays one.
+static void print_wrapped(FILE *out, const char *text, int indent) {
+    int column = 0;
+    while (*text) {
+        int length = (int)strcspn(text, " \n");
+        if (column && column + 1 + length > HELP_WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += fprintf(out, "%*s%.*s", column ? 1 : indent, "", length, text);
+        text += length;
+        for (; *text == ' '; text++) {
+        }
+        for (; *text == '\n'; text++, column = 0) fputc('\n', out);
     }
-    if (command->stoppable) fprintf(out, "  %-3d %s\n", ORR_STOPPED, stopped_text(command));
-    if (command->exit_statuses >> ORR_SOME_FAILED & 1) {
-        fputs("Of several inputs, 13, 7 and 75 come first, then 4, 9 and 3.\n",
-              out);
-    }
+    fputc('\n', out);
 }
 
 static void print_option(FILE *out, const orr_option *option) {
@@ -69,21 +96,45 @@ static void print_option(FILE *out, const orr_option *option) {
     } else {
         fprintf(out, "%-*s%s\n", HELP_COLUMN, left, option->help);
     }
+    if (option->kind == ORR_VALUE_LIST) {
+        char names[512] = "";
+        size_t used = 0;
+        for (size_t i = 0; option->choices[i].name && used < sizeof names; i++)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                     option->choices[i].name);
+        print_wrapped(out, names, HELP_COLUMN);
+    }
+}
+
+static void print_operands(FILE *out, const orr_command *command) {
+    for (size_t i = 0; i < 2; i++) {
+        const orr_operand *operand = &command->operands[i];
+        if (!operand->choices) continue;
+        int width = 0;
+        for (const orr_choice *choice = operand->choices; choice->name; choice++)
+            if ((int)strlen(choice->name) > width) width = (int)strlen(choice->name);
+        fprintf(out, "\n%s is one of\n", operand->name);
+        for (const orr_choice *choice = operand->choices; choice->name; choice++)
+            fprintf(out, "  %-*s  %s\n", width, choice->name, choice->help);
+    }
+}
+
+static void print_status(void *context, orr_status status, const char *text) {
+    fprintf(context, "  %-3d %s\n", status, text);
+}
+
+static void print_commands(FILE *out, const orr_group *group) {
+    fputs("\nCommands:\n", out);
+    for (size_t i = 0; i < orr_command_count; i++)
+        if (!group || orr_group_member(group, orr_commands[i]))
+            fprintf(out, "  %-18s %s\n", orr_commands[i]->name, orr_commands[i]->summary);
 }
 
 static void print_program(FILE *out) {
-    fputs("usage: orrery COMMAND [OPTION]... [ARGUMENT]...\n\n"
-          "Encrypts, verifies, decrypts and re-encrypts archives of medical scans. Every\n"
-          "encrypted file is itself a valid TIFF; confidentiality and integrity rest on\n"
-          "AES-256-GCM.\n\n"
-          "Commands:\n",
-          out);
-    for (size_t i = 0; i < ORR_COMMAND_COUNT; i++) {
-        fprintf(out, "  %-18s %s\n", orr_commands[i].name, orr_commands[i].summary);
-    }
-    fputs("\n`orrery COMMAND --help` shows a command's options, an example and its exit\n"
-          "statuses. "
-          "`orrery --version` shows the version.\n\n"
+    fputs("usage: orrery COMMAND [OPTION]... [ARGUMENT]...\n\n", out);
+    print_wrapped(out, orr_about, 0);
+    print_commands(out, NULL);
+    fputs("\n`orrery help COMMAND` shows a command's options, exit statuses and an example.\n\n"
           "Example:\n"
           "  orrery keyring new -o hospital.keyring --decoy skin-*.png\n"
           "  orrery encrypt -k hospital.keyring scans/ -o sealed/\n"
@@ -91,28 +142,35 @@ static void print_program(FILE *out) {
           out);
 }
 
-void orr_help_print_keyring(FILE *out) {
-    fputs("usage: orrery keyring new|add|list|set-state|passwd [OPTION]...\n\n"
-          "A keyring is one sealed file with the master keys and the decoy pool. Losing it\n"
-          "loses the archive.\n\nCommands:\n",
-          out);
-    for (size_t i = 0; i < ORR_COMMAND_COUNT; i++) {
-        if (strncmp(orr_commands[i].name, "keyring ", 8) != 0) continue;
-        fprintf(out, "  %-18s %s\n", orr_commands[i].name, orr_commands[i].summary);
+static void print_group(FILE *out, const orr_group *group) {
+    const char *between = "";
+    fprintf(out, "usage: orrery %s ", group->name);
+    for (size_t i = 0; i < orr_command_count; i++) {
+        const char *member = orr_group_member(group, orr_commands[i]);
+        if (member) fprintf(out, "%s%s", between, member), between = "|";
     }
-    fputs("\n`orrery keyring COMMAND --help` shows each one's options.\n", out);
+    fputs(" [OPTION]...\n\n", out);
+    print_wrapped(out, group->details, 0);
+    print_commands(out, group);
+    fprintf(out, "\n`orrery help %s COMMAND` shows each one's options.\n", group->name);
 }
 
-void orr_help_print(FILE *out, const orr_command *command) {
+void orr_help_print(FILE *out, const orr_command *command, const orr_group *group) {
+    const char *several;
+    if (!command && group) {
+        print_group(out, group);
+        return;
+    }
     if (!command) {
         print_program(out);
         return;
     }
-    fprintf(out, "usage: orrery %s %s\n\n%s\n\nOptions:\n", command->name, command->synopsis,
-            command->details);
-    for (size_t i = 0; i < orr_option_count; i++) {
-        if (orr_options[i].commands >> command->id & 1) print_option(out, &orr_options[i]);
-    }
-    fprintf(out, "\nExample:\n  %s\n", command->example);
-    print_exit_statuses(out, command);
+    fprintf(out, "usage: orrery %s %s\n\n", command->name, command->synopsis);
+    print_wrapped(out, command->details, 0);
+    print_operands(out, command);
+    fputs("\nOptions:\n", out);
+    for (size_t i = 0; command->options[i]; i++) print_option(out, command->options[i]);
+    fprintf(out, "\nExample:\n  %s\n\nExit status:\n", command->example);
+    orr_exit_statuses(command, out, print_status);
+    if ((several = orr_exit_of_several(command))) fprintf(out, "%s\n", several);
 }

@@ -232,7 +232,7 @@ static const char *salvage_hint(const orr_report *report) {
     const orr_arguments *a = &report->cli->arguments;
     if (report->salvaged)
         return "what verified of a damaged file is in NAME.salvaged; restore the rest from a copy";
-    if (!a->salvage)
+    if (!a->job.salvage)
         return "restore a damaged file from a copy, make it anew from its source (`orrery encrypt "
                "--redo-damaged`), or try `orrery decrypt --salvage`";
     return a->dry_run ? "without --dry-run, --salvage looks for what verifies of a damaged file"

@@ -1,10 +1,11 @@
 // From argv to an exit status: parse, dispatch, say why it failed.
 #include <stdio.h>
 #include <string.h>
+#include "base/flush.h"
 #include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/stop.h"
 #include "host/container/crypto.h"
-#include "base/flush.h"
 
 orr_status orr_status_merge(orr_status worst, orr_status next) {
     static const orr_status order[] = {ORR_SELF_TEST, ORR_IO, ORR_STOPPED, ORR_AUTH,
@@ -22,13 +23,7 @@ static void print_usage_hint(orr_cli *cli) {
 }
 
 static orr_status print_asked_help(const orr_arguments *arguments) {
-    if (arguments->version) {
-        puts("orrery " ORR_VERSION);
-    } else if (arguments->help == 2) {
-        orr_help_print_keyring(stdout);
-    } else {
-        orr_help_print(stdout, arguments->command);
-    }
+    orr_help_print(stdout, arguments->command, arguments->group);
     return fflush(stdout) == 0 ? ORR_OK : ORR_IO;
 }
 
@@ -64,7 +59,7 @@ int orr_cli_main(int argc, char **argv) {
     orr_console_init(&cli.console);
     cli.console.json = orr_arguments_want_json(argc, argv);
     orr_status status = orr_arguments_parse(&cli.arguments, argc, argv, &error);
-    if (status == ORR_OK && (cli.arguments.help || cli.arguments.version)) {
+    if (status == ORR_OK && (cli.arguments.help)) {
         status = print_asked_help(&cli.arguments);
         goto done;
     }

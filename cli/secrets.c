@@ -18,31 +18,32 @@ void orr_cli_warn_of_keyring(orr_cli *cli, const char *path) {
 
 orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
+    const orr_passphrase_source *source = &a->keyring.passphrase;
     int needs = 0;
     *passphrase = (orr_passphrase){0};
-    orr_status status = orr_keyring_needs_passphrase(a->keyring, &needs, error);
+    orr_status status = orr_keyring_needs_passphrase(a->keyring.file, &needs, error);
     if (status != ORR_OK) return status;
-    if (a->passphrase_file) warn_of_mode(cli, a->passphrase_file);
+    if (source->file) warn_of_mode(cli, source->file);
     // One that is given where none is needed is read too: opening the keyring then says that the
     // two do not belong together.
-    if (!needs && !a->passphrase_file && a->passphrase_fd < 0) return ORR_OK;
-    if (a->passphrase_file) return orr_passphrase_from_file(a->passphrase_file, passphrase, error);
-    if (a->passphrase_fd >= 0) return orr_passphrase_from_fd(a->passphrase_fd, passphrase, error);
+    if (!needs && !source->file && source->fd < 0) return ORR_OK;
+    if (source->file) return orr_passphrase_from_file(source->file, passphrase, error);
+    if (source->fd >= 0) return orr_passphrase_from_fd(source->fd, passphrase, error);
     char shown[512], prompt[600];
-    orr_text_escape(a->keyring, shown, sizeof shown);
+    orr_text_escape(a->keyring.file, shown, sizeof shown);
     snprintf(prompt, sizeof prompt, "Passphrase of %s: ", shown);
     return orr_passphrase_ask(prompt, 0, passphrase, error);
 }
 
-orr_status orr_cli_new_passphrase(orr_cli *cli, const char *file, int fd,
+orr_status orr_cli_new_passphrase(orr_cli *cli, const orr_passphrase_source *source,
                                   orr_passphrase *passphrase, orr_error *error) {
     orr_status status;
     *passphrase = (orr_passphrase){0};
-    if (file) warn_of_mode(cli, file);
-    if (file)
-        status = orr_passphrase_from_file(file, passphrase, error);
-    else if (fd >= 0)
-        status = orr_passphrase_from_fd(fd, passphrase, error);
+    if (source->file) warn_of_mode(cli, source->file);
+    if (source->file)
+        status = orr_passphrase_from_file(source->file, passphrase, error);
+    else if (source->fd >= 0)
+        status = orr_passphrase_from_fd(source->fd, passphrase, error);
     else
         status = orr_passphrase_ask("New passphrase: ", 1, passphrase, error);
     if (status == ORR_OK && orr_passphrase_is_weak(passphrase))
@@ -58,8 +59,8 @@ orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_passphrase *p
     *keyring = (orr_keyring){0};
     orr_status status = orr_cli_passphrase(cli, passphrase, error);
     if (status == ORR_OK) {
-        warn_of_mode(cli, cli->arguments.keyring);
-        status = orr_keyring_load(keyring, cli->arguments.keyring, passphrase, error);
+        warn_of_mode(cli, cli->arguments.keyring.file);
+        status = orr_keyring_load(keyring, cli->arguments.keyring.file, passphrase, error);
     }
     return status;
 }

@@ -47,7 +47,7 @@ static orr_status check_stream(const orr_cli *cli, const orr_name_list *list, or
     const orr_arguments *a = &cli->arguments;
     const char *input = a->operand_count ? a->operands[0] : list->count ? list->names[0] : NULL;
     struct stat st;
-    if (a->command->id != ORR_COMMAND_DECRYPT)
+    if (!orr_command_option(a->command, "output")->dash)
         return orr_fail(error, ORR_USAGE,
                         "%s: %s cannot write to a pipe or device: the head of an encrypted file is "
                         "written last; name a directory or a file",
@@ -58,11 +58,11 @@ static orr_status check_stream(const orr_cli *cli, const orr_name_list *list, or
                         "-o %s takes one encrypted file, not several: give a "
                         "directory for those",
                         a->output);
-    const char *without = a->json              ? "json"
-                          : a->salvage         ? "salvage"
-                          : a->unauthenticated ? "unauthenticated"
-                          : a->shard_n         ? "shard"
-                                               : NULL;
+    const char *without = a->json                  ? "json"
+                          : a->job.salvage         ? "salvage"
+                          : a->job.unauthenticated ? "unauthenticated"
+                          : a->job.shard.whole     ? "shard"
+                                                   : NULL;
     if (without)
         return orr_fail(error, ORR_USAGE,
                         "-o %s does not go with --%s: the output is the file's "

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli/options.h"
@@ -49,7 +50,7 @@ orr_status orr_value_size(const char *text, const char *what, uint64_t *value, o
     return ORR_OK;
 }
 
-orr_status orr_value_fraction(const char *text, const char *what, unsigned *part, unsigned *whole,
+orr_status orr_value_fraction(const char *text, const char *what, orr_fraction *value,
                               orr_error *error) {
     uint64_t i = 0, n = 0;
     const char *end = parse_digits(text, &i);
@@ -58,9 +59,31 @@ orr_status orr_value_fraction(const char *text, const char *what, unsigned *part
         return orr_fail(error, ORR_USAGE,
                         "%s takes two numbers as in 1/8 (from 1/8 to 8/8), not \"%s\"", what, text);
     }
-    *part = (unsigned)i;
-    *whole = (unsigned)n;
+    *value = (orr_fraction){(unsigned)i, (unsigned)n};
     return ORR_OK;
+}
+
+const orr_choice *orr_choice_find(const orr_choice *choices, const char *name) {
+    for (; choices->name; choices++)
+        if (strcmp(choices->name, name) == 0) return choices;
+    return NULL;
+}
+
+orr_status orr_value_choice(const char *text, const char *what, const orr_choice *choices,
+                            int *value, orr_error *error) {
+    const orr_choice *choice = orr_choice_find(choices, text);
+    char names[256] = "";
+    if (choice) {
+        *value = choice->value;
+        return ORR_OK;
+    }
+    for (size_t i = 0, used = 0; choices[i].name && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 i == 0                ? ""
+                                 : choices[i + 1].name ? ", "
+                                                       : " or ",
+                                 choices[i].name);
+    return orr_fail(error, ORR_USAGE, "%s takes %s, not \"%s\"", what, names, text);
 }
 
 orr_status orr_value_real(const char *text, const char *what, double *value, orr_error *error) {

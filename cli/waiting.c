@@ -28,13 +28,12 @@ static int has_threads_that_wait(int argc, char **argv) {
     if (!copy) return 0;
     memcpy(copy, argv, ((size_t)argc + 1) * sizeof *copy);
     if (orr_arguments_parse(&a, argc, copy, &error) == ORR_OK && a.command && !a.help) {
-        unsigned asked =
-            a.command->id == ORR_COMMAND_TRAIN ? a.training.gan.threads : a.jobs; // 0: not
+        const orr_command *train = orr_command_find("train");
+        unsigned asked = a.command == train ? a.training.gan.threads : a.jobs; // 0: not
         unsigned threads = asked ? asked : cores();
-        has = threads > 1 &&
-              (a.command->id == ORR_COMMAND_TRAIN || a.command->id == ORR_COMMAND_GENERATE ||
-               a.command->id == ORR_COMMAND_BENCH || // it measures what they do
-               (a.command->id == ORR_COMMAND_KEYRING_NEW && a.weights));
+        has = threads > 1 && (a.command == train || a.command == orr_command_find("generate") ||
+                              a.command == orr_command_find("bench") || // it measures what they do
+                              (a.command == orr_command_find("keyring new") && a.weights));
     }
     orr_arguments_free(&a);
     free(copy);

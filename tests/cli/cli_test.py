@@ -21,7 +21,7 @@ UPDATE = "--update" in sys.argv
 
 COMMANDS = ["keyring new", "keyring add", "keyring list", "keyring set-state", "keyring passwd", "encrypt",
             "decrypt", "verify", "rewrap", "reencrypt", "inspect", "generate", "keystream", "devices", "analyze", "bench",
-            "train"]
+            "train", "help", "version"]
 
 
 class Help(Case):
@@ -53,9 +53,18 @@ class Help(Case):
             self.assertNotIn(later, everything)
 
     def test_version(self):
-        status, out, err = run("--version")
+        status, out, err = run("version")
         self.assertEqual((status, err), (0, ""))
-        self.assertRegex(out, r"\Aorrery \d+\.\d+\.\d+\n\Z")
+        self.assertRegex(out, r"\Aorrery \d+\.\d+\.\d+\ncommit ([0-9a-f]{12}(-dirty)?|unknown)\n((present|missing|refused)  .*\n)+\Z")
+        self.assertEqual(run("--version"), (status, out, err))
+        found = json.loads(run("version", "--json")[1].splitlines()[0])
+        self.assertEqual([out.splitlines()[0], out.splitlines()[1]], [f"orrery {found['version']}", f"commit {found['commit']}"])
+        for module, line in zip(found["modules"], out.splitlines()[2:], strict=True):
+            self.assertEqual(line, f"{module['state']}  {module.get('reason', module['what'])}")
+
+    def test_help_command(self):
+        for words in ([], ["keyring"], *(command.split() for command in COMMANDS)):
+            self.assertEqual(run("help", *words), run(*words, "--help"))
 
     def test_help_to_a_full_disk(self):
         with open("/dev/full", "wb") as full:
@@ -73,7 +82,7 @@ MISTAKES = [
     (["generate", "--weights", "w", "-o", "o", "--latents", "z", "-n", "3"], "--latents says how many images", "generate "),
     (["generate", "--weights", "w", "-o", "o", "--latents", "z", "--seed", "3"], "exclude each other", "generate "),
     (["analyze"], "analyze needs -o REPORTDIR", "analyze "),
-    (["bench", "gpu"], 'there is no suite "gpu"', "bench "),
+    (["bench", "gpu"], 'SUITE takes cipher, pipeline, gan or all, not "gpu"', "bench "),
     (["bench", "cipher", "pipeline"], 'bench does not take "pipeline"', "bench "),
     (["keyring"], "keyring needs one of new, add, list, set-state, passwd", ""),
     (["keyring", "burn"], 'unknown command "keyring burn"', ""),
@@ -86,6 +95,13 @@ MISTAKES = [
     (["verify", "--salvge"], 'unknown option "--salvge"', "verify "),
     (["encyrpt"], 'unknown command "encyrpt"; did you mean encrypt?', ""),
     (["keyring", "ad"], 'unknown command "keyring ad"; did you mean keyring add?', ""),
+    (["keyrin"], 'unknown command "keyrin"; did you mean keyring?', ""),
+    (["help", "encyrpt"], 'unknown command "encyrpt"; did you mean encrypt?', "help "),
+    (["help", "keyring", "ad"], 'did you mean keyring add?', "help "),
+    (["help", "encrypt", "x"], 'encrypt has no command "x"', "help "),
+    (["help", "--completion", "csh"], "--completion takes bash, zsh or fish", "help "),
+    (["help", "--share", "d", "encrypt"], "it takes no COMMAND", "help "),
+    (["version", "x"], 'version does not take "x"', "version "),
     (["e"], 'unknown command "e"', ""),
     (["x" * 300], f'unknown command "{"x" * 300}"', ""),
     (["encrypt", "--frob=3"], 'unknown option "--frob"', "encrypt "),
@@ -112,7 +128,7 @@ MISTAKES = [
     (["train", "--data", "d"], "train needs -o RUNDIR", "train "),
     (["train", "-o", "r", "d"], 'train does not take "d"; folders follow --data', "train "),
     (["train", "--image", "48"], "--image takes 32, 64 or 128", "train "),
-    (["train", "--channels", "4"], "--channels takes 1 (gray) or 3 (RGB)", "train "),
+    (["train", "--channels", "4"], "--channels takes 1 or 3", "train "),
     (["train", "--batch", "0"], "--batch takes a whole number from 1 to 4096", "train "),
     (["train", "--width", "257"], "--width takes a whole number from 1 to 256", "train "),
     (["train", "--epochs", "x"], "--epochs takes a whole number", "train "),
@@ -175,7 +191,7 @@ MISTAKES = [
     (["keyring", "list"], "keyring list needs -k KEYRING", "keyring list "),
     (["keyring", "list", "-k", "k", "extra"], 'keyring list does not take "extra"', "keyring list "),
     (["keyring", "set-state", "-k", "k", "abcd"], "keyring set-state needs KEY and STATE", "keyring set-state "),
-    (["keyring", "set-state", "-k", "k", "abcd", "asleep"], "STATE is active, decrypt-only or destroyed",
+    (["keyring", "set-state", "-k", "k", "abcd", "asleep"], "STATE takes active, decrypt-only or destroyed",
      "keyring set-state "),
     (["keyring", "set-state", "-k", "k", "--yes", "abcd", "active"], "--yes only goes with", "keyring set-state "),
     (["keyring", "passwd", "-k", "k", "--no-passphrase", "--new-passphrase-fd", "3"], "exclude each other",
@@ -203,7 +219,7 @@ class Mistakes(Case):
     def test_with_json_they_are_json(self):
         for arguments, said, _ in MISTAKES:
             if arguments in ([], ["keyring"]) or arguments[-1] in ("--keyring", "-k") or \
-                    (arguments[0] in ("keystream", "bench") and "--json" not in arguments):
+                    (arguments[0] in ("keystream", "bench", "help") and "--json" not in arguments):
                 continue  # --json would become the missing word, or the mistake; that of bench names a file
             with self.subTest(arguments=arguments):
                 status, out, err = run(*arguments, *[] if "--json" in arguments else ["--json"])

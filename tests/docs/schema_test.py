@@ -115,7 +115,7 @@ class Schemas(Case):
         lines += self.lines("keyring", "list", "-k", "plain")
         self.assertEqual({m["message_type"] for m in lines}, {"key", "summary"})
         lines += self.jobs() + self.generator()
-        lines += self.lines("devices") + self.lines("analyze", "tree/b.tif", "--quick", "--only", "statistics", "-o", "report")
+        lines += self.lines("devices") + self.lines("version") + self.lines("analyze", "tree/b.tif", "--quick", "--only", "statistics", "-o", "report")
         Path("bits").write_bytes(random.Random(5).randbytes(125000))
         lines += self.lines("analyze", "--bits", "bits", "-o", "judged") + self.lines("encrypt", "--no-such", status=2)
         self.holds("json-lines", lines)

@@ -84,14 +84,14 @@ static void fuzz_json(const char *text) {
 static void fuzz_values(const char *text) {
     orr_error error = {0};
     uint64_t number;
-    unsigned part, whole;
+    orr_fraction fraction;
     double real;
     uint8_t hex[64];
     if (orr_value_count(text, "--jobs", 1, 1024, &number, &error) == ORR_OK)
         fuzz_check(number >= 1 && number <= 1024, "a count is in its range");
     orr_value_size(text, "--mem", &number, &error);
-    if (orr_value_fraction(text, "--shard", &part, &whole, &error) == ORR_OK)
-        fuzz_check(part >= 1 && part <= whole, "a part is of its whole");
+    if (orr_value_fraction(text, "--shard", &fraction, &error) == ORR_OK)
+        fuzz_check(fraction.part >= 1 && fraction.part <= fraction.whole, "a part is of its whole");
     if (orr_value_real(text, "--mu", &real, &error) == ORR_OK)
         fuzz_check(real >= 0, "a decimal number is finite");
     orr_value_hex(text, "--seed", hex, sizeof hex, &error);
