@@ -8,16 +8,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/failing_device.h"
 #include "tests/support/volumes.h"
 
 namespace {
-
-orr_backend *open_cpu(unsigned threads = 1) {
-    orr_backend *backend = nullptr;
-    orr_error error;
-    EXPECT_EQ(orr_cpu_backend_open(threads, ORR_SIMD_BEST, &backend, &error), ORR_OK);
-    return backend;
-}
 
 orr_volume_op random_op() {
     return test_random()() % 2 ? ORR_VOLUME_ENCRYPT : ORR_VOLUME_DECRYPT;
@@ -93,67 +87,7 @@ TEST(VolumeBackend, RefusesWhatIsNoVolume) {
     cpu->api->close(cpu);
 }
 
-// A device made of the CPU backend, which fails as told. A failing volume leaves rubbish behind.
-struct Device {
-    orr_backend base;
-    orr_backend_api api;
-    orr_backend *real;
-    int submits = 0, refuse_from = 1 << 30, waits = 0, fail_from = 1 << 30, fail_until = 1 << 30;
-    size_t largest = SIZE_MAX; // larger volumes it does not take
-    bool flip = false;         // one wrong bit in every result
-    orr_status status = ORR_INTERNAL;
-
-    static Device *of(const orr_backend *backend) {
-        return reinterpret_cast<Device *>(const_cast<orr_backend *>(backend));
-    }
-    static size_t bytes_of(const orr_volume_task *task) {
-        return size_t{task->shape.channels} * task->shape.rows * task->shape.columns;
-    }
-    Device() : base{&api}, api(), real(open_cpu()) {
-        api.abi = ORR_BACKEND_ABI;
-        api.name = "device";
-        api.properties = [](const orr_backend *b, orr_backend_properties *p) {
-            of(b)->real->api->properties(of(b)->real, p);
-            std::strcpy(p->name, "device");
-            p->separate_output = 1;
-        };
-        api.volume_submit = [](orr_backend *b, orr_volume_task *task, orr_error *error) {
-            Device *self = of(b);
-            if (self->submits++ >= self->refuse_from)
-                return orr_fail(error, ORR_INTERNAL, "the device is gone");
-            if (bytes_of(task) > self->largest)
-                return orr_fail(error, ORR_UNSUPPORTED, "too large for the device");
-            return self->real->api->volume_submit(self->real, task, error);
-        };
-        api.volume_wait = [](orr_backend *b, orr_volume_task *task, orr_error *error) {
-            Device *self = of(b);
-            int number = self->waits++;
-            orr_status ended = self->real->api->volume_wait(self->real, task, error);
-            if (self->flip) task->out[0] ^= 4;
-            if (number < self->fail_from || number >= self->fail_until) return ended;
-            std::memset(task->out, 0x5a, bytes_of(task));
-            return orr_fail(error, self->status, "volume %d failed on the device", number);
-        };
-        api.close = [](orr_backend *b) { of(b)->real->api->close(of(b)->real); };
-    }
-};
-
-struct Fallback {
-    Device device;
-    std::vector<std::string> texts;
-    std::vector<int> stopped;
-    orr_backend *backend = nullptr;
-    Fallback() {
-        orr_error error;
-        auto report = [](void *context, const orr_error *failure, int stop) {
-            static_cast<Fallback *>(context)->texts.push_back(failure->text);
-            static_cast<Fallback *>(context)->stopped.push_back(stop);
-        };
-        EXPECT_EQ(
-            orr_fallback_backend_open(&device.base, open_cpu(), report, this, &backend, &error),
-            ORR_OK);
-    }
-    ~Fallback() { backend->api->close(backend); }
+struct Fallback : DeviceWithFallback {
     // `count` volumes, two in flight; every byte must be right.
     void run_job(int count) {
         std::unique_ptr<RandomVolume> before;
@@ -176,7 +110,7 @@ TEST(VolumeFallback, NothingHappensWhileTheDeviceWorks) {
     Fallback both;
     both.run_job(6);
     EXPECT_EQ(both.device.waits, 6);
-    EXPECT_TRUE(both.texts.empty());
+    EXPECT_TRUE(both.reports.texts.empty());
 }
 
 TEST(VolumeFallback, DeviceThatDiesInMidJobIsReportedOnceAndLeftAlone) {
@@ -184,9 +118,9 @@ TEST(VolumeFallback, DeviceThatDiesInMidJobIsReportedOnceAndLeftAlone) {
     both.device.fail_from = 4;
     both.run_job(12);
     EXPECT_LE(both.device.waits, 6) << "a dead device is still used";
-    ASSERT_EQ(both.texts.size(), 1u);
-    EXPECT_EQ(both.texts[0], "volume 4 failed on the device");
-    EXPECT_EQ(both.stopped[0], 1);
+    ASSERT_EQ(both.reports.texts.size(), 1u);
+    EXPECT_EQ(both.reports.texts[0], "volume 4 failed on the device");
+    EXPECT_EQ(both.reports.stopped[0], 1);
 }
 
 TEST(VolumeFallback, DeviceThatRefusesIsLeftAlone) {
@@ -194,7 +128,7 @@ TEST(VolumeFallback, DeviceThatRefusesIsLeftAlone) {
     both.device.refuse_from = 2;
     both.run_job(6);
     EXPECT_EQ(both.device.submits, 3);
-    ASSERT_EQ(both.texts.size(), 1u);
+    ASSERT_EQ(both.reports.texts.size(), 1u);
 }
 
 TEST(VolumeFallback, OneMismatchIsRedoneAndTheDeviceGoesOn) {
@@ -204,8 +138,8 @@ TEST(VolumeFallback, OneMismatchIsRedoneAndTheDeviceGoesOn) {
     both.device.fail_until = 3;
     both.run_job(8);
     EXPECT_EQ(both.device.waits, 8);
-    ASSERT_EQ(both.texts.size(), 1u);
-    EXPECT_EQ(both.stopped[0], 0);
+    ASSERT_EQ(both.reports.texts.size(), 1u);
+    EXPECT_EQ(both.reports.stopped[0], 0);
 }
 
 TEST(VolumeFallback, AVolumeTooLargeForTheDeviceGoesToTheCpuAndIsNoFailure) {
@@ -213,12 +147,12 @@ TEST(VolumeFallback, AVolumeTooLargeForTheDeviceGoesToTheCpuAndIsNoFailure) {
     both.device.largest = 100;
     both.run_job(12);
     EXPECT_EQ(both.device.submits, 12);
-    EXPECT_TRUE(both.texts.empty());
+    EXPECT_TRUE(both.reports.texts.empty());
     both.device.status = ORR_UNSUPPORTED; // found out only later
     both.device.largest = SIZE_MAX;
     both.device.fail_from = both.device.waits;
     both.run_job(4);
-    EXPECT_TRUE(both.texts.empty());
+    EXPECT_TRUE(both.reports.texts.empty());
 }
 
 TEST(VolumeFallback, ADeviceWithoutVolumesLeavesThemToTheCpu) {
@@ -226,7 +160,7 @@ TEST(VolumeFallback, ADeviceWithoutVolumesLeavesThemToTheCpu) {
     both.device.api.volume_submit = nullptr;
     both.device.api.volume_wait = nullptr;
     both.run_job(3);
-    EXPECT_TRUE(both.texts.empty());
+    EXPECT_TRUE(both.reports.texts.empty());
 }
 
 // A device that was told to stop has not failed, and its work is not redone.
@@ -239,7 +173,7 @@ TEST(VolumeFallback, StoppingIsNoFailure) {
     ASSERT_EQ(orr_volume_submit(both.backend, &volume->task, &error), ORR_OK) << error.text;
     EXPECT_EQ(orr_volume_wait(both.backend, &volume->task, &error), ORR_STOPPED);
     EXPECT_EQ(error.status, ORR_STOPPED);
-    EXPECT_TRUE(both.texts.empty());
+    EXPECT_TRUE(both.reports.texts.empty());
     both.run_job(3);
     EXPECT_EQ(both.device.waits, 4);
 }
