@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+from prose import wrapped
+
 HEAD = """# Fuzzing
 
 `scripts/fuzz`, libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer; every error ends the
@@ -74,7 +76,7 @@ def main():
     out.parent.mkdir(parents=True, exist_ok=True)
     notes = out.parent / "fuzz-notes.md"
     tail = "\n" + notes.read_text() if notes.is_file() else ""
-    out.write_text(HEAD + "\n".join(lines) + "\n" + tail)
+    out.write_text(wrapped(HEAD + "\n".join(lines) + "\n" + tail))
     print(out.read_text())
     return any(findings for _, findings, _ in rows)
 

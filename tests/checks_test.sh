@@ -58,6 +58,8 @@ git grep -nI 'DESIG[N]\.md' | rule "documents that are not in the tree"
 # secrets may not reach a log through printf-like calls, or the environment
 git grep -nE '\b(setenv|putenv)[[:space:]]*\(' -- base kernels host cli | rule "nothing is put into the environment"
 
+git ls-files '*.md' | xargs scripts/prose.py --check | rule "prose is wrapped at 100 characters: scripts/prose.py FILE"
+
 for script in $(git ls-files 'scripts/*' '.ci/*' '*.sh'); do
     head -1 "$script" | grep -q '^#!' || continue
     [ -x "$script" ] || [[ $script == tests/* ]] || echo "$script"

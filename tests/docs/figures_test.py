@@ -32,7 +32,8 @@ class Figures(unittest.TestCase):
             for part in ("docs", "bench/results"):
                 shutil.copytree(SOURCE / part, root / part)
             (root / "scripts").mkdir()
-            shutil.copy(SOURCE / "scripts" / "figures", root / "scripts")
+            for script in ("figures", "prose.py"):
+                shutil.copy(SOURCE / "scripts" / script, root / "scripts")
             page = root / "docs" / "BENCHMARKS.md"
             right = page.read_text()
             page.write_text(re.sub(r"(\| one core, encrypt.*?\| )\d", r"\g<1>9", right))
