@@ -16,7 +16,7 @@ void orr_library_package(const char *soname, char package[64]) {
     int digits = isdigit((unsigned char)soname[length - 1]) != 0;
     snprintf(package, 64, "%.*s%s%.*s", (int)length, soname, digits ? "-" : "", (int)version,
              end + 4);
-    for (char *c = package; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+    for (char *c = package; *c; c++) *c = (char)(*c == '_' ? '-' : tolower((unsigned char)*c));
 }
 
 // Why dlopen() refused a file: mostly for want of another one, which dlerror() names first.

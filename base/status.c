@@ -40,22 +40,23 @@ orr_status orr_fail_source(orr_error *error, int number, const char *format, ...
 }
 
 const char *orr_status_name(orr_status status) {
-    switch (status) {
-    case ORR_OK: return "ok";
-    case ORR_INTERNAL: return "internal";
-    case ORR_USAGE: return "usage";
-    case ORR_SOME_FAILED: return "some-failed";
-    case ORR_AUTH: return "authentication";
-    case ORR_KEY: return "key";
-    case ORR_EXISTS: return "exists";
-    case ORR_IO: return "io";
-    case ORR_UNSUPPORTED: return "unsupported";
-    case ORR_INCOMPLETE: return "incomplete";
-    case ORR_NOT_ORRERY: return "not-orrery";
-    case ORR_SELF_TEST: return "self-test";
-    case ORR_STOPPED: return "stopped";
-    }
-    return "internal";
+    static const char *const names[] = {
+        [ORR_OK] = "ok",
+        [ORR_INTERNAL] = "internal",
+        [ORR_USAGE] = "usage",
+        [ORR_SOME_FAILED] = "some-failed",
+        [ORR_AUTH] = "authentication",
+        [ORR_KEY] = "key",
+        [ORR_EXISTS] = "exists",
+        [ORR_IO] = "io",
+        [ORR_UNSUPPORTED] = "unsupported",
+        [ORR_INCOMPLETE] = "incomplete",
+        [ORR_NOT_ORRERY] = "not-orrery",
+        [ORR_SELF_TEST] = "self-test",
+        [ORR_STOPPED] = "stopped",
+    };
+    const char *name = (size_t)status < sizeof names / sizeof *names ? names[status] : NULL;
+    return name ? name : "internal";
 }
 
 void orr_one_line(char *text) {

@@ -272,7 +272,7 @@ static orr_status paper_profile(orr_bench *bench, orr_error *error) {
         picture *p = &pictures[n];
         status = open_picture(p, sides[n / 2], error);
         if (status == ORR_OK) status = check_picture(p, error);
-        p->inverse = n % 2;
+        p->inverse = (int)(n % 2);
         items[n] = (orr_measure_item){.bytes = p->bytes, .run = run_picture, .context = p};
         snprintf(items[n].group, sizeof items[n].group, "paper profile, whole images");
         snprintf(items[n].name, sizeof items[n].name, "%s %u x %u RGB",

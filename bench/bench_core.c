@@ -161,8 +161,7 @@ const orr_bench_cuda *orr_bench_device(const orr_bench *bench, unsigned *device,
     }
     if (!cuda) cuda = orr_library_table(&orr_bench_cuda_module, NULL);
     if (!cuda) { // without the program's directory: reasons go into records
-        orr_fail(reason, ORR_UNSUPPORTED,
-                 "%s is not there (%s is not installed, or does not load)",
+        orr_fail(reason, ORR_UNSUPPORTED, "%s is not there (%s is not installed, or does not load)",
                  orr_bench_cuda_module.what, orr_bench_cuda_module.file);
     }
     if (cuda && cuda->count() > *device) return cuda;

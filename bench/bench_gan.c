@@ -254,7 +254,8 @@ orr_status orr_bench_gan(orr_bench *bench, orr_error *error) {
         else if (orr_gan_cuda_module.state == ORR_LIBRARY_LOADED)
             orr_bench_find(bench, "gan: no figures from a GPU: %.200s", reason.text);
         else // without the program's directory: findings go into records
-            orr_bench_find(bench, "gan: no figures from a GPU: %s is not installed, or does not load",
+            orr_bench_find(bench,
+                           "gan: no figures from a GPU: %s is not installed, or does not load",
                            orr_gan_cuda_module.file);
     }
     orr_gan_state_free(&state);

@@ -94,7 +94,7 @@ static orr_status compare_level(orr_levels *b, const orr_cpu_level *level) {
         for (int n = 0; n < 2 * (b->tiles < 8 ? b->tiles : 8); n++) {
             const orr_tile_key *key = &b->keys[n / 2];
             const uint8_t *in = b->in + (size_t)ORR_TILE_BYTES * (size_t)(n / 2);
-            if (orr_tile_encrypt_portable(ciphers[n % 2], key, rows, in, expected))
+            if (orr_tile_encrypt_portable(ciphers[n % 2], key, rows, in, expected) != ORR_OK)
                 return ORR_INTERNAL;
             level->encrypt(ciphers[n % 2], key, rows, in, cipher, b->scratch);
             if (memcmp(cipher, expected, bytes) != 0) return ORR_SELF_TEST;

@@ -66,7 +66,7 @@ static void group_text(const orr_bench_result *first, size_t count, orr_sink *si
         while (at < note_count && strcmp(notes[at], first[n].note) != 0) at++;
         if (at == note_count && first[n].note[0] && note_count < 26)
             notes[note_count++] = first[n].note;
-        char sign = at < note_count && !for_all ? (char)('a' + at) : 0;
+        char sign = (char)(at < note_count && !for_all ? 'a' + at : 0);
         result_line(&first[n], with_threads, sign, sink);
     }
     for (size_t n = 0; n < note_count; n++) {

@@ -111,7 +111,7 @@ void orr_progress_bar(const orr_progress_view *view, const char *verb, unsigned 
     } else {
         char bar[48];
         size_t full = (size_t)((double)cells * share_of(view));
-        for (size_t i = 0; i < cells; i++) bar[i] = i < full ? '=' : i == full ? '>' : ' ';
+        for (size_t i = 0; i < cells; i++) bar[i] = (char)(i < full ? '=' : i == full ? '>' : ' ');
         bar[cells] = 0;
         snprintf(line, sizeof line, "%s [%s] %s", head, bar, text);
     }

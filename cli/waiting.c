@@ -12,8 +12,6 @@
 
 #define VARIABLE "OMP_WAIT_POLICY"
 
-extern char **environ;
-
 static unsigned cores(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);

@@ -147,7 +147,7 @@ orr_status orr_npy_latents(const char *path, uint32_t latent, uint32_t *count, f
     FILE *in = NULL;
     float *values = NULL;
     orr_status status = open_array(path, &in, &a, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     if (!(a.rank == 2 || (a.rank == 4 && a.shape[2] == 1 && a.shape[3] == 1)) ||
         a.shape[1] != latent) {
         status =
@@ -155,24 +155,24 @@ orr_status orr_npy_latents(const char *path, uint32_t latent, uint32_t *count, f
                      "%s: the generator takes vectors of %u numbers: the array's shape must be "
                      "(count, %u)",
                      path, latent, latent);
-        goto done;
+        goto end;
     }
     if (a.shape[0] < 1 || a.shape[0] > ORR_NPY_MAX_LATENTS) {
         status = orr_fail(error, ORR_UNSUPPORTED, "%s: %llu latent vectors; 1 to %d can be used",
                           path, (unsigned long long)a.shape[0], ORR_NPY_MAX_LATENTS);
-        goto done;
+        goto end;
     }
     values = malloc(a.shape[0] * latent * sizeof *values);
     if (!values) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for %s", path);
-        goto done;
+        goto end;
     }
     status = read_values(path, in, &a, a.shape[0] * latent, values, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     *count = (uint32_t)a.shape[0];
     *latents = values;
     values = NULL;
-done:
+end:
     free(values);
     if (in) fclose(in);
     return status;

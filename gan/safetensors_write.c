@@ -166,24 +166,24 @@ orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, si
     int copy = -1;
     if (!header) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for %s", path);
-        goto done;
+        goto end;
     }
     if (!replace && access(path, F_OK) == 0) { // before the work; the naming checks again
         status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
-        goto done;
+        goto end;
     }
     if (!orr_fresh_begin(&fresh, path)) copy = fcntl(fresh.fd, F_DUPFD_CLOEXEC, 0);
     out = copy >= 0 ? fdopen(copy, "wb") : NULL;
     if (!out) {
         status = write_error(path, error);
         if (copy >= 0) close(copy);
-        goto done;
+        goto end;
     }
     if (!write_all(out, header, tensors, count)) status = write_error(path, error);
     if (fclose(out) != 0 && status == ORR_OK) status = write_error(path, error);
     if (status == ORR_OK && orr_fresh_flush(&fresh)) status = write_error(path, error);
     if (status == ORR_OK) status = give_name(&fresh, path, replace, error);
-done:
+end:
     orr_fresh_end(&fresh);
     free(header);
     return status;

@@ -211,7 +211,7 @@ static orr_status read_all(const orr_safetensors *file, int which, orr_gan_weigh
     weights->running = calloc(weights->network.running_count + 1, sizeof(float));
     if (!names || !tensors || !weights->parameters || !weights->running) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for the weights of %s", file->path);
-        goto done;
+        goto end;
     }
     count = orr_gan_tensors(&weights->network, "", ORR_DTYPE_F32, weights->parameters,
                             weights->running, &weights->batches, names, tensors);
@@ -228,7 +228,7 @@ static orr_status read_all(const orr_safetensors *file, int which, orr_gan_weigh
             }
         }
     }
-done:
+end:
     free(names);
     free(tensors);
     return status;
@@ -269,7 +269,7 @@ orr_status orr_gan_weights_write(const char *path, const orr_gan_state *state, i
     orr_status status;
     if (!names || !tensors || !metadata) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for %s", path);
-        goto done;
+        goto end;
     }
     size_t count =
         orr_gan_tensors(&state->networks[which], "", dtype, state->state[which].parameters,
@@ -283,7 +283,7 @@ orr_status orr_gan_weights_write(const char *path, const orr_gan_state *state, i
     }
     for (size_t i = 0; i < more_count; i++) metadata[6 + i] = more[i];
     status = orr_safetensors_write(path, tensors, count, metadata, 6 + more_count, replace, error);
-done:
+end:
     free(names);
     free(tensors);
     free(metadata);

@@ -27,7 +27,9 @@ ORR_SHARED uint64_t orr_map_step(uint64_t u, uint32_t k2) {
 }
 
 // The 32 key bits of a state: bits 20..51. In memory a word lies little-endian.
-ORR_SHARED uint32_t orr_map_word(uint64_t u) { return (uint32_t)(u >> 20); }
+ORR_SHARED uint32_t orr_map_word(uint64_t u) {
+    return (uint32_t)(u >> 20);
+}
 
 // Finalizer of splitmix64 (Steele, Lea, Flood 2014): spreads lane numbers over the state space.
 ORR_SHARED uint64_t orr_mix64(uint64_t z) {

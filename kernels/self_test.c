@@ -65,7 +65,7 @@ static orr_status expect(self_test *test, orr_error *error) {
         for (int rule = 0; rule < 2; rule++) {
             uint8_t *out = (rule ? test->new_cipher : test->old_cipher) + offset;
             if (orr_tile_encrypt_portable(&test->cipher[rule], &task->key, task->rows,
-                                          test->plain + offset, out))
+                                          test->plain + offset, out) != ORR_OK)
                 return orr_fail(error, ORR_INTERNAL, "out of memory for the self-test");
             if (fnv1a(out, bytes) != answers[c].digest[rule])
                 return orr_fail(error, ORR_SELF_TEST,
@@ -74,7 +74,7 @@ static orr_status expect(self_test *test, orr_error *error) {
                                 task->rows, self_test_rule[rule]);
         }
         if (orr_tile_encrypt_portable(&test->cipher[1], &task->new_key, task->rows,
-                                      test->plain + offset, test->new_cipher + offset))
+                                      test->plain + offset, test->new_cipher + offset) != ORR_OK)
             return orr_fail(error, ORR_INTERNAL, "out of memory for the self-test");
         offset += bytes;
     }
@@ -121,7 +121,7 @@ orr_status orr_backend_self_test(orr_backend *backend, orr_error *error) {
     out = backend->api->alloc(backend, test.bytes);
     if (!test.plain || !in || !out) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for the self-test of a device");
-        goto done;
+        goto end;
     }
     test.old_cipher = test.plain + test.bytes;
     test.new_cipher = test.old_cipher + test.bytes;
@@ -136,7 +136,7 @@ orr_status orr_backend_self_test(orr_backend *backend, orr_error *error) {
         status = check(backend, &test, ORR_TILE_REENCRYPT, test.old_cipher, test.new_cipher, in,
                        out, error);
     if (status == ORR_OK) status = orr_backend_self_test_volumes(backend, error);
-done:
+end:
     backend->api->free(backend, in, test.bytes);
     backend->api->free(backend, out, test.bytes);
     free(test.plain);

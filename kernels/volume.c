@@ -292,7 +292,7 @@ static orr_status work_new(const orr_cipher *cipher, const orr_volume_key *key,
     work = calloc(1, sizeof *work);
     if (!work) return orr_fail(error, ORR_INTERNAL, "out of memory");
     orr_status status = work_allocate(work, shape, error);
-    if (status) {
+    if (status != ORR_OK) {
         work_free(work);
         return status;
     }
@@ -348,7 +348,7 @@ orr_status orr_volume_encrypt_until(const orr_cipher *cipher, const orr_volume_k
                                     orr_error *error) {
     volume_work *work = NULL;
     orr_status status = work_new(cipher, key, shape, stop, &work, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     vpd_encode(&work->planet, &work->symbol, data, work->bytes, stop);
     shuffle_xor(work, 0, shape, data, work->copy);
     vpd_encode(&work->planet, &work->symbol, work->copy, work->bytes, stop);
@@ -368,7 +368,7 @@ orr_status orr_volume_decrypt_until(const orr_cipher *cipher, const orr_volume_k
                                     orr_error *error) {
     volume_work *work = NULL;
     orr_status status = work_new(cipher, key, shape, stop, &work, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     xor_sequence(key->part[7], cipher->k2, data, work->bytes, stop);
     substitute_all(&work->unrank, data, work->bytes, stop);
     unshuffle_xor(work, 1, shape, data, work->copy);

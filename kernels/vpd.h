@@ -14,15 +14,16 @@ extern "C" {
 #define ORR_RULE_COUNT 40320u
 
 // One 3-bit substitution as algebraic normal form, each coefficient widened to an all-ones mask:
-// bit 2-o of the result is  c[o][0] ^ c[o][1]a ^ c[o][2]b ^ c[o][3]c ^ c[o][4]ab ^ c[o][5]ac ^ c[o][6]bc
+// bit 2-o of the result is
+//     c[o][0] ^ c[o][1]a ^ c[o][2]b ^ c[o][3]c ^ c[o][4]ab ^ c[o][5]ac ^ c[o][6]bc
 // with a the most significant bit. (A permutation of 3 bits has no abc term.)
 typedef struct orr_anf {
     uint32_t c[3][7];
 } orr_anf;
 
-// A rule r in 1..40320: the r-th permutation of Uranus, Mars, Venus, Neptune, Jupiter, Earth, Saturn,
-// Mercury (= 0..7) in lexicographic order. planet[v] is the planet of symbol v, symbol[] its inverse,
-// rank[v] the place of planet[v] by distance from the Sun, unrank[] its inverse.
+// A rule r in 1..40320: the r-th permutation of Uranus, Mars, Venus, Neptune, Jupiter, Earth,
+// Saturn, Mercury (= 0..7) in lexicographic order. planet[v] is the planet of symbol v, symbol[]
+// its inverse, rank[v] the place of planet[v] by distance from the Sun, unrank[] its inverse.
 typedef struct orr_rule {
     uint32_t number;
     uint8_t planet[8], symbol[8], rank[8], unrank[8];

@@ -84,9 +84,9 @@ orr_status orr_raster_decode(const uint8_t *bytes, size_t length, const char *sh
     image->length = length;
     image->error = error;
     orr_status status = decode(image);
-    if (!status && image->is_signed && !window)
+    if (status == ORR_OK && image->is_signed && !window)
         status = orr_raster_refuse(image, "its samples are signed, which needs a window");
-    if (!status) {
+    if (status == ORR_OK) {
         narrow(image, window);
         *raster = (orr_raster){.width = image->width,
                                .height = image->height,

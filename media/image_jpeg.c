@@ -69,7 +69,7 @@ static orr_status jpeg_rows(orr_raster_source *image, j_decompress_ptr jpeg) {
     uint32_t channels = (uint32_t)jpeg->num_components;
     orr_status status =
         orr_raster_prepare(image, jpeg->image_width, jpeg->image_height, channels, 1);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     jpeg->out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg->dct_method = JDCT_ISLOW;
     jpeg_start_decompress(jpeg);

@@ -68,7 +68,7 @@ static orr_status png_rows(orr_raster_source *image, png_structp png, png_infop 
         row != width * channels * (size_t)(depth / 8))
         return orr_raster_refuse(image, "it is neither gray nor RGB");
     orr_status status = orr_raster_prepare(image, width, height, (uint32_t)channels, depth / 8);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     for (int pass = 0; pass < passes; pass++)
         for (uint32_t y = 0; y < height; y++) png_read_row(png, image->samples + y * row, NULL);
     image->whole = 1;
@@ -183,7 +183,7 @@ orr_status orr_png_encode(const orr_raster *raster, uint8_t **bytes, size_t *len
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (info) status = put_or_fail(sink, png, info, raster);
     png_destroy_write_struct(&png, &info);
-    if (status) {
+    if (status != ORR_OK) {
         orr_fail(error, status, "no memory for a PNG");
         orr_media_free(sink->bytes);
     } else {
@@ -198,7 +198,7 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
     uint8_t *bytes;
     size_t length;
     orr_status status = orr_png_encode(raster, &bytes, &length, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     orr_fresh fresh;
     struct stat info;
     int failed = 0;
@@ -206,7 +206,7 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
     if (!failed && orr_fresh_begin(&fresh, path)) {
         status = orr_fail(error, ORR_IO, "%s: cannot create: %s", path, strerror(errno));
         orr_fresh_end(&fresh);
-        goto out;
+        goto end;
     }
     if (!failed) {
         if (orr_write_in_full(fresh.fd, bytes, length) < length || orr_fresh_flush(&fresh) ||
@@ -225,7 +225,7 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
                           failed == ENOSPC || failed == EDQUOT
                               ? ": free some space and run the command again"
                               : "");
-out:
+end:
     orr_media_free(bytes);
     return status;
 }

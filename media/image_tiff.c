@@ -155,7 +155,7 @@ static void tiff_put_row(const orr_raster_source *image, const tiff_layout *t, c
 static orr_status tiff_blocks(orr_raster_source *image, TIFF *tiff) {
     tiff_layout t;
     orr_status status = tiff_describe(image, tiff, &t);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     int separate = t.planar != PLANARCONFIG_CONTIG && t.samples > 1;
     uint64_t across = (t.width + (uint64_t)t.block_width - 1) / t.block_width;
     uint64_t down = (t.height + (uint64_t)t.block_height - 1) / t.block_height;
@@ -163,7 +163,7 @@ static orr_status tiff_blocks(orr_raster_source *image, TIFF *tiff) {
         return orr_raster_refuse(image, "its strips or tiles make no sense");
     uint32_t channels = t.palette[0] || t.photometric == PHOTOMETRIC_RGB ? 3 : 1;
     status = orr_raster_prepare(image, t.width, t.height, channels, t.bits / 8);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     image->scratch = calloc(1, (size_t)t.block_bytes);
     if (!image->scratch) return orr_raster_out_of_memory(image);
     size_t wide = t.bits / 8u, pixel = image->channels * wide;

@@ -122,8 +122,8 @@ void orr_sink_base64(orr_sink *sink, const void *bytes, size_t count) {
         if (n + 1 < count) word |= (uint32_t)p[n + 1] << 8;
         if (n + 2 < count) word |= p[n + 2];
         char four[4] = {digits[word >> 18], digits[word >> 12 & 63],
-                        n + 1 < count ? digits[word >> 6 & 63] : '=',
-                        n + 2 < count ? digits[word & 63] : '='};
+                        (char)(n + 1 < count ? digits[word >> 6 & 63] : '='),
+                        (char)(n + 2 < count ? digits[word & 63] : '=')};
         orr_sink_put(sink, four, 4);
     }
 }

@@ -73,7 +73,7 @@ fi
 
 # The table of exit statuses in docs/CLI.md, base/status.h and the names of base/status.c say the same.
 enum=$(sed -nE 's/^ +(ORR_[A-Z_]+) = ([0-9]+),?.*/\2 \1/p' base/status.h | while read -r number name; do
-    printf '%s %s\n' "$number" "$(sed -nE "s/.*case $name: return \"([a-z-]+)\";.*/\1/p" base/status.c)"
+    printf '%s %s\n' "$number" "$(sed -nE "s/.*\[$name\] = \"([a-z-]+)\",.*/\1/p" base/status.c)"
 done)
 table=$(sed -nE 's/^\| ([0-9]+) \| ([a-z-]+) \| .*/\1 \2/p' docs/CLI.md)
 [ -n "$enum" ] || echo "no enum found in base/status.h" | rule "exit statuses"

@@ -77,7 +77,7 @@ orr_status orr_checkpoint_encode(const orr_gan_state *state, const char data_has
             put(at, word, 4);
         }
     orr_status status = orr_digest(*bytes, *count - DIGEST, at, error);
-    if (status) {
+    if (status != ORR_OK) {
         free(*bytes);
         *bytes = NULL;
     }
@@ -110,7 +110,7 @@ orr_status orr_checkpoint_decode(const uint8_t *bytes, size_t count, const char 
         return damaged_file(shown, "it is of a version that this program does not know", error);
     orr_gan_shape shape = {(uint32_t)get(bytes + 12, 4), (uint32_t)get(bytes + 16, 4),
                            (uint32_t)get(bytes + 20, 4), (uint32_t)get(bytes + 24, 4)};
-    if (orr_gan_shape_check(&shape, NULL))
+    if (orr_gan_shape_check(&shape, NULL) != ORR_OK)
         return damaged_file(shown, "it is of a network that cannot be", error);
     orr_gan_generator(&shape, &generator);
     orr_gan_discriminator(&shape, &discriminator);
@@ -119,11 +119,11 @@ orr_status orr_checkpoint_decode(const uint8_t *bytes, size_t count, const char 
     if (count != HEADER + 4 * floats + DIGEST)
         return damaged_file(shown, "its length is wrong", error);
     orr_status status = orr_digest(bytes, count - DIGEST, digest, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     if (memcmp(digest, bytes + count - DIGEST, DIGEST))
         return damaged_file(shown, "its checksum is wrong", error);
     status = orr_gan_state_new(&shape, state, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     state->seed = get(bytes + 32, 8);
     state->step = get(bytes + 40, 8);
     memcpy(data_hash, bytes + 48, 64);
@@ -243,7 +243,7 @@ orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
     orr_safetensors_entry more[] = {{"steps", steps}, {"data_sha256", data_hash}};
     orr_status status = ORR_OK;
     orr_error failure = {0};
-    for (int n = 0; n < 2 && !status; n++) {
+    for (int n = 0; n < 2 && status == ORR_OK; n++) {
         char *path; // whole, however long: part of one would name another file
         if (asprintf(&path, "%s/%s.safetensors", folder, names[n]) < 0)
             return orr_fail(error, ORR_INTERNAL, "no memory for a file name");
@@ -256,7 +256,7 @@ orr_status orr_checkpoint_export(const char *folder, const orr_gan_state *state,
                         "%s: free some space, or see to what else is wrong, and run the same "
                         "command again with --resume",
                         failure.text);
-    return status ? orr_fail(error, status, "%s", failure.text) : ORR_OK;
+    return status != ORR_OK ? orr_fail(error, status, "%s", failure.text) : ORR_OK;
 }
 
 static orr_status write_files(const orr_run_directory *run, int directory, const char *partial,
@@ -268,8 +268,8 @@ static orr_status write_files(const orr_run_directory *run, int directory, const
     if (asprintf(&folder, "%s/" FOLDER "/%s", run->path, partial) < 0)
         return orr_fail(error, ORR_INTERNAL, "no memory for a file name");
     orr_status status = orr_checkpoint_encode(state, data_hash, &bytes, &count, error);
-    if (!status) status = orr_run_write_at(directory, shown, "state", bytes, count, error);
-    if (!status) status = orr_checkpoint_export(folder, state, data_hash, error);
+    if (status == ORR_OK) status = orr_run_write_at(directory, shown, "state", bytes, count, error);
+    if (status == ORR_OK) status = orr_checkpoint_export(folder, state, data_hash, error);
     free(bytes);
     free(folder);
     return status;
@@ -327,24 +327,24 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     if (folder >= 0) sweep(folder);
     if (folder < 0 || (directory = make_partial(folder, partial)) < 0) {
         status = io_error(run, "make a checkpoint", error);
-        goto out;
+        goto end;
     }
     status = write_files(run, directory, partial, shown, state, data_hash, error);
-    if (status) goto out;
+    if (status != ORR_OK) goto end;
     // A checkpoint of the same step may be there (it may be damaged): it changes places with this
     // one and is removed.
     if ((renameat(folder, partial, folder, name) &&
          ((errno != EEXIST && errno != ENOTEMPTY) || change_places(folder, partial, name))) ||
         orr_partial_unmark(directory)) {
         status = io_error(run, "name a checkpoint", error);
-        goto out;
+        goto end;
     }
     if (orr_flush(folder) < 0) {
         status = io_error(run, "flush a checkpoint", error);
-        goto out;
+        goto end;
     }
     if (retire(folder, state->step, keep)) status = io_error(run, "list the checkpoints", error);
-out:
+end:
     if (directory >= 0) close(directory);
     if (folder >= 0 && *partial) remove_partial(folder, partial); // or the one that was there
     if (folder >= 0) close(folder);
@@ -377,9 +377,10 @@ static orr_status read_one(const orr_run_directory *run, int folder, uint64_t st
     int directory = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0) return damaged_file(shown, strerror(errno), error);
     status = orr_run_read_at(directory, shown, "state", MAX_STATE, &bytes, &count, error);
-    if (!status && !bytes) status = damaged_file(shown, "it has no file \"state\"", error);
-    if (!status) status = orr_checkpoint_decode(bytes, count, shown, state, data_hash, error);
-    if (!status && state->step != step) {
+    if (status == ORR_OK && !bytes) status = damaged_file(shown, "it has no file \"state\"", error);
+    if (status == ORR_OK)
+        status = orr_checkpoint_decode(bytes, count, shown, state, data_hash, error);
+    if (status == ORR_OK && state->step != step) {
         orr_gan_state_free(state);
         status = damaged_file(shown, "it is of another step than its name says", error);
     }
@@ -401,14 +402,14 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
     if (folder < 0 && errno == ENOENT) return ORR_OK;
     if (folder < 0 || list_checkpoints(folder, &steps, &count)) {
         status = io_error(run, "read the checkpoints", error);
-        goto out;
+        goto end;
     }
     for (size_t i = count; i-- > 0 && !*found;) {
         orr_error failure = {0};
         status = read_one(run, folder, steps[i], state, data_hash, &failure);
         if (status != ORR_OK && status != ORR_UNSUPPORTED) {
             orr_fail(error, status, "%s", failure.text);
-            goto out;
+            goto end;
         }
         *found = status == ORR_OK;
         if (!*found && damaged) damaged(context, failure.text);
@@ -431,7 +432,7 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
                           "%s/" FOLDER ": they are of another network than options.json says",
                           run->path);
     }
-out:
+end:
     if (folder >= 0) close(folder);
     free(steps);
     return status;

@@ -58,7 +58,7 @@ static orr_status make_room(loader *l) {
 static orr_status add_line(loader *l, const uint8_t *image, const char *below) {
     char digest[65];
     orr_status status = orr_digest_hex(image, orr_dataset_image_bytes(l->set), digest, l->error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     orr_sink_format(&l->manifest, "%s  ", digest);
     orr_put_name(&l->manifest, below);
     orr_sink_text(&l->manifest, "\n");
@@ -94,21 +94,21 @@ static orr_status take_image(loader *l, int fd, const char *path, const char *be
     orr_raster raster;
     orr_status status = orr_raster_read_fd(fd, path, l->options->window, &raster, &failure);
     if (status == ORR_INTERNAL) return orr_fail(l->error, status, "%s", failure.text);
-    if (status) {
+    if (status != ORR_OK) {
         skip(l, path, reason_of(&failure, path));
         return ORR_OK;
     }
     if (raster.flaw && l->options->flawed)
         l->options->flawed(l->options->context, path, raster.flaw);
     status = make_room(l);
-    if (!status) {
+    if (status == ORR_OK) {
         uint8_t *image = l->set->images + l->set->count * orr_dataset_image_bytes(l->set);
         status = orr_resample(&raster, l->set->size, l->set->channels, image, l->error);
-        if (!status) status = add_line(l, image, below);
-        if (!status) l->set->count++;
+        if (status == ORR_OK) status = add_line(l, image, below);
+        if (status == ORR_OK) l->set->count++;
     }
     orr_raster_free(&raster);
-    if (!status && l->options->progress && l->set->count % 64 == 0)
+    if (status == ORR_OK && l->options->progress && l->set->count % 64 == 0)
         l->options->progress(l->options->context, l->set->count);
     return status;
 }
@@ -163,7 +163,7 @@ static orr_status read_folder(loader *l, int folder, const char *path, size_t ro
         skip(l, path, strerror(errno));
         return ORR_OK;
     }
-    for (size_t i = 0; i < names.count && !status; i++) {
+    for (size_t i = 0; i < names.count && status == ORR_OK; i++) {
         char *below = NULL;
         if (l->options->stop && *l->options->stop) {
             status = orr_fail(l->error, ORR_STOPPED, "stopped while reading the images");
@@ -213,14 +213,14 @@ orr_status orr_dataset_load(const orr_dataset_options *options, orr_dataset *set
     orr_status status = ORR_OK;
     *set = (orr_dataset){.size = options->size, .channels = options->channels};
     orr_sink_memory(&l.manifest);
-    for (size_t i = 0; i < options->folder_count && !status; i++) {
+    for (size_t i = 0; i < options->folder_count && status == ORR_OK; i++) {
         uint32_t before = set->count;
         status = read_root(&l, options->folders[i]);
         // A disk that is not mounted, say, while the other folders have images.
-        if (!status && options->folder_count > 1 && set->count == before)
+        if (status == ORR_OK && options->folder_count > 1 && set->count == before)
             skip(&l, options->folders[i], "no image is in this folder");
     }
-    if (!status && set->count < 2)
+    if (status == ORR_OK && set->count < 2)
         status = orr_fail(
             error, ORR_UNSUPPORTED,
             "%s%s: %s found (and %llu other file%s); training needs at least two, and some "
@@ -228,11 +228,12 @@ orr_status orr_dataset_load(const orr_dataset_options *options, orr_dataset *set
             options->folder_count ? options->folders[0] : "",
             options->folder_count > 1 ? " ..." : "", set->count ? "only one image" : "no images",
             (unsigned long long)set->skipped, set->skipped == 1 ? "" : "s");
-    if (!status) status = count_copies(&l);
-    if (!status) status = orr_digest_hex(l.manifest.text, l.manifest.length, set->hash, error);
+    if (status == ORR_OK) status = count_copies(&l);
+    if (status == ORR_OK)
+        status = orr_digest_hex(l.manifest.text, l.manifest.length, set->hash, error);
     set->manifest = l.manifest.text;
     set->manifest_bytes = l.manifest.length;
-    if (status) orr_dataset_free(set);
+    if (status != ORR_OK) orr_dataset_free(set);
     return status;
 }
 

@@ -31,7 +31,7 @@ static orr_status make_room(void **array, size_t *room, size_t count, size_t ite
 static orr_status keep_steps(orr_history *h, const orr_history_steps *steps, orr_error *error) {
     orr_status status =
         make_room((void **)&h->steps, &h->step_room, h->step_count, sizeof *h->steps, error);
-    if (!status) h->steps[h->step_count++] = *steps;
+    if (status == ORR_OK) h->steps[h->step_count++] = *steps;
     return status;
 }
 
@@ -39,7 +39,7 @@ static orr_status keep_snapshot(orr_history *h, const orr_history_snapshot *snap
                                 orr_error *error) {
     orr_status status = make_room((void **)&h->snapshots, &h->snapshot_room, h->snapshot_count,
                                   sizeof *h->snapshots, error);
-    if (!status) h->snapshots[h->snapshot_count++] = *snapshot;
+    if (status == ORR_OK) h->snapshots[h->snapshot_count++] = *snapshot;
     return status;
 }
 
@@ -133,7 +133,7 @@ static void put_event(orr_sink *sink, uint64_t step, double time, const void *re
 static orr_status append(const orr_run_directory *run, const char *name, orr_sink *sink,
                          orr_error *error) {
     orr_status status = orr_sink_finish(sink, error);
-    return status ? status : orr_run_append(run, name, sink->text, sink->length, error);
+    return status != ORR_OK ? status : orr_run_append(run, name, sink->text, sink->length, error);
 }
 
 orr_status orr_history_add_steps(orr_history *h, const orr_run_directory *run,
@@ -142,12 +142,12 @@ orr_status orr_history_add_steps(orr_history *h, const orr_run_directory *run,
     orr_sink_memory(&line);
     orr_sink_memory(&event);
     orr_status status = keep_steps(h, steps, error);
-    if (!status)
+    if (status == ORR_OK)
         status =
             put_line(&line, line_of("steps", steps->step, steps, step_fields, STEP_FIELDS), error);
-    if (!status) status = append(run, ORR_STATISTICS, &line, error);
+    if (status == ORR_OK) status = append(run, ORR_STATISTICS, &line, error);
     put_event(&event, steps->step, steps->time, steps, step_fields, STEP_FIELDS);
-    if (!status) status = append(run, ORR_EVENTS, &event, error);
+    if (status == ORR_OK) status = append(run, ORR_EVENTS, &event, error);
     orr_sink_free(&line);
     orr_sink_free(&event);
     return status;
@@ -159,11 +159,11 @@ orr_status orr_history_add_snapshot(orr_history *h, const orr_run_directory *run
     orr_sink_memory(&line);
     orr_sink_memory(&event);
     orr_status status = keep_snapshot(h, snapshot, error);
-    if (!status) status = put_line(&line, snapshot_line(snapshot), error);
-    if (!status) status = append(run, ORR_STATISTICS, &line, error);
+    if (status == ORR_OK) status = put_line(&line, snapshot_line(snapshot), error);
+    if (status == ORR_OK) status = append(run, ORR_STATISTICS, &line, error);
     put_event(&event, snapshot->numbers.step, snapshot->time, snapshot, snapshot_fields,
               SNAPSHOT_FIELDS);
-    if (!status) status = append(run, ORR_EVENTS, &event, error);
+    if (status == ORR_OK) status = append(run, ORR_EVENTS, &event, error);
     orr_sink_free(&line);
     orr_sink_free(&event);
     return status;
@@ -197,7 +197,7 @@ static orr_status take_line(orr_history *h, const char *text, uint64_t last_step
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(line, "step");
     if (!cJSON_IsString(kind) || !cJSON_IsNumber(step) || !(step->valuedouble >= 0) ||
         step->valuedouble > (double)last_step)
-        goto out;
+        goto end;
     if (!strcmp(kind->valuestring, "steps")) {
         orr_history_steps steps = {.step = (uint64_t)step->valuedouble};
         take_fields(line, &steps, step_fields, STEP_FIELDS);
@@ -209,7 +209,7 @@ static orr_status take_line(orr_history *h, const char *text, uint64_t last_step
         snapshot.swd.mean = snapshot.numbers.swd;
         status = keep_snapshot(h, &snapshot, error);
     }
-out:
+end:
     cJSON_Delete(line);
     return status;
 }
@@ -222,7 +222,7 @@ static orr_status write_anew(const orr_history *h, const orr_run_directory *run,
     orr_sink_memory(&lines);
     orr_sink_memory(&events);
     orr_events_begin(&events, h->step_count ? h->steps[0].time : (double)time(NULL));
-    while (!status && (a < h->step_count || b < h->snapshot_count)) {
+    while (status == ORR_OK && (a < h->step_count || b < h->snapshot_count)) {
         if (b == h->snapshot_count ||
             (a < h->step_count && h->steps[a].step <= h->snapshots[b].numbers.step)) {
             const orr_history_steps *s = &h->steps[a++];
@@ -235,10 +235,12 @@ static orr_status write_anew(const orr_history *h, const orr_run_directory *run,
             put_event(&events, s->numbers.step, s->time, s, snapshot_fields, SNAPSHOT_FIELDS);
         }
     }
-    if (!status) status = orr_sink_finish(&lines, error);
-    if (!status) status = orr_sink_finish(&events, error);
-    if (!status) status = orr_run_write(run, ORR_STATISTICS, lines.text, lines.length, error);
-    if (!status) status = orr_run_write(run, ORR_EVENTS, events.text, events.length, error);
+    if (status == ORR_OK) status = orr_sink_finish(&lines, error);
+    if (status == ORR_OK) status = orr_sink_finish(&events, error);
+    if (status == ORR_OK)
+        status = orr_run_write(run, ORR_STATISTICS, lines.text, lines.length, error);
+    if (status == ORR_OK)
+        status = orr_run_write(run, ORR_EVENTS, events.text, events.length, error);
     orr_sink_free(&lines);
     orr_sink_free(&events);
     return status;
@@ -251,12 +253,12 @@ orr_status orr_history_load(orr_history *history, const orr_run_directory *run, 
     memset(history, 0, sizeof *history);
     orr_status status =
         orr_run_read_at(run->fd, run->path, ORR_STATISTICS, MAX_STATISTICS, &bytes, &count, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     char *rest = (char *)bytes;
-    for (char *line; !status && rest && (line = strsep(&rest, "\n"));)
+    for (char *line; status == ORR_OK && rest && (line = strsep(&rest, "\n"));)
         status = take_line(history, line, last_step, error);
     free(bytes);
-    if (!status) status = write_anew(history, run, error);
-    if (status) orr_history_free(history);
+    if (status == ORR_OK) status = write_anew(history, run, error);
+    if (status != ORR_OK) orr_history_free(history);
     return status;
 }

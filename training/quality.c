@@ -150,7 +150,7 @@ static orr_status new_grid(uint32_t count, uint32_t width, uint32_t height, uint
     uint32_t rows = (count + columns - 1) / columns;
     orr_status status = orr_raster_new(columns * (width + GAP) + GAP, rows * (height + GAP) + GAP,
                                        channels, grid, error);
-    if (!status) memset(grid->pixels, 255, (size_t)grid->width * grid->height * channels);
+    if (status == ORR_OK) memset(grid->pixels, 255, (size_t)grid->width * grid->height * channels);
     return status;
 }
 
@@ -164,7 +164,7 @@ static void put(orr_raster *grid, uint32_t x, uint32_t y, const uint8_t *image, 
 orr_status orr_grid(const uint8_t *images, uint32_t count, uint32_t size, uint32_t channels,
                     uint32_t columns, orr_raster *grid, orr_error *error) {
     orr_status status = new_grid(count, size, size, channels, columns, grid, error);
-    for (uint32_t i = 0; i < count && !status; i++)
+    for (uint32_t i = 0; i < count && status == ORR_OK; i++)
         put(grid, GAP + i % columns * (size + GAP), GAP + i / columns * (size + GAP),
             images + (size_t)i * size * size * channels, size);
     return status;
@@ -188,12 +188,12 @@ orr_status orr_nearest_grid(const orr_dataset *set, const uint8_t *images,
     memset(grid, 0, sizeof *grid);
     if (!order || !turned) {
         orr_fail(error, status, "no memory for a grid of %u images", count);
-        goto out;
+        goto end;
     }
     for (uint32_t i = 0; i < count; i++) order[i] = i;
     qsort_r(order, count, sizeof *order, compare_nearest, (void *)nearest);
     status = new_grid(count, width, size, set->channels, columns, grid, error);
-    for (uint32_t i = 0; i < count && !status; i++) {
+    for (uint32_t i = 0; i < count && status == ORR_OK; i++) {
         uint32_t n = order[i], x = GAP + i % columns * (width + GAP);
         uint32_t y = GAP + i / columns * (size + GAP);
         const uint8_t *training = set->images + nearest[n].index * bytes;
@@ -204,7 +204,7 @@ orr_status orr_nearest_grid(const orr_dataset *set, const uint8_t *images,
         put(grid, x, y, images + n * bytes, size);
         put(grid, x + size, y, training, size);
     }
-out:
+end:
     free(order);
     free(turned);
     return status;

@@ -101,7 +101,7 @@ orr_status orr_resample(const orr_raster *from, uint32_t size, uint32_t channels
     if (make_taps(&t, side, size) || !line || !sums || !small) {
         status = orr_fail(error, ORR_INTERNAL, "no memory to resize a picture of %u x %u pixels",
                           from->width, from->height);
-        goto out;
+        goto end;
     }
     uint64_t whole = t.total * t.total;
     for (uint32_t d = 0; d < size; d++) {
@@ -117,7 +117,7 @@ orr_status orr_resample(const orr_raster *from, uint32_t size, uint32_t channels
             small[d * row + i] = (uint8_t)((sums[i] + whole / 2) / whole);
     }
     convert(small, from->channels, (size_t)size * size, channels, out);
-out:
+end:
     free_taps(&t);
     free(line);
     free(sums);

@@ -73,7 +73,7 @@ static int is_empty(int fd) {
 
 orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int resume, int create,
                                   orr_error *error) {
-    orr_status status;
+    orr_status status = ORR_OK;
     *run = (orr_run_directory){.fd = -1, .path = strdup(path)};
     if (!run->path) return orr_fail(error, ORR_INTERNAL, "out of memory");
     // "run/" is not a directory above the run, with the rights of those.
@@ -82,7 +82,7 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
     run->made = create && !make_parents(path) && !make_directory(path, 0700);
     if (create && !run->made && errno != EEXIST) {
         status = io_error(error, path, "", "make this directory");
-        goto failed;
+        goto end;
     }
     run->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run->fd < 0 && errno == ENOENT && !create) {
@@ -95,41 +95,41 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
                                 "%s: not a directory; name one that is to be made, or an empty one",
                                 path)
                      : io_error(error, path, "", "open this directory");
-        goto failed;
+        goto end;
     }
     if (flock(run->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
         status =
             orr_fail(error, ORR_IO, "%s: another training run is at work in this directory", path);
-        goto failed;
+        goto end;
     }
     if (create) orr_partial_sweep(run->fd, NULL);
     run->fresh = is_empty(run->fd);
     if (run->fresh < 0) {
         status = io_error(error, path, "", "read this directory");
-        goto failed;
+        goto end;
     }
     if (!run->fresh && !resume) {
         status = orr_fail(error, ORR_EXISTS,
                           "%s: there is something in it, and a run is never overwritten: give "
                           "another directory, or --resume to go on with the run in it",
                           path);
-        goto failed;
+        goto end;
     }
     // Before thousands of images are read for nothing.
     if (create && faccessat(run->fd, ".", W_OK | X_OK, AT_EACCESS)) {
         status = io_error(error, path, "", "write into this directory");
-        goto failed;
+        goto end;
     }
-    return ORR_OK;
-failed:
-    orr_run_directory_close(run);
+end:
+    if (status != ORR_OK) orr_run_directory_close(run);
     return status;
 }
 
 int orr_run_directory_is(int directory) {
     uint8_t *bytes = NULL;
     size_t count;
-    if (orr_run_read_at(directory, "", ORR_RUN_OPTIONS, ORR_RUN_OPTIONS_MAX, &bytes, &count, NULL))
+    if (orr_run_read_at(directory, "", ORR_RUN_OPTIONS, ORR_RUN_OPTIONS_MAX, &bytes, &count,
+                        NULL) != ORR_OK)
         return 0;
     cJSON *json = bytes ? cJSON_Parse((char *)bytes) : NULL;
     const cJSON *program = cJSON_GetObjectItemCaseSensitive(json, "program");
@@ -186,28 +186,28 @@ orr_status orr_run_read_at(int directory, const char *shown, const char *name, s
     if (fd < 0 && errno == ENOENT) return ORR_OK;
     if (fd < 0 || fstat(fd, &info)) {
         status = io_error(error, shown, name, "read");
-        goto out;
+        goto end;
     }
     if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size > most) {
         status = orr_fail(error, ORR_UNSUPPORTED, "%s/%s: not a file of at most %zu bytes", shown,
                           name, most);
-        goto out;
+        goto end;
     }
     size_t size = (size_t)info.st_size;
     *bytes = malloc(size + 1);
     if (!*bytes) {
         status = orr_fail(error, ORR_INTERNAL, "%s/%s: out of memory", shown, name);
-        goto out;
+        goto end;
     }
     *count = orr_read_in_full(fd, *bytes, size);
     if (*count < size && errno) {
         status = io_error(error, shown, name, "read");
-        goto out;
+        goto end;
     }
     (*bytes)[*count] = 0;
-out:
+end:
     if (fd >= 0) close(fd);
-    if (status) {
+    if (status != ORR_OK) {
         free(*bytes);
         *bytes = NULL;
         *count = 0;

@@ -125,7 +125,7 @@ static orr_status draw(const orr_history *h, const chart *what, orr_sink *sink, 
                      .y = {.label = what->unit},
                      .series = series,
                      .count = what->count};
-    if (!status)
+    if (status == ORR_OK)
         status =
             on_page ? orr_page_plot(sink, &plot, caption, error) : orr_plot_svg(&plot, sink, error);
     free_curves(curves, what->count);
@@ -183,7 +183,8 @@ static void put_picture(const orr_session *s, orr_sink *sink, const char *kind,
     snprintf(caption, sizeof caption, "Epoch %.1f, step %llu", snapshot->numbers.epoch,
              (unsigned long long)snapshot->numbers.step);
     // A grid that somebody has removed is left out: the page is no place to fail for it.
-    if (!orr_run_read_at(s->run.fd, s->run.path, name, MAX_GRID, &bytes, &count, NULL) && bytes)
+    if (orr_run_read_at(s->run.fd, s->run.path, name, MAX_GRID, &bytes, &count, NULL) == ORR_OK &&
+        bytes)
         orr_page_png(sink, bytes, count, width, 0, alt, caption);
     free(bytes);
 }
@@ -258,14 +259,14 @@ static orr_status put_page(const orr_session *s, orr_sink *sink, orr_error *erro
     orr_page_heading(sink, 2, "Curves");
     orr_page_row_begin(sink);
     orr_status status = draw(h, &loss_chart, sink, NULL, 1, error);
-    if (!status)
+    if (status == ORR_OK)
         status = draw_swd(s, sink,
                           "Patches of the Laplacian pyramid (Karras et al. 2018), 64 an image, 128 "
                           "directions: comparable within a data set, not with published values.",
                           1, error);
-    if (!status) status = draw(h, &watch_chart, sink, NULL, 1, error);
-    if (!status) status = draw(h, &nearest_chart, sink, NULL, 1, error);
-    if (!status) status = draw(h, &diversity_chart, sink, NULL, 1, error);
+    if (status == ORR_OK) status = draw(h, &watch_chart, sink, NULL, 1, error);
+    if (status == ORR_OK) status = draw(h, &nearest_chart, sink, NULL, 1, error);
+    if (status == ORR_OK) status = draw(h, &diversity_chart, sink, NULL, 1, error);
     orr_page_row_end(sink);
     put_grids(s, sink);
     orr_page_end(sink);
@@ -274,8 +275,8 @@ static orr_status put_page(const orr_session *s, orr_sink *sink, orr_error *erro
 
 static orr_status write_text(const orr_session *s, const char *name, orr_sink *sink,
                              orr_status status, orr_error *error) {
-    if (!status) status = orr_sink_finish(sink, error);
-    if (!status) status = orr_run_write(&s->run, name, sink->text, sink->length, error);
+    if (status == ORR_OK) status = orr_sink_finish(sink, error);
+    if (status == ORR_OK) status = orr_run_write(&s->run, name, sink->text, sink->length, error);
     orr_sink_free(sink);
     orr_sink_memory(sink);
     return status;
@@ -286,9 +287,10 @@ orr_status orr_report_write(const orr_session *s, orr_error *error) {
     orr_sink_memory(&sink);
     orr_status status = write_text(s, "loss.svg", &sink,
                                    draw(&s->history, &loss_chart, &sink, NULL, 0, error), error);
-    if (!status)
+    if (status == ORR_OK)
         status = write_text(s, "swd.svg", &sink, draw_swd(s, &sink, NULL, 0, error), error);
-    if (!status) status = write_text(s, "report.html", &sink, put_page(s, &sink, error), error);
+    if (status == ORR_OK)
+        status = write_text(s, "report.html", &sink, put_page(s, &sink, error), error);
     orr_sink_free(&sink);
     return status;
 }

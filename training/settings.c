@@ -223,13 +223,13 @@ static orr_status check_given(const orr_training_options *given, const orr_train
 
 static orr_status merge(orr_session *s, const cJSON *json, orr_error *error) {
     orr_training_options was = s->options;
-    if (!take_options(json, s, &was) || orr_gan_shape_check(&was.shape, NULL) ||
-        orr_gan_options_check(&was.gan, NULL))
+    if (!take_options(json, s, &was) || orr_gan_shape_check(&was.shape, NULL) != ORR_OK ||
+        orr_gan_options_check(&was.gan, NULL) != ORR_OK)
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s/" FILE_NAME ": damaged, or of another version of the program",
                         s->run.path);
     orr_status status = check_given(&s->options, &was, s->run.path, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     if (was.gan.precision != ORR_GAN_FLOAT32 && !orr_gan_device_is_gpu(was.backend))
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: the run in it was begun with --precision %s, and the CPU computes in "
@@ -247,7 +247,7 @@ orr_status orr_settings_read(orr_session *s, orr_error *error) {
     size_t count;
     orr_status status = orr_run_read_at(s->run.fd, s->run.path, FILE_NAME, ORR_RUN_OPTIONS_MAX,
                                         &bytes, &count, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     if (!bytes)
         return orr_fail(error, ORR_EXISTS,
                         "%s: there is something in it, but no " FILE_NAME
@@ -257,7 +257,7 @@ orr_status orr_settings_read(orr_session *s, orr_error *error) {
     free(bytes);
     status = merge(s, json, error);
     cJSON_Delete(json);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     char device[64];
     describe_device(&s->options, device);
     if (strcmp(device, s->recorded_device))

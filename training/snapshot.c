@@ -52,7 +52,7 @@ static orr_status write_picture(const orr_session *s, const char *name, orr_rast
     uint8_t *bytes = NULL;
     size_t count = 0;
     orr_status status = orr_png_encode(picture, &bytes, &count, error);
-    if (!status) status = orr_run_write(&s->run, name, bytes, count, error);
+    if (status == ORR_OK) status = orr_run_write(&s->run, name, bytes, count, error);
     free(bytes);
     orr_raster_free(picture);
     return status;
@@ -65,12 +65,12 @@ static orr_status write_grids(const orr_session *s, uint64_t step, const uint8_t
     orr_status status = orr_grid(images, ORR_GRID_IMAGES, s->data.size, s->data.channels,
                                  ORR_GRID_COLUMNS, &picture, error);
     snprintf(name, sizeof name, "grid-%010llu.png", (unsigned long long)step);
-    if (!status) status = write_picture(s, name, &picture, error);
-    if (!status)
+    if (status == ORR_OK) status = write_picture(s, name, &picture, error);
+    if (status == ORR_OK)
         status = orr_nearest_grid(&s->data, images, nearest, ORR_GRID_IMAGES, ORR_GRID_COLUMNS,
                                   &picture, error);
     snprintf(name, sizeof name, "nearest-%010llu.png", (unsigned long long)step);
-    if (!status) status = write_picture(s, name, &picture, error);
+    if (status == ORR_OK) status = write_picture(s, name, &picture, error);
     return status;
 }
 
@@ -85,7 +85,7 @@ static orr_status generate(orr_session *s, const float *latents, uint32_t count,
         status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
     } else {
         status = s->options.backend->trainer_sample(s->trainer, latents, count, values, error);
-        if (!status) orr_gan_to_bytes(values, floats, *images);
+        if (status == ORR_OK) orr_gan_to_bytes(values, floats, *images);
     }
     free(values);
     return status;
@@ -138,8 +138,8 @@ orr_status orr_snapshot_take(orr_session *s, orr_error *error) {
     orr_training_snapshot *n = &record.numbers;
     char grid[4096];
     orr_status status = s->options.backend->trainer_state(s->trainer, &s->state, error);
-    if (!status) status = generate(s, s->latents, generated_count(s), &images, error);
-    if (status) goto out;
+    if (status == ORR_OK) status = generate(s, s->latents, generated_count(s), &images, error);
+    if (status != ORR_OK) goto end;
     n->step = s->state.step;
     n->epoch = orr_session_epoch(s, n->step);
     orr_nearest_find(&s->data, images, ORR_GRID_IMAGES, NULL, nearest);
@@ -152,17 +152,17 @@ orr_status orr_snapshot_take(orr_session *s, orr_error *error) {
                              s->options.seed, &record.swd, error);
     n->swd = record.swd.mean;
     n->swd_floor = s->swd_floor;
-    if (!status) status = write_grids(s, n->step, images, nearest, error);
-    if (!status) status = orr_history_add_snapshot(&s->history, &s->run, &record, error);
-    if (!status) status = orr_report_write(s, error);
-    if (!status)
+    if (status == ORR_OK) status = write_grids(s, n->step, images, nearest, error);
+    if (status == ORR_OK) status = orr_history_add_snapshot(&s->history, &s->run, &record, error);
+    if (status == ORR_OK) status = orr_report_write(s, error);
+    if (status == ORR_OK)
         status = orr_checkpoint_write(&s->run, &s->state, s->data.hash, s->options.keep, error);
-    if (status) goto out;
+    if (status != ORR_OK) goto end;
     watch(s, n);
     snprintf(grid, sizeof grid, "%s/grid-%010llu.png", s->run.path, (unsigned long long)n->step);
     n->grid = grid;
     if (s->hooks.snapshot) s->hooks.snapshot(s->hooks.context, n);
-out:
+end:
     free(images);
     return status;
 }
@@ -199,22 +199,22 @@ orr_status orr_snapshot_judge(orr_session *s, orr_error *error) {
     orr_status status = ORR_OK;
     if (!chosen || !sums) {
         status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
-        goto out;
+        goto end;
     }
     orr_gan_deviates(s->options.seed, ORR_STREAM_SAMPLE, 0, latents, chosen);
     status = generate(s, chosen, count, &images, error);
-    if (status) goto out;
+    if (status != ORR_OK) goto end;
     for (uint32_t i = 0; i < count; i++)
         orr_channel_sums(images + i * samples, samples, channels, sums[i]);
     o->diversity = orr_diversity(images, ORR_POOL_COMPARED, s->data.size, channels);
     o->different = orr_different_sums(sums, count);
     o->images = count;
     o->useful = orr_pool_useful(o->diversity, o->different, o->images);
-    if (o->useful) goto out;
+    if (o->useful) goto end;
     tell_useless(s);
     // A power cut may have taken the statistics, which are not flushed: then there is no page.
     if (s->history.snapshot_count) status = orr_report_write(s, error);
-out:
+end:
     free(images);
     free(chosen);
     free(sums);

@@ -115,7 +115,7 @@ static void take_patches(const measure *m, uint32_t number, uint32_t level, uint
 static void normalise(const measure *m, float *patches) {
     size_t values = (size_t)m->count * ORR_SWD_PATCHES * m->dimensions;
     for (uint32_t c = 0; c < m->channels; c++) {
-        double sum = 0, squares = 0, n = (double)(values / m->channels);
+        double sum = 0, squares = 0, n = (double)values / m->channels;
         for (size_t i = c; i < values; i += m->channels) sum += patches[i];
         double mean = sum / n;
         for (size_t i = c; i < values; i += m->channels)
@@ -240,7 +240,7 @@ orr_status orr_swd_measure(const uint8_t *a, const uint8_t *b, uint32_t count, u
     for (uint32_t s = size; s > SMALLEST; s /= 2) swd->levels++;
     if (!allocate(&m, &scratch)) {
         status = orr_fail(error, ORR_INTERNAL, "no memory to compare %u images", count);
-        goto out;
+        goto end;
     }
     for (uint32_t level = 0; level < swd->levels; level++) {
         uint32_t level_size = size >> level;
@@ -258,7 +258,7 @@ orr_status orr_swd_measure(const uint8_t *a, const uint8_t *b, uint32_t count, u
         swd->distance[level] = level_distance(&m, scratch);
         swd->mean += swd->distance[level] / swd->levels;
     }
-out:
+end:
     release(&m, scratch);
     return status;
 }

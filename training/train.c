@@ -96,7 +96,7 @@ static orr_status read_data(orr_session *s, orr_error *error) {
                         "%s; the run was begun with it, from the directory that was then the "
                         "current one: name with --data where its images are now",
                         failure.text);
-    if (status) return orr_fail(error, status, "%s", failure.text);
+    if (status != ORR_OK) return orr_fail(error, status, "%s", failure.text);
     if (*s->recorded_hash && strcmp(s->recorded_hash, s->data.hash))
         return orr_fail(
             error, ORR_UNSUPPORTED,
@@ -134,7 +134,7 @@ static orr_status find_state(orr_session *s, orr_error *error) {
     if (s->run.fd >= 0)
         status = orr_checkpoint_read(&s->run, &s->options.shape, note_damaged, s, &s->state, hash,
                                      &found, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     // From the beginning again, the run would replace what it has come to.
     if (!found && s->run.fd >= 0 && !faccessat(s->run.fd, "generator.safetensors", F_OK, 0))
         return orr_fail(error, ORR_UNSUPPORTED,
@@ -143,7 +143,7 @@ static orr_status find_state(orr_session *s, orr_error *error) {
                         s->run.path);
     if (!found) {
         status = orr_gan_state_new(&s->options.shape, &s->state, error);
-        if (!status) orr_gan_state_init(&s->state, s->options.seed);
+        if (status == ORR_OK) orr_gan_state_init(&s->state, s->options.seed);
     } else if (strcmp(hash, s->data.hash) || s->state.seed != s->options.seed) {
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s/checkpoints: they are of other data or another seed than options.json "
@@ -151,33 +151,33 @@ static orr_status find_state(orr_session *s, orr_error *error) {
                         s->run.path);
     }
     s->first_step = s->state.step;
-    if (!status && s->first_step > s->steps)
+    if (status == ORR_OK && s->first_step > s->steps)
         return orr_fail(error, ORR_USAGE,
                         "%s: the run in it has done %.1f epochs, more than %u; what it was earlier "
                         "is in its checkpoints",
-                        s->run.path,
-                        (double)s->first_step * s->options.gan.batch / s->data.count,
+                        s->run.path, (double)s->first_step * s->options.gan.batch / s->data.count,
                         s->options.epochs);
     return status;
 }
 
 static orr_status write_records(orr_session *s, orr_error *error) {
     orr_status status = orr_settings_write(s, error);
-    if (!status)
+    if (status == ORR_OK)
         status =
             orr_run_write(&s->run, "data.txt", s->data.manifest, s->data.manifest_bytes, error);
-    if (!status) status = orr_sink_finish(&s->skipped, error);
-    if (!status)
+    if (status == ORR_OK) status = orr_sink_finish(&s->skipped, error);
+    if (status == ORR_OK)
         status = orr_run_write(&s->run, "skipped.txt", s->skipped.text, s->skipped.length, error);
-    return status ? status : orr_history_load(&s->history, &s->run, s->state.step, error);
+    return status != ORR_OK ? status : orr_history_load(&s->history, &s->run, s->state.step, error);
 }
 
 static orr_status open_trainer(orr_session *s, orr_error *error) {
     const orr_gan_backend *backend = s->options.backend;
     orr_status status =
         backend->trainer_open(backend, &s->options.gan, &s->state, &s->trainer, error);
-    return status ? status
-                  : backend->trainer_data(s->trainer, s->data.images, s->data.count, error);
+    return status != ORR_OK
+               ? status
+               : backend->trainer_data(s->trainer, s->data.images, s->data.count, error);
 }
 
 // ---- the loop
@@ -221,7 +221,7 @@ static void tell_progress(const orr_session *s, const loop *l, uint64_t step,
 static orr_status take_statistics(orr_session *s, loop *l, uint64_t step, orr_error *error) {
     orr_gan_statistics recent;
     orr_status status = s->options.backend->trainer_statistics(s->trainer, &recent, error);
-    if (status || !recent.steps) return status;
+    if (status != ORR_OK || !recent.steps) return status;
     double seconds = now() - l->interval_begun;
     double rate = (double)(step - l->interval_step) * s->options.gan.batch / fmax(seconds, 1e-9);
     orr_history_steps record = {.step = step,
@@ -234,7 +234,7 @@ static orr_status take_statistics(orr_session *s, loop *l, uint64_t step, orr_er
                                 .d_fake_after = recent.d_fake_after,
                                 .images_per_second = rate};
     status = orr_history_add_steps(&s->history, &s->run, &record, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     if (!isfinite(recent.loss_d) || !isfinite(recent.loss_g))
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: the training has diverged by step %llu (losses %g and %g); the last "
@@ -268,27 +268,28 @@ static orr_status run_steps(orr_session *s, loop *l, orr_error *error) {
     orr_status status = first_snapshot(s, error);
     l->begun = l->interval_begun = now();
     l->interval_step = s->first_step;
-    for (uint64_t step = s->first_step; !status && step < s->steps;) {
+    for (uint64_t step = s->first_step; status == ORR_OK && step < s->steps;) {
         orr_gan_batch batch = {.index = l->index, .flip = s->options.flip};
         if (stopped(s)) {
             status = take_statistics(s, l, step, error);
-            if (!status) status = backend->trainer_state(s->trainer, &s->state, error);
-            if (!status)
+            if (status == ORR_OK) status = backend->trainer_state(s->trainer, &s->state, error);
+            if (status == ORR_OK)
                 status =
                     orr_checkpoint_write(&s->run, &s->state, s->data.hash, s->options.keep, error);
-            return status ? status
-                          : orr_fail(error, ORR_STOPPED,
-                                     "stopped after step %llu of %llu; there is a checkpoint of "
-                                     "it, and --resume goes on from there",
-                                     (unsigned long long)step, (unsigned long long)s->steps);
+            return status != ORR_OK
+                       ? status
+                       : orr_fail(error, ORR_STOPPED,
+                                  "stopped after step %llu of %llu; there is a checkpoint of "
+                                  "it, and --resume goes on from there",
+                                  (unsigned long long)step, (unsigned long long)s->steps);
         }
         pick(s, l, step);
         status = backend->trainer_step(s->trainer, &batch, error);
-        if (status) break;
+        if (status != ORR_OK) break;
         int due = snapshot_due(s, ++step);
         if (due || step % interval == 0) {
             status = take_statistics(s, l, step, error);
-            if (!status && due) status = orr_snapshot_take(s, error);
+            if (status == ORR_OK && due) status = orr_snapshot_take(s, error);
             l->interval_begun = now();
             l->interval_step = step;
         }
@@ -322,28 +323,30 @@ static void tell_start(const orr_session *s) {
 static orr_status run_session(orr_session *s, orr_error *error) {
     const orr_training_options *o = &s->options;
     orr_status status = orr_run_directory_open(&s->run, o->run, o->resume, !o->dry_run, error);
-    if (!status && !s->run.fresh) status = orr_settings_read(s, error);
-    if (!status) status = orr_gan_shape_check(&o->shape, error);
-    if (!status) status = orr_gan_options_check(&o->gan, error);
+    if (status == ORR_OK && !s->run.fresh) status = orr_settings_read(s, error);
+    if (status == ORR_OK) status = orr_gan_shape_check(&o->shape, error);
+    if (status == ORR_OK) status = orr_gan_options_check(&o->gan, error);
     // The trainer says so too, but only after all images have been read.
-    if (!status && o->gan.precision != ORR_GAN_FLOAT32 && !orr_gan_device_is_gpu(o->backend))
+    if (status == ORR_OK && o->gan.precision != ORR_GAN_FLOAT32 &&
+        !orr_gan_device_is_gpu(o->backend))
         status = orr_fail(error, ORR_UNSUPPORTED,
                           "the CPU computes in float32 only; leave the precision out");
-    if (!status) status = read_data(s, error);
-    if (!status) status = find_state(s, error);
-    if (status) return status;
+    if (status == ORR_OK) status = read_data(s, error);
+    if (status == ORR_OK) status = find_state(s, error);
+    if (status != ORR_OK) return status;
     tell_start(s);
     if (o->dry_run) return ORR_OK;
     orr_checkpoint_sweep(&s->run);
     status = open_trainer(s, error); // first: what a device refuses leaves no run behind
-    if (!status) status = write_records(s, error);
-    if (!status) status = orr_snapshot_prepare(s, error);
-    if (!status) status = loop_until_done(s, error);
-    if (!status) status = s->options.backend->trainer_state(s->trainer, &s->state, error);
-    if (!status) status = orr_checkpoint_export(s->run.path, &s->state, s->data.hash, error);
-    if (!status) orr_checkpoint_retire(&s->run, s->state.step, o->keep);
-    if (!status) status = orr_snapshot_judge(s, error);
-    if (!status && s->hooks.finished) s->hooks.finished(s->hooks.context, &s->outcome);
+    if (status == ORR_OK) status = write_records(s, error);
+    if (status == ORR_OK) status = orr_snapshot_prepare(s, error);
+    if (status == ORR_OK) status = loop_until_done(s, error);
+    if (status == ORR_OK) status = s->options.backend->trainer_state(s->trainer, &s->state, error);
+    if (status == ORR_OK)
+        status = orr_checkpoint_export(s->run.path, &s->state, s->data.hash, error);
+    if (status == ORR_OK) orr_checkpoint_retire(&s->run, s->state.step, o->keep);
+    if (status == ORR_OK) status = orr_snapshot_judge(s, error);
+    if (status == ORR_OK && s->hooks.finished) s->hooks.finished(s->hooks.context, &s->outcome);
     return status;
 }
 

@@ -79,8 +79,7 @@ static orr_status write_file(const orr_evidence *e, const char *name, const char
     if (!failed && orr_write_in_full(fresh.fd, text, bytes) < bytes) failed = errno;
     // A report on images shows them.
     mode_t mode = e->options->image_count ? 0600 : orr_default_mode();
-    if (!failed && fchmod(fresh.fd, mode | ORR_PARTIAL_MARK) &&
-        !orr_is_refusal(errno))
+    if (!failed && fchmod(fresh.fd, mode | ORR_PARTIAL_MARK) && !orr_is_refusal(errno))
         failed = errno;
     if (!failed && (orr_fresh_flush(&fresh) || orr_fresh_name(&fresh, 0))) failed = errno;
     if (!failed && orr_fresh_settle(&fresh)) {

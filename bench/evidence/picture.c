@@ -63,29 +63,29 @@ static orr_status add_deep(orr_pictures *pictures, const char *path, int *taken,
     orr_status status = ORR_OK;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return orr_fail(error, ORR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (orr_image_open(&source, fd, path, MEMORY_LIMIT, NULL) != ORR_OK) goto done;
+    if (orr_image_open(&source, fd, path, MEMORY_LIMIT, NULL) != ORR_OK) goto end;
     const orr_image_page *page = &orr_image_of(source)->pages[0];
     unsigned colours = page->samples - orr_page_extra_count(page);
     uint64_t bytes = orr_page_bytes(page);
     if (page->bits != 16 || (colours != 1 && colours != 3) ||
         (uint64_t)page->width * page->height > ORR_IMAGE_MAX_PIXELS)
-        goto done;
+        goto end;
     status = check_size(path, page->width, page->height, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     volume = malloc((size_t)bytes);
     if (!volume) {
         status = orr_fail(error, ORR_INTERNAL, "%s: memory ran out", path);
-        goto done;
+        goto end;
     }
     status = orr_image_read_page(source, 0, volume, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     if (page->sample_format == 2)
         for (uint64_t n = 0; n < bytes; n += 2) volume[n] ^= 0x80;
     *taken = 1;
     status = orr_pictures_add(pictures, last_component(path), volume, colours, page->height,
                               page->width, 16, error);
     volume = NULL;
-done:
+end:
     free(volume);
     if (source) orr_image_close(source);
     close(fd);

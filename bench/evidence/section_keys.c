@@ -140,11 +140,11 @@ static orr_status archive_bits(orr_evidence *e, cJSON *section, const orr_pictur
     orr_status status = orr_cipher_init(&cipher, ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, error);
     if (status == ORR_OK) status = orr_subject_tile_key(key, 0, &tile_key);
     if (status == ORR_OK &&
-        orr_tile_encrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, text, cipher_text))
+        orr_tile_encrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, text, cipher_text) != ORR_OK)
         status = orr_fail(error, ORR_INTERNAL, "memory ran out");
     tile_key.state[7] ^= 1;
     if (status == ORR_OK &&
-        orr_tile_decrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, cipher_text, back))
+        orr_tile_decrypt_portable(&cipher, &tile_key, ORR_TILE_ROWS, cipher_text, back) != ORR_OK)
         status = orr_fail(error, ORR_INTERNAL, "memory ran out");
     if (status == ORR_OK) {
         for (size_t n = 0; n < ORR_TILE_BYTES; n++) wrong += text[n] != back[n];

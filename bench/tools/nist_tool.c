@@ -26,7 +26,8 @@ static int show_progress(void *context, uint64_t done, uint64_t total) {
     (void)context;
     if (done % 50 == 0) {
         fprintf(stderr, "nist: %llu", (unsigned long long)done);
-        if (total) fprintf(stderr, " of %llu", (unsigned long long)total); // a pipe's end is unknown
+        if (total)
+            fprintf(stderr, " of %llu", (unsigned long long)total); // a pipe's end is unknown
         fprintf(stderr, " sequences\n");
     }
     return 0;

@@ -103,13 +103,14 @@ static orr_status generate(const orr_gan_weights *weights, uint64_t seed, uint32
     options.batch = BATCH;
     if (!z) {
         status = orr_fail(error, ORR_INTERNAL, "no memory for %u images", count);
-        goto out;
+        goto end;
     }
     orr_gan_deviates(seed, ORR_STREAM_SAMPLE, 0, latents, z);
     status = backend->net_open(backend, &weights->network, &options, &net, error);
-    if (!status) status = backend->net_set(net, weights->parameters, weights->running, error);
-    if (!status) status = orr_gan_evaluate_bytes(net, z, count, bytes, error);
-out:
+    if (status == ORR_OK)
+        status = backend->net_set(net, weights->parameters, weights->running, error);
+    if (status == ORR_OK) status = orr_gan_evaluate_bytes(net, z, count, bytes, error);
+end:
     backend->net_close(net);
     free(z);
     return status;
@@ -124,19 +125,19 @@ static orr_status measure_weights(const arguments *a, const orr_dataset *set, co
     orr_swd swd;
     orr_status status =
         real && made ? ORR_OK : orr_fail(error, ORR_INTERNAL, "no memory for %u images", 2 * count);
-    if (!status) status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &weights, error);
-    if (!status &&
+    if (status == ORR_OK) status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &weights, error);
+    if (status == ORR_OK &&
         (weights.shape.image_size != set->size || weights.shape.channels != set->channels))
         status = orr_fail(error, ORR_UNSUPPORTED,
                           "%s: it makes images of %u pixels and %u channels: give --image and "
                           "--channels to match",
                           path, weights.shape.image_size, weights.shape.channels);
-    if (!status) status = generate(&weights, a->seed, count, made, error);
-    if (!status) {
+    if (status == ORR_OK) status = generate(&weights, a->seed, count, made, error);
+    if (status == ORR_OK) {
         orr_dataset_spread(set, count, 0, real, NULL);
         status = orr_swd_measure(real, made, count, set->size, set->channels, a->seed, &swd, error);
     }
-    if (!status) {
+    if (status == ORR_OK) {
         cJSON *object = cJSON_CreateObject();
         cJSON_AddStringToObject(object, "weights", path);
         cJSON_AddNumberToObject(object, "compared", count);
@@ -164,11 +165,11 @@ int main(int argc, char **argv) {
                                 .channels = a.channels,
                                 .skipped = note_skipped};
     orr_status status = orr_dataset_load(&from, &set, &error);
-    if (!status && a.bytes) status = write_bytes(a.bytes, &set, &error);
-    if (!status) status = measure_data(&a, &set, &error);
-    for (int n = 0; n < a.weight_count && !status; n++)
+    if (status == ORR_OK && a.bytes) status = write_bytes(a.bytes, &set, &error);
+    if (status == ORR_OK) status = measure_data(&a, &set, &error);
+    for (int n = 0; n < a.weight_count && status == ORR_OK; n++)
         status = measure_weights(&a, &set, a.weights[n], &error);
     orr_dataset_free(&set);
-    if (status) fprintf(stderr, "swd: %s\n", error.text);
+    if (status != ORR_OK) fprintf(stderr, "swd: %s\n", error.text);
     return (int)status;
 }

@@ -224,7 +224,7 @@ static orr_status check_device(int device, orr_error *reason) {
 #define BACKEND(number, text)                                   \
     {                                                           \
         .base = {.abi = ORR_GAN_ABI,                            \
-                 .name = text,                                  \
+                 .name = (text),                                  \
                  .net_open = net_open,                          \
                  .net_close = net_close,                        \
                  .net_set = net_set,                            \
@@ -239,7 +239,7 @@ static orr_status check_device(int device, orr_error *reason) {
                  .trainer_statistics = cuda_trainer_statistics, \
                  .trainer_sample = cuda_trainer_sample,         \
                  .trainer_state = cuda_trainer_state},          \
-        .graph = number                                         \
+        .graph = (number)                                         \
     }
 
 __attribute__((visibility("default"))) const orr_gan_cuda_library *orr_gan_cuda_library_get(void) {

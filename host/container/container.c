@@ -204,9 +204,8 @@ static int holds_secret(orr_container *container, int slot, orr_master_lookup lo
     for (uint32_t i = 0; i < container->slot[slot].count; i++) {
         const orr_wrap *wrap = &container->slot[slot].wrap[i];
         if (lookup(context, wrap->key_id, key, NULL) != ORR_OK) continue;
-        if (orr_kwp_unwrap(key, wrap->wrapped, ORR_WRAP_BYTES, opened, sizeof opened) != ORR_OK) {
-            holds = 0;
-        } else if (!orr_equal_secret(opened, secret->seal_root, sizeof secret->seal_root)) {
+        if (orr_kwp_unwrap(key, wrap->wrapped, ORR_WRAP_BYTES, opened, sizeof opened) != ORR_OK ||
+            !orr_equal_secret(opened, secret->seal_root, sizeof secret->seal_root)) {
             holds = 0;
         } else if (!orr_equal_secret(opened + sizeof secret->seal_root, secret->planet_secret,
                                      sizeof secret->planet_secret)) {

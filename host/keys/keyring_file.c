@@ -1,5 +1,4 @@
 // A keyring on disk: exclusive creation, locked updates, atomic replacement.
-#define _GNU_SOURCE // asprintf, strndup
 
 #include "host/keys/keyring.h"
 

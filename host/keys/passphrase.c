@@ -1,5 +1,4 @@
 // Passphrases from a file, a descriptor or the terminal.
-#define _GNU_SOURCE // ppoll
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,6 @@
 // Batches are worked on in the order of submit(); a thread that finds no tile left in one goes on
 // to the next, so that batches overlap at their ends. A volume is one piece of work: its key
 // sequences are serial, so several volumes go side by side, one on each thread.
-#define _GNU_SOURCE // sched_getaffinity
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

@@ -15,7 +15,8 @@
 // states of the run before into key bytes meanwhile. Many sequences, of many images, run side by
 // side.
 //
-// No floating point: tests/kernels/cuda/cuda_code_test.sh looks for it. No division: it would be made of it.
+// No floating point: tests/kernels/cuda/cuda_code_test.sh looks for it. No division: it would be
+// made of it.
 #ifndef ORRERY_KERNELS_CUDA_VOLUME_CUH
 #define ORRERY_KERNELS_CUDA_VOLUME_CUH
 

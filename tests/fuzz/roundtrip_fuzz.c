@@ -174,9 +174,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                                    .backend = backend};
     job_options.jobs = 1 + fuzz_byte(&input) % 2;
     job_options.mem = (uint64_t)24 << 20; // less memory to clear: more inputs
-    job_options.sha256 = options & 1;
-    job_options.opaque_names = options >> 1 & 1;
-    job_options.check_cpu = options >> 2 & 1;
+    job_options.sha256 = (int)(options & 1);
+    job_options.opaque_names = (int)(options >> 1 & 1);
+    job_options.check_cpu = (int)(options >> 2 & 1);
     job_options.chunk_tiles = options & 8 ? 128 : 0;
     uint64_t place = fuzz_number(&input, 4) * 2654435761u;
     // The input's rest, repeated and shifted to the length wanted.

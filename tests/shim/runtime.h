@@ -22,8 +22,8 @@ struct Runtime {
     unsigned long kill_call = 0; // the process dies in this call, as by kill -9
     bool fail_sticky = false;
     std::string failed; // name of the call that was made to fail
-    // Work of a second stream is done as late as the rules allow, or with `early` as soon as they do:
-    // what is queued happens in the order of the calls.
+    // Work of a second stream is done as late as the rules allow, or with `early` as soon as they
+    // do: what is queued happens in the order of the calls.
     bool early = false;
     // What the program has: bytes of each kind by address.
     std::map<void *, size_t> device_memory, pinned_memory;
@@ -33,7 +33,7 @@ struct Runtime {
     // them through memory of its own, which nobody wipes.
     size_t pageable_bytes = 0;
     unsigned long pageable_under_way = 0; // of those copies: their memory must not be freed yet
-    std::vector<std::string> complaints; // frees of what was not allocated or not wiped, ...
+    std::vector<std::string> complaints;  // frees of what was not allocated or not wiped, ...
 };
 extern Runtime runtime;
 

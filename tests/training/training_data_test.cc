@@ -153,7 +153,8 @@ TEST_F(DatasetTest, OrderManifestAndHash) {
     Picture("c/d/e.png", 3);
     Picture("a\nb\\.png", 4);
     ASSERT_EQ(Load({root}), ORR_OK) << error.text;
-    EXPECT_EQ(Shades(), (Bytes{1, 4, 2, 3})); // names in byte order: "a", "a\nb\\.png", "b.png", "c"
+    EXPECT_EQ(Shades(),
+              (Bytes{1, 4, 2, 3})); // names in byte order: "a", "a\nb\\.png", "b.png", "c"
     std::string manifest(set.manifest, set.manifest_bytes);
     EXPECT_NE(manifest.find("  a\\x0Ab\\x5C.png\n"), std::string::npos) << manifest;
     EXPECT_NE(manifest.find("  c/d/e.png\n"), std::string::npos);

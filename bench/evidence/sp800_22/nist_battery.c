@@ -109,7 +109,7 @@ static void store(battery *b, uint64_t number, const double *p) {
             if (b->status == ORR_OK) {
                 b->status = orr_fail(&b->error, ORR_INTERNAL, "memory ran out");
             }
-            goto out;
+            goto end;
         }
         b->result->p = grown;
         b->room = room;
@@ -122,7 +122,7 @@ static void store(battery *b, uint64_t number, const double *p) {
         b->options.progress(b->options.progress_context, b->done, total)) {
         b->status = orr_fail(&b->error, ORR_STOPPED, "stopped");
     }
-out:
+end:
     pthread_mutex_unlock(&b->storing);
 }
 

@@ -46,10 +46,10 @@ orr_nist_value orr_nist_spectral(orr_bits bits, orr_nist_constants constants) {
     orr_nist_value value = NOT_APPLICABLE;
     orr_fft *plan = orr_fft_new(odd ? n : n / 2);
     double *z = calloc(odd ? 2 * n : n, sizeof *z);
-    if (!plan || !z) goto out;
+    if (!plan || !z) goto end;
     if (!odd) {
         value = orr_nist_spectral_with(bits, constants, plan, z);
-        goto out;
+        goto end;
     }
     for (size_t i = 0; i < n; i++) z[2 * i] = orr_bit(bits, i) ? 1 : -1;
     orr_fft_run(plan, z);
@@ -58,7 +58,7 @@ orr_nist_value orr_nist_spectral(orr_bits bits, orr_nist_constants constants) {
         below += z[2 * k] * z[2 * k] + z[2 * k + 1] * z[2 * k + 1] < threshold_square(n);
     }
     value = judge(n, below, constants);
-out:
+end:
     orr_fft_free(plan);
     free(z);
     return value;

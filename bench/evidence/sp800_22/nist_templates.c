@@ -35,7 +35,7 @@ size_t orr_nist_templates(orr_bits bits, unsigned length, size_t blocks, orr_nis
     double variance = m * (chance - (2.0 * length - 1) * chance * chance);
     uint32_t *counts = malloc(sizeof *counts << length);
     double *sums = calloc(templates, sizeof *sums);
-    if (!values || !counts || !sums || block < length || !(mean > 0) || !(variance > 0)) goto out;
+    if (!values || !counts || !sums || block < length || !(mean > 0) || !(variance > 0)) goto end;
     for (size_t b = 0; b < blocks; b++) {
         orr_bits_histogram(bits, length, b * block, block - length + 1, 0, counts);
         size_t i = 0;
@@ -48,7 +48,7 @@ size_t orr_nist_templates(orr_bits bits, unsigned length, size_t blocks, orr_nis
     for (size_t i = 0; i < templates; i++) {
         values[i] = (orr_nist_value){sums[i], orr_chi_square_p(sums[i], (double)blocks)};
     }
-out:
+end:
     free(counts);
     free(sums);
     return templates;

@@ -32,7 +32,7 @@ orr_status encrypt(void *context, size_t count, const uint8_t *plain, uint8_t *c
         if (victim->fresh) victim->key = random_bytes(64);
         if (victim->layout.tile) {
             orr_tile_key key;
-            if (orr_subject_tile_key(victim->key.data(), 0, &key)) return ORR_INTERNAL;
+            if (orr_subject_tile_key(victim->key.data(), 0, &key) != ORR_OK) return ORR_INTERNAL;
             orr_tile_encrypt_portable(&victim->cipher, &key, victim->layout.shape.rows,
                                       plain + n * bytes, cipher + n * bytes);
             continue;
@@ -42,7 +42,7 @@ orr_status encrypt(void *context, size_t count, const uint8_t *plain, uint8_t *c
         memcpy(cipher + n * bytes, plain + n * bytes, bytes);
         orr_status status = orr_volume_encrypt(&victim->cipher, &key, victim->layout.shape,
                                                cipher + n * bytes, error);
-        if (status) return status;
+        if (status != ORR_OK) return status;
     }
     return ORR_OK;
 }

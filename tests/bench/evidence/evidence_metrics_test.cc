@@ -1,5 +1,6 @@
 // The measures and critical values of bench/evidence/ against NumPy and SciPy
-// (tests/vectors/evidence.txt, made by tests/oracles/evidence_oracle.py), and against published tables.
+// (tests/vectors/evidence.txt, made by tests/oracles/evidence_oracle.py), and against published
+// tables.
 #include "bench/evidence/critical.h"
 #include "bench/evidence/metrics.h"
 

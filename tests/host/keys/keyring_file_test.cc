@@ -277,7 +277,8 @@ TEST_F(KeyringTest, ConcurrentUpdatesSerialise) {
         ASSERT_GE(child, 0);
         if (child == 0) {
             for (int n = 0; n < each; n++)
-                if (orr_keyring_update(path.c_str(), &pass, nullptr, AddOne, (void *)"c", nullptr))
+                if (orr_keyring_update(path.c_str(), &pass, nullptr, AddOne, (void *)"c",
+                                       nullptr) != ORR_OK)
                     _exit(1);
             _exit(0);
         }
@@ -316,7 +317,8 @@ TEST_F(KeyringTest, KillDuringUpdateLeavesALoadableKeyring) {
         ASSERT_GE(child, 0);
         if (child == 0)
             for (;;)
-                if (orr_keyring_update(path.c_str(), &none, nullptr, AddAndCount, count, nullptr))
+                if (orr_keyring_update(path.c_str(), &none, nullptr, AddAndCount, count, nullptr) !=
+                    ORR_OK)
                     _exit(1);
         // On a busy machine or a slow disk an update may take longer than any of these rounds, and
         // the test is to see one finished: the second has begun when there are three keys.

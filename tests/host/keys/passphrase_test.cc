@@ -112,7 +112,7 @@ int Ask(int confirm) {
     orr_passphrase p;
     orr_error error{};
     orr_status status = orr_passphrase_ask("Passphrase: ", confirm, &p, &error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     return p.length == 6 && !memcmp(p.bytes, "secret", 6) ? 0 : 99;
 }
 

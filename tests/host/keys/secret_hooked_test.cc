@@ -1,4 +1,5 @@
-// The test build's fixed randomness (host/keys/secret.h), and with it what a draw does with its words.
+// The test build's fixed randomness (host/keys/secret.h), and with it what a draw does with its
+// words.
 #include "tests/support/keyring_fixture.h"
 #include "tests/support/vectors.h"
 

@@ -73,14 +73,14 @@ orr_status decrypt(const Secrets &secrets, const Bytes &cipher, Bytes *plain, or
     orr_metadata metadata = {};
     const char *name = "c.orr.tif";
     orr_status status = orr_container_read(&container, source.fd(), cipher.size(), name, error);
-    if (!status)
+    if (status == ORR_OK)
         status = orr_file_keys_derive(&keys, &secrets.secret, container.header_bytes, error);
-    if (!status)
+    if (status == ORR_OK)
         status = orr_container_metadata(&container, source.fd(), &keys, name, &metadata, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     status = orr_paper_decrypt(&container, &secrets.secret, &metadata, nullptr, source.fd(),
                                plain ? target.fd() : -1, name, error);
-    if (!status && plain) *plain = target.content();
+    if (status == ORR_OK && plain) *plain = target.content();
     orr_metadata_free(&metadata);
     return status;
 }
@@ -450,7 +450,7 @@ TEST(Paper, MutatedTiffsAreRefusedOrComeBack) {
         orr_error error = {};
         orr_status status = encrypt(secrets, plain, &cipher, &error, 64u << 20);
         ASSERT_TRUE(status == ORR_OK || status == ORR_UNSUPPORTED) << error.text;
-        if (status) continue;
+        if (status != ORR_OK) continue;
         taken++;
         ASSERT_EQ(ORR_OK, decrypt(secrets, cipher, &restored, &error)) << error.text;
         std::string what = difference(plain, restored);
@@ -491,8 +491,8 @@ int try_file(const std::filesystem::path &path) {
             std::cout << path.filename().string() << ": " << error.text << "\n" << std::flush;
             _exit(std::strstr(error.text, "archive profile") ? 8 : 1);
         }
-        if (!status) status = decrypt(secrets, cipher, &restored, &error);
-        std::string what = status ? error.text : difference(plain, restored);
+        if (status == ORR_OK) status = decrypt(secrets, cipher, &restored, &error);
+        std::string what = status != ORR_OK ? error.text : difference(plain, restored);
         if (!what.empty())
             std::cout << path.filename().string() << ": " << what << "\n" << std::flush;
         _exit(what.empty() ? 0 : 1);

@@ -99,7 +99,7 @@ orr_status read_page(const Bytes &bytes, orr_error *error) {
     orr_image_source *source = nullptr;
     *error = {};
     orr_status status = orr_image_open(&source, file.fd(), "scan.tif", 64u << 20, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     Bytes volume(orr_page_bytes(&orr_image_of(source)->pages[0]));
     status = orr_image_read_page(source, 0, volume.data(), error);
     orr_image_close(source);

@@ -83,7 +83,7 @@ void expect(const char *word, uint32_t pages, uint32_t planes, const std::vector
     orr_image_source *source = nullptr;
     orr_error error = {};
     orr_status status = orr_image_open(&source, file.fd(), "stack.tif", 64u << 20, &error);
-    if (!status) orr_image_close(source);
+    if (status == ORR_OK) orr_image_close(source);
     EXPECT_EQ(word ? ORR_UNSUPPORTED : ORR_OK, status) << (word ? word : "taken") << error.text;
     if (!word) return;
     EXPECT_NE(nullptr, std::strstr(error.text, word)) << error.text;

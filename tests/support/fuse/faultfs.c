@@ -94,9 +94,8 @@ static int fault(const char *operation) {
     char value[32], after[32];
     int number = 0;
     pthread_mutex_lock(&lock);
-    if (value_of(operation, value))
-        number = number_of(value);
-    else if (value_of("all", value) && (!value_of("deadly", after) || renames >= atol(after)))
+    if (value_of(operation, value) ||
+        (value_of("all", value) && (!value_of("deadly", after) || renames >= atol(after))))
         number = number_of(value);
     pthread_mutex_unlock(&lock);
     return -number;

@@ -41,7 +41,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
 
@@ -125,12 +125,12 @@ static void die_if(int die) {
     if (die) raise(SIGKILL);
 }
 
-#define ON_BYTES(call, fd, count, expression)                             \
-    int what = decide_fd(call, fd);                                       \
-    if (what == FAIL) return -1;                                          \
-    if ((what == HALF || what == HALF_THEN_DIE) && count > 1) count /= 2; \
-    ssize_t result = expression;                                          \
-    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);                   \
+#define ON_BYTES(call, fd, count, expression)                                 \
+    int what = decide_fd(call, fd);                                           \
+    if (what == FAIL) return -1;                                              \
+    if ((what == HALF || what == HALF_THEN_DIE) && (count) > 1) (count) /= 2; \
+    ssize_t result = expression;                                              \
+    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);                       \
     return result
 
 #define ON_RESULT(decision, expression)                 \
