@@ -169,7 +169,8 @@ orr_status orr_run_append(const orr_run_directory *run, const char *name, const 
                           size_t count, orr_error *error) {
     int fd = openat(run->fd, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return io_error(error, run->path, name, "open");
-    int failed = orr_write_in_full(fd, bytes, count) < count ? errno : 0; // not flushed: the checkpoints are
+    int failed =
+        orr_write_in_full(fd, bytes, count) < count ? errno : 0; // not flushed: the checkpoints are
     if (close(fd) && !failed) failed = errno;
     if (!failed) return ORR_OK;
     errno = failed;

@@ -29,7 +29,8 @@ static void check_accepted(const orr_arguments *a, int argc) {
                "the profile is known");
     fuzz_check(a->jobs <= ORR_CLI_MAX_JOBS, "jobs are capped");
     fuzz_check(a->job.mem == 0 || a->job.mem >= 64u << 20, "memory is enough");
-    fuzz_check(a->job.subset.part <= a->job.subset.whole && a->job.shard.part <= a->job.shard.whole, "parts are below wholes");
+    fuzz_check(a->job.subset.part <= a->job.subset.whole && a->job.shard.part <= a->job.shard.whole,
+               "parts are below wholes");
     fuzz_check(a->job.subset_share >= 0 && a->job.subset_share <= 100, "a share is one");
 }
 

@@ -246,8 +246,8 @@ TEST_F(DecoyTest, TruncationAndDamageNeverCrash) {
     std::vector<Bytes> files;
     ASSERT_TRUE(WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_RGB, true, {}}, random_bytes(3600)));
     files.push_back(Read());
-    ASSERT_TRUE(
-        WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_PALETTE, false, random_bytes(768)}, random_bytes(1200)));
+    ASSERT_TRUE(WritePng(path, {40, 30, 8, PNG_COLOR_TYPE_PALETTE, false, random_bytes(768)},
+                         random_bytes(1200)));
     files.push_back(Read());
     for (bool progressive : {false, true}) {
         ASSERT_TRUE(WriteJpeg(path, 40, 30, 3, progressive, random_bytes(3600)));

@@ -144,7 +144,8 @@ TEST_F(PayloadTest, RandomDamageNeverCrashes) {
     for (int round = 0; round < 20000; round++) {
         Bytes bad = payload;
         for (int n = 1 + static_cast<int>(test_random()() % 4); n; n--)
-            bad[test_random()() % (round % 2 ? 300 : bad.size())] = static_cast<uint8_t>(test_random()());
+            bad[test_random()() % (round % 2 ? 300 : bad.size())] =
+                static_cast<uint8_t>(test_random()());
         if (round % 3 == 0) bad.resize(test_random()() % bad.size());
         bad.shrink_to_fit();
         (void)Decode(bad);
