@@ -144,3 +144,24 @@ orr_status orr_contents_compare_pages(int fd, const orr_metadata *sealed, int ta
     orr_image_free(&table);
     return status;
 }
+
+orr_status orr_contents_sha256(int fd, uint64_t bytes, orr_stop_flag *stop, const char *name,
+                               uint8_t sha256[32], orr_error *error) {
+    uint8_t *buffer = malloc(1 << 20);
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    orr_status status = buffer && sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL)
+                            ? ORR_OK
+                            : orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
+    for (uint64_t at = 0; status == ORR_OK && at < bytes; at += 1 << 20) {
+        size_t n = bytes - at < 1 << 20 ? (size_t)(bytes - at) : 1 << 20;
+        status = orr_read_source(fd, buffer, n, at, name, error);
+        if (status == ORR_OK) EVP_DigestUpdate(sha, buffer, n);
+        if (status == ORR_OK && orr_stopped(stop))
+            status = orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", name);
+    }
+    if (status == ORR_OK) EVP_DigestFinal_ex(sha, sha256, NULL);
+    EVP_MD_CTX_free(sha);
+    if (buffer) orr_wipe(buffer, 1 << 20);
+    free(buffer);
+    return status;
+}

@@ -1,35 +1,13 @@
 // One run over many files. From orr_job_run, at the end, upwards: the planner (next_piece) takes
-// files from the walk, has the verb look at each (open), and cuts them into segments; the stream
-// calls front and back, which are the verb's; who gives up the last reference to a file
-// (file_release) has the verb finish it.
-#include "host/job/job_internal.h"
-#include "base/text.h"
+// files from the walk and has each cut into segments; what happens to one of them is in transfer.c.
+#include "host/job/job.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <xxhash.h>
-
-int orr_job_stopping(const orr_job *job) {
-    return *job->stop || atomic_load(&job->fatal);
-}
-
-void orr_job_warn(orr_job *job, const char *format, ...) {
-    char text[5120];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    pthread_mutex_lock(&job->lock);
-    if (job->hooks->warning) job->hooks->warning(job->hooks->context, text);
-    pthread_mutex_unlock(&job->lock);
-}
+#include "host/job/job_inputs.h"
+#include "host/job/job_limits.h"
+#include "host/job/transfer.h"
 
 // What is said of the output's file system.
 static void hear_target(void *context, int aside, const char *text) {
@@ -43,247 +21,6 @@ static void hear_target(void *context, int aside, const char *text) {
     pthread_mutex_unlock(&job->lock);
 }
 
-// ---- events
-
-static void count_event(orr_job *job, const orr_file_event *event) {
-    orr_summary *s = &job->summary;
-    orr_progress *p = job->progress;
-    s->files++;
-    switch (event->outcome) {
-    case ORR_OUT_DONE:
-        s->done++;
-        s->bytes += event->bytes;
-        atomic_fetch_add(&p->done_files, 1);
-        break;
-    case ORR_OUT_PRESENT:
-        s->present++;
-        atomic_fetch_add(&p->present_files, 1);
-        atomic_fetch_add(&p->done_bytes, event->bytes);
-        break;
-    case ORR_OUT_PLANNED:
-        s->planned++;
-        s->bytes += event->bytes;
-        break;
-    case ORR_OUT_SKIPPED:
-        s->skipped++;
-        atomic_fetch_add(&p->skipped_files, 1);
-        break;
-    case ORR_OUT_FAILED:
-        s->failed++;
-        atomic_fetch_add(&p->failed_files, 1);
-        if (event->status < 8 * sizeof job->seen) job->seen |= 1u << event->status;
-        job->last_status = event->status;
-        if (event->status == ORR_STOPPED) atomic_store(&job->undone, 1);
-        break;
-    }
-}
-
-void orr_job_report(orr_job *job, const orr_file_event *event) {
-    pthread_mutex_lock(&job->lock);
-    count_event(job, event);
-    if (event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_FAILED)
-        if (event->target)
-            orr_journal_file(job->journal, event->target, event->bytes, event->status);
-    if (job->hooks->file) job->hooks->file(job->hooks->context, event);
-    pthread_mutex_unlock(&job->lock);
-}
-
-// ---- file lifecycle
-
-void orr_file_fail(orr_job_file *file, const orr_error *error) {
-    pthread_mutex_lock(&file->lock);
-    int first = file->error.status == ORR_OK;
-    pthread_mutex_unlock(&file->lock);
-    int repeats = first && orr_job_breaks_off(file->job, error, file->st.st_dev);
-    pthread_mutex_lock(&file->lock);
-    if (file->error.status == ORR_OK) {
-        file->error = *error;
-        file->repeats = repeats;
-    }
-    // A failure must not pass for success because nobody gave its reason.
-    if (file->error.status == ORR_OK)
-        orr_fail(&file->error, ORR_INTERNAL, "%s: failed, for no known reason", file->source);
-    atomic_store(&file->failed, 1);
-    pthread_cond_broadcast(&file->turn);
-    pthread_mutex_unlock(&file->lock);
-    if (error->status == ORR_SELF_TEST) atomic_store(&file->job->fatal, 1);
-}
-
-void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...) {
-    orr_error error = {.status = status};
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error.text, sizeof error.text, format, args);
-    va_end(args);
-    orr_file_fail(file, &error);
-}
-
-void orr_job_break(orr_job *job, const orr_error *error) {
-    pthread_mutex_lock(&job->lock);
-    if (job->broke.status == ORR_OK) job->broke = *error;
-    pthread_mutex_unlock(&job->lock);
-    atomic_store(&job->fatal, 1);
-}
-
-static void side_free(orr_side *side) {
-    if (side) orr_wipe(side, sizeof *side);
-    free(side);
-}
-
-static void file_free(orr_job_file *file) {
-    if (file->output_begun) orr_output_abort(&file->output);
-    if (file->fd >= 0) close(file->fd);
-    if (file->restored_fd >= 0) close(file->restored_fd);
-    orr_existing_free(file->existing);
-    if (file->metadata) orr_metadata_free(file->metadata);
-    free(file->metadata);
-    free(file->container);
-    side_free(file->from);
-    side_free(file->to);
-    free(file->digests);
-    EVP_MD_CTX_free(file->sha);
-    free(file->source);
-    free(file->relative);
-    free(file->target);
-    free(file->salvaged);
-    free(file->released);
-    pthread_mutex_destroy(&file->lock);
-    pthread_cond_destroy(&file->turn);
-    free(file);
-}
-
-static orr_job_file *file_new(orr_job *job, orr_walk_item *item) {
-    orr_job_file *file = calloc(1, sizeof *file);
-    if (!file) return NULL;
-    file->job = job;
-    file->source = item->source;
-    file->relative = item->relative;
-    file->fd = item->fd;
-    file->st = item->st;
-    item->source = item->relative = NULL;
-    item->fd = -1;
-    clock_gettime(CLOCK_REALTIME, &file->opened);
-    file->bytes = (uint64_t)file->st.st_size;
-    file->outcome = ORR_OUT_DONE;
-    file->output.fd = file->restored_fd = -1;
-    file->damaged_slot = -1;
-    atomic_init(&file->refs, 1);
-    pthread_mutex_init(&file->lock, NULL);
-    pthread_cond_init(&file->turn, NULL);
-    return file;
-}
-
-static int is_paper(const orr_job_file *file) {
-    const orr_job_options *o = file->job->options;
-    if (o->verb == ORR_VERB_ENCRYPT) return o->profile == ORR_PROFILE_PAPER;
-    return file->container && file->container->header.profile == ORR_PROFILE_PAPER;
-}
-
-// Would salvage help? It must be the source that fails, not what is written.
-static int is_damaged(const orr_job_file *file) {
-    return file->error.status == ORR_AUTH ||
-           (file->error.status == ORR_IO && atomic_load(&file->unreadable));
-}
-
-// Who opened an encrypted file can say which one it is.
-typedef struct seal_text {
-    char file_id[65], key_id[2 * ORR_KEY_ID_BYTES + 1], sealed_at[24];
-} seal_text;
-
-static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_event *event) {
-    const orr_container *c = file->container;
-    const orr_metadata *m = file->metadata;
-    time_t when;
-    struct tm utc;
-    if (!c || !m || c->active < 0) return;
-    const orr_slot *slot = &c->slot[c->active];
-    orr_hex(c->header.file_id, 32, text->file_id);
-    orr_hex(slot->wrap[0].key_id, ORR_KEY_ID_BYTES, text->key_id);
-    event->file_id = text->file_id;
-    if (slot->count) event->key_id = text->key_id;
-    event->sealed_path = (const char *)m->path;
-    event->generation = slot->generation;
-    event->damaged_slot = file->damaged_slot < 0 ? NULL : file->damaged_slot ? "B" : "A";
-    when = (time_t)orr_metadata_time(m);
-    if (when && gmtime_r(&when, &utc) &&
-        strftime(text->sealed_at, sizeof text->sealed_at, "%Y-%m-%dT%H:%M:%SZ", &utc))
-        event->sealed_at = text->sealed_at;
-}
-
-static void report_file(orr_job_file *file) {
-    char sha256[65] = "";
-    seal_text seal;
-    int failed = file->error.status != ORR_OK;
-    orr_file_event event = {.outcome = failed ? ORR_OUT_FAILED : file->outcome,
-                            .source = file->source,
-                            .target = file->target,
-                            .bytes = file->bytes,
-                            .status = file->error.status,
-                            .reason = failed ? file->error.text : file->reason,
-                            .damaged = is_damaged(file),
-                            .repeats = file->repeats,
-                            .pixels_sealed = !is_paper(file),
-                            .altered = file->altered,
-                            .released = file->released,
-                            .salvaged = file->salvaged,
-                            .salvaged_bytes = file->salvaged_bytes};
-    const orr_metadata *m = file->existing ? &file->existing->sealed : file->metadata;
-    if (m && m->has_sha256 && (event.outcome == ORR_OUT_DONE || event.outcome == ORR_OUT_PRESENT)) {
-        orr_hex(m->sha256, 32, sha256);
-        event.sha256 = sha256;
-    }
-    describe_seal(file, &seal, &event);
-    orr_job_report(file->job, &event);
-}
-
-// Another run wrote what this file is said to be finished by, or whole: does the storage have it?
-static orr_status trust_result(const orr_job_file *file, orr_error *error) {
-    orr_job *job = file->job;
-    const char *name;
-    int directory;
-    if (!file->target) return orr_trust_take(&job->trust, file->fd, file->source, error);
-    orr_status status =
-        orr_output_directory(&job->root, file->target, 0777, &directory, &name, error);
-    if (status != ORR_OK) return status;
-    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    status = orr_trust_take(&job->trust, directory, file->target, error);
-    if (status == ORR_OK && fd >= 0) status = orr_trust_take(&job->trust, fd, file->target, error);
-    if (fd >= 0) close(fd);
-    close(directory);
-    return status;
-}
-
-static int is_trusted(const orr_job_file *file) {
-    const orr_job_options *o = file->job->options;
-    return !atomic_load(&file->failed) && !o->dry_run &&
-           (file->outcome == ORR_OUT_PRESENT ||
-            (file->outcome == ORR_OUT_DONE && o->verb == ORR_VERB_VERIFY));
-}
-
-// Gives up one reference; the last one completes or cleans up the file.
-static void file_release(orr_job_file *file) {
-    if (atomic_fetch_sub(&file->refs, 1) != 1) return;
-    orr_stages *stages = file->job->options->stages;
-    orr_stage_mark since = orr_stage_clock(stages);
-    orr_error error = {0};
-    if (!atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->whole &&
-        file->job->ops->finish(file, &error) != ORR_OK)
-        orr_file_fail(file, &error);
-    if (is_trusted(file) && trust_result(file, &error) != ORR_OK) orr_file_fail(file, &error);
-    orr_stage_lap(stages, ORR_STAGE_COMMIT, &since);
-    if (file->output_begun) {
-        orr_output_abort(&file->output); // nothing to do when it was committed
-        file->output_begun = 0;
-    }
-    const orr_job_options *o = file->job->options;
-    if (file->outcome == ORR_OUT_PRESENT && file->target && !o->dry_run &&
-        !atomic_load(&file->failed))
-        orr_output_settle(&file->job->root, file->target);
-    if (is_damaged(file) && o->salvage && !o->dry_run) orr_salvage(file);
-    if (!file->later) report_file(file);
-    file_free(file);
-}
-
 // ---- planning
 
 static int next_item(orr_job *job, orr_walk_item *item) {
@@ -291,15 +28,6 @@ static int next_item(orr_job *job, orr_walk_item *item) {
     if (!orr_walk_next(job->walk, item)) return 0;
     if (item->named) orr_job_begin_input(job, item);
     return 1;
-}
-
-// A file that could not even be held is a failure like any other: passing over it would lose it.
-static void report_no_memory(orr_job *job, const orr_walk_item *item) {
-    orr_file_event event = {.outcome = ORR_OUT_FAILED,
-                            .source = item->source,
-                            .status = ORR_INTERNAL,
-                            .reason = "out of memory"};
-    orr_job_report(job, &event);
 }
 
 // After a signal: did it leave anything to do? What is no work is reported as ever; the first file,
@@ -317,26 +45,13 @@ static void look_for_rest(orr_job *job) {
     atomic_store(&job->undone, 1);
 }
 
-// Takes the next file from the walk through its verb's open(). Returns it when there is work, NULL
-// at the end.
+// The next file that there is work for, NULL at the end.
 static orr_job_file *next_file(orr_job *job) {
     orr_walk_item item;
     while (!orr_job_stopping(job) && next_item(job, &item)) {
-        if (orr_job_not_work(job, &item)) {
-            orr_walk_item_free(&item);
-            continue;
-        }
-        orr_job_file *file = file_new(job, &item);
-        if (!file) report_no_memory(job, &item);
+        orr_job_file *file = orr_job_not_work(job, &item) ? NULL : orr_transfer_open(job, &item);
         orr_walk_item_free(&item);
-        if (!file) continue;
-        orr_error error = {0};
-        if (job->ops->open(file, &error) != ORR_OK) orr_file_fail(file, &error);
-        if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE || file->later) {
-            file_release(file);
-            continue;
-        }
-        return file;
+        if (file) return file;
     }
     if (*job->stop)
         look_for_rest(job);
@@ -348,60 +63,24 @@ static orr_job_file *next_file(orr_job *job) {
 static int next_piece(void *context, orr_piece *piece) {
     orr_job *job = context;
     for (;;) {
-        orr_job_file *file = job->current;
-        if (!file) {
-            file = job->current = next_file(job);
-            if (!file) return 0;
-        }
-        piece->file = file;
-        if (file->whole) {
-            job->current = NULL; // the planner's reference goes to the piece
-            return 1;
-        }
-        if (file->next_segment < file->segments && !atomic_load(&file->failed) &&
-            !orr_job_stopping(job)) {
-            const orr_side *side = file->from ? file->from : file->to;
-            uint64_t s = piece->segment = file->next_segment++;
-            piece->tiles = orr_segment_tiles(&side->geometry, s);
-            for (uint32_t i = 0; i < piece->tiles; i++)
-                piece->bytes += (size_t)orr_tile_rows(&side->geometry, s * ORR_SEGMENT_TILES + i) *
-                                ORR_TILE_ROW_BYTES;
-            piece->op = job->ops->op;
-            piece->ordered = file->sha && file->from; // hashed in back()
-            piece->cipher = &side->cipher;
-            piece->new_cipher = file->from && file->to ? &file->to->cipher : NULL;
-            atomic_fetch_add(&file->refs, 1);
-            return 1;
-        }
-        if (file->next_segment < file->segments && !atomic_load(&file->failed))
-            orr_file_fail_status(file, ORR_STOPPED, "%s: stopped before it was finished",
-                                 file->source);
-        job->current = NULL;
-        file_release(file);
+        orr_job_file *file = job->current ? job->current : next_file(job);
+        if (!file) return 0;
+        int more = orr_transfer_next(file, piece);
+        // With at_once the planner's reference goes to the piece.
+        job->current = more && !file->at_once ? file : NULL;
+        if (more) return 1;
+        orr_transfer_release(file);
     }
 }
 
 static void front(void *context, orr_piece *piece, orr_worker *worker) {
-    orr_job *job = context;
-    orr_job_file *file = piece->file;
-    if (file->whole)
-        file->whole(file);
-    else
-        job->ops->front(file, piece, worker);
-    if (!atomic_load(&file->failed)) orr_job_was_read(job, file->source, &file->st);
+    (void)context;
+    orr_transfer_front(piece->file, piece, worker);
 }
 
 static void back(void *context, orr_piece *piece, orr_worker *worker) {
-    orr_job *job = context;
-    orr_job_file *file = piece->file;
-    if (!file->whole) {
-        if (piece->backend_status != ORR_OK) orr_file_fail(file, piece->backend_error);
-        if (!atomic_load(&file->failed)) job->ops->back(file, piece, worker);
-        const orr_side *side = file->from ? file->from : file->to;
-        atomic_fetch_add(&job->progress->done_bytes,
-                         orr_segment_source_bytes(&side->geometry, file->bytes, piece->segment));
-    }
-    file_release(file);
+    (void)context;
+    orr_transfer_back(piece->file, piece, worker);
 }
 
 // ---- the job
@@ -525,14 +204,8 @@ static orr_status open_output(orr_job *job, orr_error *error) {
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
                        orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
                        orr_error *error) {
-    static const orr_verb_ops *const verbs[] = {
-        &orr_encrypt_ops, &orr_decrypt_ops, &orr_decrypt_ops, &orr_rewrap_ops, &orr_reencrypt_ops};
     static const orr_stream_ops stream = {next_piece, front, back};
-    orr_job job = {.options = options,
-                   .hooks = hooks,
-                   .progress = progress,
-                   .stop = stop,
-                   .ops = verbs[options->verb]};
+    orr_job job = {.options = options, .hooks = hooks, .progress = progress, .stop = stop};
     orr_stream_config config;
     pthread_t counter;
     int counting = 0;

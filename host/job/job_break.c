@@ -1,12 +1,12 @@
 // When a job breaks off: failures after which every later file would fail as well. Going on would
 // bury the one cause under thousands of lines.
+#include "host/job/job_run.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "host/job/job_internal.h"
 
 #define IN_A_ROW 8 // sources that cannot be read before their device is looked at
 #define BLOCK 4096 // what a direct read takes and is aligned to

@@ -1,26 +1,28 @@
-// --check cpu: a finished file is opened with the keyring, as anybody will who wants it back, and
-// deciphered on the CPU, before it gets its name. What was in memory when it was written counts for
-// nothing here but as that which must come out.
+// What was in memory when a file was written counts for nothing here but as that which must come
+// out.
+#include "host/job/job_check.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "host/job/job_internal.h"
-#include "host/paper/paper.h"
 #include "host/container/tile_read.h"
+#include "host/job/job_key.h"
+#include "host/paper/paper.h"
 
 // Both slots are there, alike and under the key of the job, and what they wrap is the file's
 // secret.
-static orr_status check_slots(const orr_job_file *file, const orr_container *c,
-                              const orr_file_secret *opened, orr_error *error) {
+static orr_status check_slots(const orr_job *job, const orr_container *c,
+                              const orr_file_secret *opened, const orr_file_secret *meant,
+                              orr_error *error) {
     const orr_master_key *key;
-    orr_status status = orr_job_target_key(file->job, &key, error);
+    orr_status status = orr_job_target_key(job, &key, error);
     if (status != ORR_OK) return status;
     if (!c->slot_good[0] || !c->slot_good[1] ||
         memcmp(c->slot_page[0], c->slot_page[1], ORR_PAGE) || c->slot[0].count != 1 ||
         memcmp(c->slot[0].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES) ||
-        !orr_equal_secret(opened, &file->to->secret, sizeof *opened))
+        !orr_equal_secret(opened, meant, sizeof *opened))
         return ORR_SELF_TEST;
     return ORR_OK;
 }
@@ -40,24 +42,23 @@ static orr_status check_metadata(const orr_metadata *read, const orr_metadata *m
     return same ? ORR_OK : ORR_SELF_TEST;
 }
 
-static orr_status check_data(const orr_job_file *file, int fd, const char *shown,
-                             const orr_container *c, const orr_file_secret *secret,
-                             const orr_file_keys *keys, const orr_metadata *m, orr_error *error) {
+static orr_status check_data(const orr_job *job, int fd, const char *shown, const orr_container *c,
+                             const orr_file_secret *secret, const orr_file_keys *keys,
+                             const orr_metadata *m, orr_error *error) {
     orr_cipher cipher;
     if (c->header.profile == ORR_PROFILE_PAPER)
-        return orr_paper_decrypt(c, secret, m, &(orr_paper_means){.stop = file->job->stop}, fd, -1,
-                                 shown, error);
+        return orr_paper_decrypt(c, secret, m, &(orr_paper_means){.stop = job->stop}, fd, -1, shown,
+                                 error);
     orr_status status = orr_cipher_init(&cipher, c->header.rule, c->header.k2, error);
     if (status == ORR_OK)
         status = orr_container_check(fd, &c->geometry, secret, keys, &cipher, c->header.length,
-                                     m->digest, file->job->stop, shown, error);
+                                     m->digest, job->stop, shown, error);
     return status;
 }
 
-orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *metadata,
-                              orr_error *error) {
-    const char *shown = file->output.shown;
-    int fd = file->output.fd;
+orr_status orr_check_output(const orr_job *job, int fd, const char *shown,
+                            const orr_file_secret *meant, const orr_metadata *metadata,
+                            orr_error *error) {
     struct stat st;
     orr_file_secret secret = {0};
     orr_file_keys keys = {0};
@@ -70,13 +71,13 @@ orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *meta
         status = orr_fail(error, ORR_IO, "%s: %s", shown, strerror(errno));
     if (status == ORR_OK) status = orr_container_read(c, fd, (uint64_t)st.st_size, shown, error);
     if (status == ORR_OK)
-        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
-                                      shown, &secret, &keys, error);
-    if (status == ORR_OK) status = check_slots(file, c, &secret, error);
+        status = orr_container_unlock(c, orr_keyring_lookup, (void *)job->options->keyring, shown,
+                                      &secret, &keys, error);
+    if (status == ORR_OK) status = check_slots(job, c, &secret, meant, error);
     if (status == ORR_OK) status = orr_container_metadata(c, fd, &keys, shown, m, error);
     if (status == ORR_OK) {
         status = check_metadata(m, metadata, error);
-        if (status == ORR_OK) status = check_data(file, fd, shown, c, &secret, &keys, m, error);
+        if (status == ORR_OK) status = check_data(job, fd, shown, c, &secret, &keys, m, error);
         orr_metadata_free(m);
     }
     if (error) error->of_source = 0; // it is the output that was read
@@ -90,20 +91,20 @@ orr_status orr_file_check_cpu(const orr_job_file *file, const orr_metadata *meta
     return status;
 }
 
-orr_status orr_existing_verify(const orr_job_file *file, int *damaged, orr_error *error) {
-    const orr_existing *e = file->existing;
+orr_status orr_check_existing(const orr_job *job, int fd, const char *shown,
+                              const orr_file_secret *secret, const orr_metadata *metadata,
+                              int *damaged, orr_error *error) {
     struct stat st;
     orr_file_keys keys = {0};
     orr_error inner = {0};
     orr_container *c = malloc(sizeof *c);
     *damaged = 0;
-    if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", e->target);
-    orr_status status = fstat(e->fd, &st) == 0
-                            ? orr_container_read(c, e->fd, (uint64_t)st.st_size, e->target, &inner)
-                            : orr_fail(&inner, ORR_IO, "%s: %s", e->target, strerror(errno));
-    if (status == ORR_OK) status = orr_file_keys_derive(&keys, &e->secret, c->header_bytes, &inner);
-    if (status == ORR_OK)
-        status = check_data(file, e->fd, e->target, c, &e->secret, &keys, &e->sealed, &inner);
+    if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
+    orr_status status = fstat(fd, &st) == 0
+                            ? orr_container_read(c, fd, (uint64_t)st.st_size, shown, &inner)
+                            : orr_fail(&inner, ORR_IO, "%s: %s", shown, strerror(errno));
+    if (status == ORR_OK) status = orr_file_keys_derive(&keys, secret, c->header_bytes, &inner);
+    if (status == ORR_OK) status = check_data(job, fd, shown, c, secret, &keys, metadata, &inner);
     *damaged = status == ORR_AUTH || status == ORR_SELF_TEST;
     orr_wipe(&keys, sizeof keys);
     free(c);

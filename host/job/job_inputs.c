@@ -1,4 +1,5 @@
-// Which of what the walk finds is work for a job, and what is said of the rest.
+#include "host/job/job_inputs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 #include <xxhash.h>
 
-#include "host/job/job_internal.h"
+#include "host/job/job_mode.h"
 
 int orr_job_selected(const orr_job_options *o, const char *relative) {
     size_t n = strlen(relative);
@@ -240,24 +241,22 @@ void orr_job_begin_input(orr_job *job, const orr_walk_item *item) {
         job->input = i < in->count ? in->paths[i] : in->listed[i - in->count];
 }
 
-orr_status orr_job_defer(orr_job_file *file, orr_error *error) {
-    orr_job *job = file->job;
-    char *source = strdup(file->source), *relative = strdup(file->relative);
+orr_status orr_job_defer(orr_job *job, const char *source, const char *relative, orr_error *error) {
+    char *source_copy = strdup(source), *relative_copy = strdup(relative);
     pthread_mutex_lock(&job->lock);
-    char **grown = source && relative
+    char **grown = source_copy && relative_copy
                        ? realloc(job->deferred, (job->deferred_count + 2) * sizeof *grown)
                        : NULL;
     if (grown) {
-        grown[job->deferred_count++] = source;
-        grown[job->deferred_count++] = relative;
+        grown[job->deferred_count++] = source_copy;
+        grown[job->deferred_count++] = relative_copy;
         job->deferred = grown;
     }
     pthread_mutex_unlock(&job->lock);
-    file->later = grown != NULL;
     if (grown) return ORR_OK;
-    free(source);
-    free(relative);
-    return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+    free(source_copy);
+    free(relative_copy);
+    return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source);
 }
 
 int orr_job_next_deferred(orr_job *job, orr_walk_item *item) {

@@ -1,10 +1,9 @@
-// How much of the machine a job takes: threads, memory, descriptors.
+#include "host/job/job_limits.h"
+
 #include <limits.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "host/job/job_internal.h"
 
 #define DEFAULT_MEMORY (256ull << 20)
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked

@@ -1,12 +1,11 @@
-// Who may read what a job writes: nobody who may not read its source.
+#include "host/job/job_mode.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include "host/job/job_internal.h"
 
 static mode_t default_mode;
 
@@ -36,33 +35,32 @@ static mode_t no_more_open(const struct stat *source, int has_acl, gid_t group) 
 
 #define ACL "system.posix_acl_access"
 
-mode_t orr_file_sealed_mode(const orr_job_file *file) {
-    struct stat st;
-    gid_t group = fstat(file->output.fd, &st) == 0 ? st.st_gid : getegid();
-    mode_t source = no_more_open(&file->st, fgetxattr(file->fd, ACL, NULL, 0) > 0, group);
-    return (source | 0600) & orr_default_mode(); // its owner may rewrap it
+mode_t orr_sealed_mode(int source, const struct stat *st, int output) {
+    struct stat made;
+    gid_t group = fstat(output, &made) == 0 ? made.st_gid : getegid();
+    mode_t mode = no_more_open(st, fgetxattr(source, ACL, NULL, 0) > 0, group);
+    return (mode | 0600) & orr_default_mode(); // its owner may rewrap it
 }
 
 mode_t orr_directory_mode(const char *path, const struct stat *source) {
     return no_more_open(source, getxattr(path, ACL, NULL, 0) > 0, getegid()) | 0700;
 }
 
-orr_status orr_file_make_place(const orr_job_file *file, orr_error *error) {
-    const orr_job_options *o = file->job->options;
-    const char *slash = strrchr(file->source, '/'), *name;
+orr_status orr_job_make_place(const orr_job *job, const char *source, const char *target,
+                              orr_error *error) {
+    const orr_job_options *o = job->options;
+    const char *slash = strrchr(source, '/'), *name;
     struct stat st;
     int directory;
     // encrypt has made those that it walked through; what decrypt restores has no such source.
     int walked =
         o->verb == ORR_VERB_DECRYPT || (o->verb == ORR_VERB_ENCRYPT && !o->inputs.listed_count);
-    if (walked || !strchr(file->target, '/')) return ORR_OK;
+    if (walked || !strchr(target, '/')) return ORR_OK;
     char *above =
-        !slash ? strdup(".")
-               : strndup(file->source, slash == file->source ? 1 : (size_t)(slash - file->source));
-    if (!above) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
+        !slash ? strdup(".") : strndup(source, slash == source ? 1 : (size_t)(slash - source));
+    if (!above) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source);
     mode_t mode = stat(above, &st) == 0 ? orr_directory_mode(above, &st) : 0700;
-    orr_status status =
-        orr_output_directory(&file->job->root, file->target, mode, &directory, &name, error);
+    orr_status status = orr_output_directory(&job->root, target, mode, &directory, &name, error);
     if (status == ORR_OK) close(directory);
     free(above);
     return status;

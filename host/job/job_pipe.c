@@ -10,21 +10,21 @@
 
 #include <xxhash.h>
 
-#include "host/job/job_internal.h"
-#include "host/paper/paper.h"
 #include "base/text.h"
 #include "host/container/tile_read.h"
+#include "host/job/output.h"
+#include "host/job/sealed.h"
 
 #define COPY_BYTES (1u << 20)
 
 typedef struct pipe_job {
     const orr_job_options *options;
     const char *path, *shown;
-    int in, out;
+    int out;
     orr_progress *progress;
     orr_stop_flag *stop;
-    orr_job job;       // what opening a file looks at
-    orr_job_file file; // likewise
+    orr_sealed from;
+    orr_metadata *metadata;
 } pipe_job;
 
 // Whatever the other end is, also one that does not wait (O_NONBLOCK).
@@ -52,14 +52,13 @@ static orr_status write_out(const pipe_job *p, const uint8_t *bytes, size_t coun
 }
 
 static orr_status archive(pipe_job *p, orr_error *error) {
-    const orr_container *c = p->file.container;
-    const orr_side *from = p->file.from;
-    const orr_geometry *g = &c->geometry;
-    orr_tile_reader r = {.fd = p->in,
+    const orr_seal *seal = &p->from.seal;
+    const orr_geometry *g = &seal->geometry;
+    orr_tile_reader r = {.fd = p->from.fd,
                          .geometry = g,
-                         .secret = &from->secret,
-                         .keys = &from->keys,
-                         .cipher = &from->cipher};
+                         .secret = &seal->secret,
+                         .keys = &seal->keys,
+                         .cipher = &seal->cipher};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
     XXH128_canonical_t digest;
@@ -71,7 +70,7 @@ static orr_status archive(pipe_job *p, orr_error *error) {
         XXH3_128bits_reset(segment);
     }
     for (uint64_t n = 0; status == ORR_OK && n < g->tiles; n++) {
-        size_t bytes = orr_tile_source_bytes(c->header.length, n);
+        size_t bytes = orr_tile_source_bytes(p->from.container.header.length, n);
         status = orr_tile_read(&r, n, tile, p->path, error);
         if (status == ORR_OK) status = write_out(p, tile, bytes, error);
         if (status != ORR_OK) break;
@@ -84,7 +83,7 @@ static orr_status archive(pipe_job *p, orr_error *error) {
     }
     if (status == ORR_OK) {
         XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(whole));
-        if (memcmp(digest.digest, p->file.metadata->digest, sizeof digest.digest))
+        if (memcmp(digest.digest, p->metadata->digest, sizeof digest.digest))
             status = orr_fail(error, ORR_AUTH,
                               "%s: was verified, and its digest differs now: a hardware fault; do "
                               "not use what was written to %s",
@@ -116,8 +115,8 @@ static orr_status copy_out(const pipe_job *p, int from, orr_error *error) {
 // it only when its digest was found right.
 static orr_status paper(pipe_job *p, orr_error *error) {
     // Compression of pixels makes them longer by less than a half; tags are held twice.
-    const orr_metadata *m = p->file.metadata;
-    uint64_t memory = p->job.paper_memory, pixels = p->file.container->header.length;
+    const orr_metadata *m = p->metadata;
+    uint64_t memory = p->from.means.memory, pixels = p->from.container.header.length;
     uint64_t held = 2 * m->paper_length + ORR_PAGE;
     if (pixels > memory || pixels + pixels / 2 + held > memory / 2)
         return orr_fail(error, ORR_UNSUPPORTED,
@@ -129,8 +128,8 @@ static orr_status paper(pipe_job *p, orr_error *error) {
                                    .stop = p->stop};
     int fd = memfd_create("orrery", MFD_CLOEXEC);
     if (fd < 0) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
-    orr_status status = orr_paper_decrypt(p->file.container, &p->file.from->secret, m, &means,
-                                          p->in, fd, p->path, error);
+    orr_status status = orr_paper_decrypt(&p->from.container, &p->from.seal.secret, m, &means,
+                                          p->from.fd, fd, p->path, error);
     if (status == ORR_OK) status = copy_out(p, fd, error);
     close(fd);
     return status;
@@ -138,30 +137,27 @@ static orr_status paper(pipe_job *p, orr_error *error) {
 
 static orr_status open_source(pipe_job *p, const struct stat *verified, orr_error *error) {
     struct stat st;
-    p->in = open(p->path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (p->in < 0 || fstat(p->in, &st) != 0)
+    p->from.fd = open(p->path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (p->from.fd < 0 || fstat(p->from.fd, &st) != 0)
         return orr_fail_errno(error, errno, "%s: cannot open this file: %s", p->path,
                               strerror(errno));
-    if (!orr_is_same(&st, verified, p->in) || st.st_size != verified->st_size ||
+    if (!orr_is_same(&st, verified, p->from.fd) || st.st_size != verified->st_size ||
         st.st_mtim.tv_sec != verified->st_mtim.tv_sec ||
         st.st_mtim.tv_nsec != verified->st_mtim.tv_nsec)
         return orr_fail(error, ORR_IO,
                         "%s: was changed while it was verified: nothing was written to %s; run the "
                         "same command again",
                         p->path, p->shown);
-    // As every verb opens a file. The verifying job has told of what is wrong with a slot.
-    static const orr_job_hooks silent;
+    // The verifying job has told of what is wrong with a slot.
     const uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES),
                    page = (uint64_t)sysconf(_SC_PAGESIZE);
-    p->job.options = p->options;
-    p->job.hooks = &silent;
-    p->job.stop = p->stop;
-    p->job.paper_memory = p->options->mem ? p->options->mem : pages * page / 2;
-    p->file.job = &p->job;
-    p->file.source = (char *)p->path; // only shown
-    p->file.fd = p->in;
-    p->file.st = st;
-    return orr_file_open_container(&p->file, error);
+    p->from.name = p->path;
+    p->from.keyring = p->options->keyring;
+    p->from.means =
+        (orr_paper_means){.backend = p->options->backend,
+                          .memory = p->options->mem ? p->options->mem : pages * page / 2,
+                          .stop = p->stop};
+    return orr_sealed_open(&p->from, (uint64_t)st.st_size, &p->metadata, error);
 }
 
 orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
@@ -172,30 +168,26 @@ orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
     p->options = options;
     p->path = path;
     p->shown = shown;
-    p->in = -1;
+    p->from.fd = -1;
     p->out = out;
     p->progress = progress;
     p->stop = stop;
-    pthread_mutex_init(&p->job.lock, NULL);
     orr_status status = open_source(p, verified, error);
     if (status == ORR_OK) {
-        atomic_store(&progress->total_bytes, p->file.container->header.length);
+        atomic_store(&progress->total_bytes, p->from.container.header.length);
         atomic_store(&progress->total_files, 1);
         atomic_store(&progress->counted, 1);
-        status = p->file.container->header.profile == ORR_PROFILE_PAPER ? paper(p, error)
-                                                                        : archive(p, error);
+        status = p->from.container.header.profile == ORR_PROFILE_PAPER ? paper(p, error)
+                                                                       : archive(p, error);
     }
     int copy = status == ORR_OK ? fcntl(out, F_DUPFD_CLOEXEC, 0) : -1;
     if (copy >= 0 && close(copy) != 0) // a network file system says only then that it had no room
         status = orr_fail_errno(error, errno, "%s: cannot write all of %s: %s", shown, path,
                                 strerror(errno));
-    if (p->file.metadata) orr_metadata_free(p->file.metadata);
-    free(p->file.metadata);
-    if (p->file.from) orr_wipe(p->file.from, sizeof *p->file.from);
-    free(p->file.from);
-    free(p->file.container);
-    pthread_mutex_destroy(&p->job.lock);
-    if (p->in >= 0) close(p->in);
+    if (p->metadata) orr_metadata_free(p->metadata);
+    free(p->metadata);
+    orr_wipe(&p->from.seal, sizeof p->from.seal);
+    if (p->from.fd >= 0) close(p->from.fd);
     free(p);
     return status;
 }

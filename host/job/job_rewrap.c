@@ -1,6 +1,8 @@
 // rewrap: a new master key around the same file secret, in place. Only the two slot pages are
 // written, one after the other, each flushed and read back before the next, so that a reader finds
 // a whole slot at every moment, also on the disk. It does not revoke copies, backups or snapshots.
+#include "host/job/job_rewrap.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +11,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "host/job/job_internal.h"
 #include "base/flush.h"
+#include "host/job/job_key.h"
+#include "host/job/source_sealed.h"
 
 // Nothing to do: both slots are good, of one generation, and wrap under the target key alone.
 static int is_wrapped(const orr_container *c, const orr_master_key *key) {
@@ -46,15 +49,17 @@ static orr_status check_slot(const orr_job_file *file, int fd, int slot,
     orr_file_keys keys = {0};
     orr_error inner = {0};
     orr_container *c = malloc(sizeof *c);
-    if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", file->source);
-    orr_status status = orr_container_read(c, fd, (uint64_t)file->st.st_size, file->source, &inner);
+    if (!c) return orr_file_no_memory(file, error);
+    orr_status status =
+        orr_container_read(c, fd, (uint64_t)file->from.st.st_size, file->source, &inner);
     if (status == ORR_OK && (!c->slot_good[slot] || memcmp(c->slot_page[slot], page, ORR_PAGE)))
         status = ORR_IO;
     if (status == ORR_OK)
         status = orr_container_open_slot(c, slot, orr_keyring_lookup,
                                          (void *)file->job->options->keyring, file->source, &secret,
                                          &keys, &inner);
-    if (status == ORR_OK && !orr_equal_secret(&secret, &file->from->secret, sizeof secret))
+    if (status == ORR_OK &&
+        !orr_equal_secret(&secret, &file->from.sealed->seal.secret, sizeof secret))
         status = ORR_IO;
     if (status != ORR_OK)
         orr_fail(error, ORR_IO,
@@ -74,8 +79,9 @@ static orr_status replace_slot(const orr_job_file *file, int fd, int slot,
     return status == ORR_OK ? check_slot(file, fd, slot, page, error) : status;
 }
 
-static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, orr_error *error) {
-    const orr_container *c = file->container;
+static orr_status replace_slots(orr_job_file *file, int fd, const orr_master_key *key,
+                                orr_error *error) {
+    const orr_container *c = &file->from.sealed->container;
     uint8_t page[ORR_PAGE];
     orr_slot slot = {.count = 1};
     int first = orr_container_stale_slot(c);
@@ -92,8 +98,9 @@ static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, 
     if (half_done) return replace_slot(file, fd, 1 - c->active, c->slot_page[c->active], error);
     if (++slot.generation == 0)
         return orr_fail(error, ORR_UNSUPPORTED, "%s: rewrapped too often", file->source);
-    status = orr_wrap_make(key, &file->from->secret, &slot.wrap[0], error);
-    if (status == ORR_OK && orr_slot_encode(&slot, file->from->keys.header_mac, page) != ORR_OK)
+    status = orr_wrap_make(key, &file->from.sealed->seal.secret, &slot.wrap[0], error);
+    if (status == ORR_OK &&
+        orr_slot_encode(&slot, file->from.sealed->seal.keys.header_mac, page) != ORR_OK)
         status = orr_fail(error, ORR_INTERNAL, "%s: the wrap slot cannot be encoded", file->source);
     if (status == ORR_OK) status = replace_slot(file, fd, first, page, error);
     if (status == ORR_OK) status = replace_slot(file, fd, 1 - first, page, error);
@@ -104,7 +111,7 @@ static orr_status rewrap(orr_job_file *file, int fd, const orr_master_key *key, 
 // it, and locks it against a second rewrap.
 static int reopen(const orr_job_file *file, orr_error *error) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file->from.fd);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         orr_fail_errno(error, errno, "%s: cannot open for writing: %s", file->source,
@@ -117,29 +124,21 @@ static int reopen(const orr_job_file *file, orr_error *error) {
     return fd;
 }
 
-static void rewrap_whole(orr_job_file *file) {
+void orr_rewrap(orr_job_file *file) {
     orr_error error = {0};
     const orr_master_key *key;
     int fd = reopen(file, &error);
     orr_status status = fd < 0 ? error.status : orr_job_target_key(file->job, &key, &error);
-    if (status == ORR_OK) status = orr_file_open_container(file, &error);
+    if (status == ORR_OK) status = orr_file_open_sealed(file, &error);
     // What does not decipher the data is not wrapped anew, nor called finished.
-    if (status == ORR_OK) status = orr_file_check_secret(file, &error);
-    if (status == ORR_OK && is_wrapped(file->container, key))
+    if (status == ORR_OK) status = orr_sealed_check_secret(file->from.sealed, &error);
+    if (status == ORR_OK && is_wrapped(&file->from.sealed->container, key))
         file->outcome = ORR_OUT_PRESENT;
     else if (status == ORR_OK && file->job->options->dry_run)
         file->outcome = ORR_OUT_PLANNED;
     else if (status == ORR_OK)
-        status = rewrap(file, fd, key, &error);
+        status = replace_slots(file, fd, key, &error);
     if (status != ORR_OK) orr_file_fail(file, &error);
     if (fd >= 0) close(fd);
-    atomic_fetch_add(&file->job->progress->done_bytes, (uint64_t)file->st.st_size);
+    atomic_fetch_add(&file->job->progress->done_bytes, (uint64_t)file->from.st.st_size);
 }
-
-static orr_status rewrap_open(orr_job_file *file, orr_error *error) {
-    (void)error;
-    file->whole = rewrap_whole;
-    return ORR_OK;
-}
-
-const orr_verb_ops orr_rewrap_ops = {rewrap_open, NULL, NULL, NULL, ORR_TILE_ENCRYPT};

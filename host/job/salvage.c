@@ -1,4 +1,5 @@
-// Bringing back what a damaged file of the archive profile still holds.
+#include "host/job/salvage.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/job/job_internal.h"
 #include "base/text.h"
 #include "host/container/tile_read.h"
 
@@ -37,35 +37,18 @@ static void note_range(ranges *r, int good, uint64_t at, uint64_t bytes) {
     r->start = at;
 }
 
-// Opens what a damaged file still offers: header, a slot, keys. Metadata only when they
-// authenticate.
+// Metadata only when they authenticate.
 static orr_status salvage_open(orr_job_file *file, orr_error *error) {
-    orr_container *c = file->container ? file->container : malloc(sizeof *c);
-    orr_side *from = file->from ? file->from : calloc(1, sizeof *from);
-    file->container = c;
-    file->from = from;
-    if (!c || !from) return orr_fail(error, ORR_INTERNAL, "out of memory");
-    orr_status status = orr_container_read_damaged(c, file->fd, file->source, error);
-    if (status == ORR_OK && c->header.profile != ORR_PROFILE_ARCHIVE)
-        status = orr_fail(error, ORR_UNSUPPORTED,
-                          "the paper profile has no tiles to salvage; --unauthenticated "
-                          "writes altered pixels");
-    if (status == ORR_OK)
-        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
-                                      file->source, &from->secret, &from->keys, error);
-    if (status == ORR_OK)
-        status = orr_cipher_init(&from->cipher, c->header.rule, c->header.k2, error);
-    from->geometry = c->geometry;
-    if (status == ORR_OK) status = orr_file_choose_secret(file, error);
-    if (status == ORR_OK && !file->metadata) {
-        orr_metadata *m = calloc(1, sizeof *m);
-        if (m &&
-            orr_container_read_metadata(c, file->fd, &from->keys, file->source, m, NULL) == ORR_OK)
-            file->metadata = m;
-        else
-            free(m);
-    }
-    return status;
+    orr_sealed *from = file->from.sealed;
+    orr_status status = orr_sealed_open_damaged(from, error);
+    if (status != ORR_OK || file->metadata) return status;
+    orr_metadata *m = calloc(1, sizeof *m);
+    if (m && orr_container_read_metadata(&from->container, from->fd, &from->seal.keys, from->name,
+                                         m, NULL) == ORR_OK)
+        file->metadata = m;
+    else
+        free(m);
+    return ORR_OK;
 }
 
 // NAME.salvaged: the sealed path when it could be read, else the container's own name.
@@ -203,12 +186,13 @@ void orr_salvage(orr_job_file *file) {
         orr_job_warn(file->job, "%s: nothing to salvage: %s", file->source, error.text);
         goto out;
     }
-    uint64_t length = file->container->header.length;
-    orr_tile_reader r = {.fd = file->fd,
-                         .geometry = &file->container->geometry,
-                         .secret = &file->from->secret,
-                         .keys = &file->from->keys,
-                         .cipher = &file->from->cipher};
+    const orr_seal *seal = &file->from.sealed->seal;
+    uint64_t length = file->from.sealed->container.header.length;
+    orr_tile_reader r = {.fd = file->from.fd,
+                         .geometry = &seal->geometry,
+                         .secret = &seal->secret,
+                         .keys = &seal->keys,
+                         .cipher = &seal->cipher};
     status = salvage_names(file, &name, &report_name, &error);
     if (status == ORR_OK) status = orr_tile_reader_init(&r, &error);
     if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);
@@ -228,7 +212,7 @@ void orr_salvage(orr_job_file *file) {
                      "listed in %s/%s",
                      file->source, (unsigned long long)good, (unsigned long long)length,
                      file->job->root.path, name, file->job->root.path, report_name);
-    } else if (!orr_job_breaks_off(file->job, &error, file->st.st_dev))
+    } else if (!orr_job_breaks_off(file->job, &error, file->from.st.st_dev))
         orr_job_warn(file->job, "%s: salvage failed: %s", file->source, error.text);
 out:
     cJSON_Delete(found.good);

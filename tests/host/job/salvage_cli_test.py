@@ -106,6 +106,14 @@ class Salvage(Case):
             self.assertNotIn("salvage failed", err)
             self.assertIn("without --dry-run", err)
 
+    def test_a_copy_that_waits_for_the_other_one_is_no_damaged_file(self):
+        for name in ("a", "b"):
+            shutil.copy("scan.orr.tif", f"{name}.orr.tif")
+        status, _, err = run("decrypt", "-k", "keys", "a.orr.tif", "b.orr.tif", "-o", "out", "--salvage")
+        self.assertEqual(status, 0, err)
+        self.assertNotIn("salvage", err)
+        self.assertEqual(os.listdir("out"), ["scan.bin"])
+
     def test_a_salvage_that_failed_promises_nothing(self):
         self.damage()
         Path("out").mkdir()

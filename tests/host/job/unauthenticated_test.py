@@ -47,6 +47,14 @@ class Unauthenticated(Case):
     def left(self):
         return sorted(p.name for p in Path("out").rglob("*") if p.is_file()) if Path("out").exists() else []
 
+    def test_another_copy_of_a_restored_file_is_skipped(self):
+        for name in ("a", "b"):
+            Path(f"{name}.orr.tif").write_bytes(self.good)
+        status, _, err = run("decrypt", "-k", "keys", "a.orr.tif", "b.orr.tif", "-o", "out", "--unauthenticated")
+        self.assertEqual(status, 0, err)
+        self.assertIn("another copy of this very file was restored", err)
+        self.assertEqual(self.left(), ["scan.tif"])
+
     def test_noise_and_cropping(self):
         for what, change, least in (("noise", [(self.begin + n * 997, b"\x55") for n in range(19)], 0.97),
                                     ("cropping", [(self.begin, bytes(WIDTH * HEIGHT // 4))], 0.3)):

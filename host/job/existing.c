@@ -1,0 +1,218 @@
+#include "host/job/existing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "host/job/job_check.h"
+
+void orr_existing_free(orr_existing *existing) {
+    if (!existing) return;
+    if (existing->fd >= 0) close(existing->fd);
+    free(existing->target);
+    orr_metadata_free(&existing->sealed);
+    orr_wipe(existing, sizeof *existing);
+    free(existing);
+}
+
+orr_status orr_existing_refuse(const orr_job_file *file, orr_error *error, const char *format,
+                               ...) {
+    char why[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    return orr_fail(error, ORR_EXISTS, "%s: %s/%s %s", file->source, file->job->root.path,
+                    file->target, why);
+}
+
+// Opens the existing file at the target, -1 when there is none.
+static int open_target(const orr_job_file *file, orr_status *status, orr_error *error) {
+    const char *name;
+    int directory, fd = -1;
+    *status = orr_output_directory(&file->job->root, file->target, 0, &directory, &name, error);
+    if (*status != ORR_OK || directory < 0) return -1;
+    fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int number = fd < 0 ? errno : 0;
+    if (number == ENAMETOOLONG)
+        *status = orr_output_too_long(&file->job->root, file->target, error);
+    else if (number == EACCES || number == EPERM || number == ELOOP)
+        *status = orr_existing_refuse(
+            file, error, "exists and cannot be read (%s): nothing was replaced", strerror(number));
+    else if (number && number != ENOENT)
+        *status =
+            orr_fail_errno(error, number, "%s/%s: cannot look at this: %s%s", file->job->root.path,
+                           file->target, strerror(number), orr_errno_hint(number));
+    close(directory);
+    return fd;
+}
+
+// Whose file is at the target? Opens it with the keyring: any key that is there will do, for after
+// a rotation and before `rewrap` most of an archive is under the old one.
+static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existing,
+                                orr_error *error) {
+    struct stat st;
+    orr_error inner = {0};
+    orr_file_keys keys = {0};
+    orr_container *c = malloc(sizeof *c);
+    if (!c) return orr_file_no_memory(file, error);
+    orr_status status = ORR_OK;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || orr_is_same(&st, &file->from.st, fd)) {
+        status = orr_existing_refuse(
+            file, error,
+            "exists and is no output of this job: move it away, or choose another "
+            "output");
+        goto out;
+    }
+    status = orr_container_read(c, fd, (uint64_t)st.st_size, "it", &inner);
+    if (status == ORR_OK)
+        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
+                                      "it", &existing->secret, &keys, &inner);
+    if (status == ORR_OK)
+        status = orr_container_metadata(c, fd, &keys, "it", &existing->sealed, &inner);
+    memcpy(existing->file_id, c->header.file_id, sizeof existing->file_id);
+    existing->profile = c->header.profile;
+    // One without the magic may be damaged in it, or somebody's own: it is kept in any case.
+    existing->damaged = status == ORR_AUTH || status == ORR_NOT_ORRERY;
+    if (status == ORR_NOT_ORRERY)
+        orr_existing_refuse(
+            file, error,
+            "exists and is not an encrypted file: move it away, choose another output, or, if "
+            "it was one, use --redo-damaged, which keeps it aside");
+    else if (status == ORR_AUTH)
+        orr_existing_refuse(
+            file, error,
+            "is damaged (%s): --redo-damaged makes it anew from its source and keeps this one "
+            "aside",
+            inner.text);
+    else if (status == ORR_KEY)
+        orr_existing_refuse(
+            file, error,
+            "does not open with this keyring (%s): give the one that it was made with, or "
+            "choose another output",
+            inner.text);
+    else if (status == ORR_UNSUPPORTED)
+        orr_existing_refuse(file, error, "exists and cannot be told (%s): choose another output",
+                            inner.text);
+    else if (status != ORR_OK)
+        orr_fail(error, status, "%s/%s: %s", file->job->root.path, file->target, inner.text);
+    if (status != ORR_OK && status != ORR_IO && status != ORR_INTERNAL) status = ORR_EXISTS;
+out:
+    orr_wipe(&keys, sizeof keys);
+    free(c);
+    return status;
+}
+
+static const char *profile_name(orr_profile profile) {
+    return profile == ORR_PROFILE_PAPER ? "paper" : "archive";
+}
+
+// Whatever tells the existing file from a result of this source without looking at contents.
+static orr_status compare_seals(const orr_job_file *file, const orr_existing *e, orr_error *error) {
+    const orr_metadata *m = &e->sealed, *expected = file->metadata;
+    if (m->path_length != expected->path_length || memcmp(m->path, expected->path, m->path_length))
+        return orr_existing_refuse(
+            file, error,
+            "holds \"%s\", not \"%s\": it was renamed, or its input had another name "
+            "then: give it its name back, or choose another output",
+            (const char *)m->path, (const char *)expected->path);
+    if (e->profile != file->profile)
+        return orr_existing_refuse(file, error,
+                                   "was encrypted in the %s profile: choose another output",
+                                   profile_name(e->profile));
+    if (m->size != expected->size)
+        return orr_existing_refuse(
+            file, error,
+            "holds another state of it: %llu bytes were sealed, now there are %llu: move "
+            "it away, or choose another output",
+            (unsigned long long)m->size, (unsigned long long)expected->size);
+    return ORR_OK;
+}
+
+orr_status orr_existing_look(orr_job_file *file, orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    orr_sealed_sink *to = file->to.sealed;
+    orr_status status = ORR_OK;
+    int fd = open_target(file, &status, error);
+    if (fd < 0) return status;
+    orr_existing *e = to->existing = calloc(1, sizeof *e);
+    if (!e) {
+        close(fd);
+        return orr_file_no_memory(file, error);
+    }
+    e->fd = fd;
+    e->target = strdup(file->target);
+    if (!e->target) return orr_file_no_memory(file, error);
+    status = open_existing(file, fd, e, error);
+    if (file->job->options->redo_damaged && (status == ORR_OK || e->damaged)) {
+        int damaged = e->damaged;
+        if (!damaged)
+            status = orr_check_existing(file->job, fd, e->target, &e->secret, &e->sealed, &damaged,
+                                        error);
+        if (damaged) { // the file is work like any other; its name is taken at the end
+            to->replaces = 1;
+            return ORR_OK;
+        }
+    }
+    if (status == ORR_OK) status = compare_seals(file, e, error);
+    e->same_time = e->sealed.mtime_seconds == m->mtime_seconds &&
+                   e->sealed.mtime_nanoseconds == m->mtime_nanoseconds;
+    return status == ORR_OK ? file->from.kind->compare(file, error) : status;
+}
+
+orr_status orr_existing_resume(orr_job_file *file, orr_error *error) {
+    char *name = NULL;
+    if (!orr_resume_find(file->job->resume, file->metadata, &name)) return ORR_OK;
+    if (!name) return orr_file_no_memory(file, error);
+    file->target = name;
+    orr_status status = orr_existing_look(file, error);
+    if (file->to.sealed->replaces) { // the new file gets a name of its own
+        free(file->target);
+        file->target = NULL;
+    }
+    return status;
+}
+
+// Under the lock of the output: nobody else of ours gives names here. Returns 0 or errno.
+static int rename_aside(int directory, const char *from, const char *to) {
+    struct stat st;
+    if (syscall(SYS_renameat2, directory, from, directory, to, 1u /* RENAME_NOREPLACE */) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) return errno;
+    if (fstatat(directory, to, &st, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+    return renameat(directory, from, directory, to) == 0 ? 0 : errno;
+}
+
+orr_status orr_existing_put_aside(const orr_job_file *file, orr_error *error) {
+    const orr_existing *e = file->to.sealed->existing;
+    const char *name, *root = file->job->root.path;
+    char aside[NAME_MAX + 1];
+    int directory, number = EEXIST;
+    orr_status status =
+        orr_output_directory(&file->job->root, e->target, 0, &directory, &name, error);
+    if (status != ORR_OK || directory < 0) return status; // gone by itself
+    if (!orr_is_same_file(directory, name, e->fd)) {
+        close(directory);
+        return orr_fail(error, ORR_EXISTS, "%s/%s: another file took its place meanwhile", root,
+                        e->target);
+    }
+    for (int n = 1; number == EEXIST && n < 1000; n++) {
+        int bytes = n == 1 ? snprintf(aside, sizeof aside, "%s" ORR_DAMAGED_SUFFIX, name)
+                           : snprintf(aside, sizeof aside, "%s" ORR_DAMAGED_SUFFIX "-%d", name, n);
+        number = bytes >= (int)sizeof aside ? ENAMETOOLONG : rename_aside(directory, name, aside);
+    }
+    close(directory);
+    if (number)
+        return orr_fail_errno(error, number, "%s/%s: cannot put this damaged file aside: %s", root,
+                              e->target, strerror(number));
+    orr_job_warn(file->job, "%s/%s: was damaged; it is %s now, and a new one takes its place", root,
+                 e->target, aside);
+    return ORR_OK;
+}

@@ -1,0 +1,177 @@
+// A file in work: the end that its contents come from, the end that they go to, and what is of both
+// or of neither. A verb is nothing but a pair of ends (transfer.c); a rule about an end is written
+// in the file of that end, once for all verbs.
+//
+//               from                      to
+//     encrypt   source_plain.c            sink_sealed.c
+//     decrypt   source_sealed.c           sink_plain.c
+//     verify    source_sealed.c           sink_none.c
+//     reencrypt source_sealed.c           sink_sealed.c
+#ifndef ORRERY_HOST_JOB_JOB_FILE_H
+#define ORRERY_HOST_JOB_JOB_FILE_H
+
+#include <openssl/evp.h>
+#include <pthread.h>
+
+#include "host/job/job_run.h"
+#include "host/job/sealed.h"
+#include "host/job/stream.h"
+
+typedef struct orr_job_file orr_job_file;
+
+// What every source can do. Unless said otherwise the functions are the planner's, and a failure of
+// one is the file's.
+typedef struct orr_source_kind {
+    // Looks at what is open as from.fd: fills profile, bytes and metadata.
+    orr_status (*open)(orr_job_file *file, orr_error *error);
+    // Bytes that tell this source from any other that wants the same target; 0 bytes when there can
+    // be no other.
+    size_t (*identity)(const orr_job_file *file, uint8_t identity[32]);
+    // An encrypted file of its path, size and profile is at the target (to.sealed->existing): is it
+    // what this source gives? Sets outcome PRESENT; or at_once, to read what tells.
+    orr_status (*compare)(orr_job_file *file, orr_error *error);
+    // NULL, or: nothing finished is at the target: is it fit for the verb? Asked in a dry run, too.
+    orr_status (*accept)(orr_job_file *file, orr_error *error);
+    // The last look before its contents are read.
+    orr_status (*begin)(orr_job_file *file, orr_error *error);
+    // Archive profile, any worker: reads a segment into piece->in and its digest into
+    // file->digests.
+    orr_status (*read)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+    // NULL, or, archive profile, any worker: is the plaintext of a segment, in piece->out, what the
+    // source says that it is?
+    orr_status (*check)(orr_job_file *file, const orr_piece *piece, orr_error *error);
+    // Any worker: all of it was read. Was it what it was meant to be, and is it still? Nothing gets
+    // a name of which that is not known.
+    orr_status (*finish)(orr_job_file *file, orr_error *error);
+} orr_source_kind;
+
+// What every sink can do.
+typedef struct orr_sink_kind {
+    // Makes the end, and claims the target: of two sources that want one, one is refused, skipped
+    // (outcome) or left to the second round (later).
+    orr_status (*open)(orr_job_file *file, orr_error *error);
+    // What is at the target already? Sets outcome, later or at_once when that decides. ORR_EXISTS
+    // says what else it is.
+    orr_status (*look)(orr_job_file *file, orr_error *error);
+    // There is work: draws keys and names.
+    orr_status (*begin)(orr_job_file *file, orr_error *error);
+    // Archive profile, any worker: takes a segment from piece->out.
+    orr_status (*write)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+    // Any worker: everything is written, and the source vouched for it. Completes, flushes, names.
+    orr_status (*finish)(orr_job_file *file, orr_error *error);
+    void (*close)(orr_job_file *file); // frees the end; also when it was never opened
+} orr_sink_kind;
+
+extern const orr_source_kind orr_source_plain, orr_source_sealed;
+extern const orr_sink_kind orr_sink_plain, orr_sink_sealed, orr_sink_none;
+
+typedef struct orr_source {
+    const orr_source_kind *kind; // NULL: rewrap, which works on the source in place
+    int fd;
+    struct stat st;
+    struct timespec opened; // when it was met, by the clock of files
+    atomic_int unreadable;  // it could not be read in places
+    int touched;            // plain: its inode changed while it was read; its bytes did not
+    orr_sealed *sealed;     // NULL: plain
+    int damaged_slot;       // sealed: 0 or 1: damaged, or without the secret; -1: none is known
+} orr_source;
+
+// An encrypted file that is made.
+typedef struct orr_sealed_sink {
+    orr_seal seal;
+    orr_header header;
+    uint8_t header_bytes[ORR_HEADER_BYTES];
+    orr_slot slot;
+    struct orr_existing *existing; // what is at the target (existing.h); NULL when nothing is
+    int replaces; // the existing file is damaged: it is put aside when this one is named
+} orr_sealed_sink;
+
+// A file that is restored.
+typedef struct orr_plain_sink {
+    int existing;   // the file at the target that is to be compared, or -1
+    int supersedes; // that is an older copy, which this job restored
+} orr_plain_sink;
+
+typedef struct orr_sink {
+    const orr_sink_kind *kind;
+    orr_sealed_sink *sealed; // of these two at most one is not NULL
+    orr_plain_sink *plain;
+    orr_output output;
+    int output_begun;
+} orr_sink;
+
+struct orr_job_file {
+    orr_job *job;
+    char *source;   // to show
+    char *relative; // of the source below its input
+    char *target;   // below the output root; NULL: none, or none yet
+    orr_source from;
+    orr_sink to;
+
+    // The contents.
+    orr_profile profile;                  // 0 until it is known
+    uint64_t bytes;                       // plaintext
+    orr_metadata *metadata;               // what the seal says of them, or will say
+    uint64_t segments, next_segment;      // archive profile
+    uint8_t (*digests)[ORR_DIGEST_BYTES]; // of each segment
+    EVP_MD_CTX *sha;                     // of the plaintext, where it is recorded: made or compared
+    uint64_t sha_next;                   // the segment whose turn it is
+    void (*at_once)(orr_job_file *file); // when set: run once, on a worker, in place of segments
+
+    // How it goes.
+    pthread_mutex_t lock; // guards error, output, sha
+    pthread_cond_t turn;  // sha: the next segment in order may go, or the file failed
+    atomic_uint refs;     // pieces in flight, plus one while the planner holds the file
+    orr_error error;      // first failure; status ORR_OK while all is well
+    atomic_int failed;    // error is set
+    orr_outcome outcome;
+    const char *reason; // for skipped files
+    int later;          // left to the second round, unreported
+    int repeats;        // it failed of what the job broke off for, after that was said
+
+    // What a failed file leaves, below the output; NULL: nothing.
+    int altered;             // paper: failed for its pixels alone, or what lies around them
+    char *released;          // what --unauthenticated wrote
+    char *salvaged;          // what --salvage wrote
+    uint64_t salvaged_bytes; // of the original in it
+};
+
+// Takes over what the walk found. NULL when memory ran out. The planner holds the one reference.
+orr_job_file *orr_file_new(orr_job *job, const orr_source_kind *from, const orr_sink_kind *to,
+                           orr_walk_item *item);
+void orr_file_free(orr_job_file *file); // an output that has no name yet goes with it
+
+// Marks a file failed; the first failure stays. Full disks and failed devices end the job.
+void orr_file_fail(orr_job_file *file, const orr_error *error);
+void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// ORR_STOPPED: the sentence for a file that the end of the job cut off.
+orr_status orr_file_stopped(const orr_job_file *file, orr_error *error);
+orr_status orr_file_no_memory(const orr_job_file *file, orr_error *error);
+
+// Does the verb see the plaintext? Re-encryption does not.
+int orr_file_is_seen(const orr_job_file *file);
+// Has what is in memory of the source written to its storage. ORR_IO when that refuses it.
+orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error);
+// Leaves a file to a second round, when all others are through: whether it is to be restored
+// depends on them. ORR_INTERNAL when memory ran out. Any worker.
+orr_status orr_file_defer(orr_job_file *file, orr_error *error);
+
+// Starts the output on first use, of `bytes` when that is known (0: not), in directories that are
+// no more open than those of its source. Any worker.
+orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error);
+
+// What the cipher works with in a segment, and the verb's use of it: see transfer.c.
+const orr_geometry *orr_file_geometry(const orr_job_file *file);
+// Bytes of the original in a segment.
+size_t orr_file_segment_bytes(const orr_job_file *file, uint64_t segment);
+// Digest of the whole file from its segments' digests.
+void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]);
+// SHA-256 of the plaintext. begin() sets file->sha up; hash() takes the segments in order, waiting
+// for this one's turn, so the one before must be under way on another thread; a failed file is not
+// waited for.
+orr_status orr_file_sha_begin(orr_job_file *file, orr_error *error);
+void orr_file_sha_hash(orr_job_file *file, uint64_t segment, const uint8_t *data, size_t bytes);
+orr_status orr_file_sha_end(orr_job_file *file, uint8_t sha256[32], orr_error *error);
+
+#endif

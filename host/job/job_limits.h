@@ -1,0 +1,14 @@
+// What --mem, -j and the system's limits leave a job.
+#ifndef ORRERY_HOST_JOB_JOB_LIMITS_H
+#define ORRERY_HOST_JOB_JOB_LIMITS_H
+
+#include "host/job/job.h"
+#include "host/job/stream.h"
+
+void orr_job_stream_config(const orr_job_options *options, orr_stream_config *config);
+// Bytes for the images of one of `workers` workers.
+uint64_t orr_job_paper_memory(const orr_job_options *options, unsigned workers);
+// As many descriptors as the system gives: deep trees keep one open for each level.
+void orr_job_raise_descriptors(void);
+
+#endif

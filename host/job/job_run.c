@@ -1,0 +1,69 @@
+#include "host/job/job_run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int orr_job_stopping(const orr_job *job) {
+    return *job->stop || atomic_load(&job->fatal);
+}
+
+void orr_job_warn(orr_job *job, const char *format, ...) {
+    char text[5120];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&job->lock);
+    if (job->hooks->warning) job->hooks->warning(job->hooks->context, text);
+    pthread_mutex_unlock(&job->lock);
+}
+
+void orr_job_break(orr_job *job, const orr_error *error) {
+    pthread_mutex_lock(&job->lock);
+    if (job->broke.status == ORR_OK) job->broke = *error;
+    pthread_mutex_unlock(&job->lock);
+    atomic_store(&job->fatal, 1);
+}
+
+static void count_event(orr_job *job, const orr_file_event *event) {
+    orr_summary *s = &job->summary;
+    orr_progress *p = job->progress;
+    s->files++;
+    switch (event->outcome) {
+    case ORR_OUT_DONE:
+        s->done++;
+        s->bytes += event->bytes;
+        atomic_fetch_add(&p->done_files, 1);
+        break;
+    case ORR_OUT_PRESENT:
+        s->present++;
+        atomic_fetch_add(&p->present_files, 1);
+        atomic_fetch_add(&p->done_bytes, event->bytes);
+        break;
+    case ORR_OUT_PLANNED:
+        s->planned++;
+        s->bytes += event->bytes;
+        break;
+    case ORR_OUT_SKIPPED:
+        s->skipped++;
+        atomic_fetch_add(&p->skipped_files, 1);
+        break;
+    case ORR_OUT_FAILED:
+        s->failed++;
+        atomic_fetch_add(&p->failed_files, 1);
+        if (event->status < 8 * sizeof job->seen) job->seen |= 1u << event->status;
+        job->last_status = event->status;
+        if (event->status == ORR_STOPPED) atomic_store(&job->undone, 1);
+        break;
+    }
+}
+
+void orr_job_report(orr_job *job, const orr_file_event *event) {
+    pthread_mutex_lock(&job->lock);
+    count_event(job, event);
+    if (event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_FAILED)
+        if (event->target)
+            orr_journal_file(job->journal, event->target, event->bytes, event->status);
+    if (job->hooks->file) job->hooks->file(job->hooks->context, event);
+    pthread_mutex_unlock(&job->lock);
+}

@@ -1,0 +1,207 @@
+// An encrypted file that is made: encrypt, reencrypt.
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "host/job/existing.h"
+#include "host/job/job_check.h"
+#include "host/job/job_file.h"
+#include "host/job/job_key.h"
+#include "host/job/job_known.h"
+#include "host/job/job_mode.h"
+#include "host/keys/secret.h"
+#include "kernels/map.h"
+
+// A path that another file of the job has is ORR_EXISTS; the same file given again is skipped.
+static orr_status claim(orr_job_file *file, orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    uint8_t identity[32];
+    size_t bytes = file->from.kind->identity(file, identity);
+    if (!bytes) return ORR_OK;
+    switch (orr_claim(&file->job->claims, m->path, m->path_length, identity, bytes)) {
+    case ORR_CLAIM_NEW:
+        return ORR_OK;
+    case ORR_CLAIM_SAME:
+        file->outcome = ORR_OUT_SKIPPED;
+        file->reason = "the same file was given before";
+        return ORR_OK;
+    case ORR_CLAIM_TAKEN:
+        return orr_fail(error, ORR_EXISTS,
+                        "%s: another file of this job has the same path \"%s\" below the output: "
+                        "give their common directory as the input, or choose another output",
+                        file->source, (const char *)m->path);
+    default:
+        return orr_file_no_memory(file, error);
+    }
+}
+
+static orr_status sealed_open(orr_job_file *file, orr_error *error) {
+    file->to.sealed = calloc(1, sizeof *file->to.sealed);
+    return file->to.sealed ? claim(file, error) : orr_file_no_memory(file, error);
+}
+
+// Opaque names stay opaque: a name once hidden is not brought to light by re-encryption. Where the
+// output is one file, it has its name.
+static int is_opaque(const orr_job_file *file) {
+    const char *slash = strrchr(file->relative, '/'), *name = slash ? slash + 1 : file->relative;
+    if (file->job->root.only) return 0;
+    return file->job->options->opaque_names ||
+           (file->from.sealed && strspn(name, "0123456789abcdef") == 64 &&
+            !strcmp(name + 64, ORR_SUFFIX));
+}
+
+// PATH.orr.tif, or ID.orr.tif; or that of the one file that is the output.
+static orr_status set_target(orr_job_file *file, const char *stem, orr_error *error) {
+    const char *only = file->job->root.only;
+    size_t n = strlen(only ? only : stem);
+    char *name = file->target = malloc(n + sizeof ORR_SUFFIX);
+    if (!name) return orr_file_no_memory(file, error);
+    memcpy(name, only ? only : stem, n + 1);
+    if (!only) memcpy(name + n, ORR_SUFFIX, sizeof ORR_SUFFIX);
+    return ORR_OK;
+}
+
+static orr_status sealed_look(orr_job_file *file, orr_error *error) {
+    if (is_opaque(file)) // without a map there is no output directory yet
+        return file->job->resume ? orr_existing_resume(file, error) : ORR_OK;
+    orr_status status = set_target(file, (const char *)file->metadata->path, error);
+    return status == ORR_OK ? orr_existing_look(file, error) : status;
+}
+
+// Draws ID and secret: header, slot, keys, layout.
+static orr_status new_secret(orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    orr_sealed_sink *to = file->to.sealed;
+    orr_metadata *m = file->metadata;
+    orr_header *h = &to->header;
+    const orr_header *old = file->from.sealed ? &file->from.sealed->container.header : NULL;
+    const orr_master_key *key;
+    orr_status status = orr_job_target_key(file->job, &key, error);
+    orr_file_draw_begin(m->path, m->path_length);
+    if (status == ORR_OK) status = orr_file_random(h->file_id, sizeof h->file_id, error);
+    if (status == ORR_OK)
+        status =
+            orr_file_secret_new(o->keyring, orr_file_now(), &to->seal.secret, m->timestamp, error);
+    h->rule = (uint16_t)(o->rule ? o->rule : old ? old->rule : ORR_RULE_DEFAULT);
+    h->k2 = o->k2 ? o->k2 : old ? old->k2 : ORR_MAP_K2_DEFAULT;
+    if (status == ORR_OK) status = orr_cipher_init(&to->seal.cipher, h->rule, h->k2, error);
+    if (status != ORR_OK) return status;
+    h->version = h->suite = 1;
+    h->profile = file->profile;
+    h->pages = 1;
+    h->length = file->bytes;
+    h->metadata_length = orr_metadata_length(m);
+    to->slot = (orr_slot){.generation = 1, .count = 1};
+    status = orr_wrap_make(key, &to->seal.secret, &to->slot.wrap[0], error);
+    if (status != ORR_OK || file->profile == ORR_PROFILE_PAPER)
+        return status; // the paper writer lays its own file out
+    status = orr_geometry_init(&to->seal.geometry, h->length, h->metadata_length, error);
+    if (status != ORR_OK) return status;
+    h->file_length = to->seal.geometry.file_length;
+    orr_header_encode(h, to->header_bytes);
+    return orr_file_keys_derive(&to->seal.keys, &to->seal.secret, to->header_bytes, error);
+}
+
+static orr_status sealed_begin(orr_job_file *file, orr_error *error) {
+    char id[65];
+    orr_status status = new_secret(file, error);
+    if (status != ORR_OK || !is_opaque(file)) return status;
+    orr_hex(file->to.sealed->header.file_id, 32, id);
+    return set_target(file, id, error);
+}
+
+// Seals each tile of a segment in place, and its digest.
+static orr_status seal_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                               orr_error *error) {
+    const orr_seal *seal = &file->to.sealed->seal;
+    uint8_t *tile = piece->out, nonce[ORR_GCM_NONCE];
+    orr_status status = orr_gcm_rekey(worker->gcm, seal->keys.tile_key);
+    for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
+        size_t bytes = (size_t)piece->tasks[i].rows * ORR_TILE_ROW_BYTES;
+        orr_tile_nonce(&seal->keys, piece->segment * ORR_SEGMENT_TILES + i, nonce);
+        status = orr_gcm_seal(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
+                              piece->head + i * ORR_GCM_TAG);
+        tile += bytes;
+    }
+    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.digest_key);
+    if (status == ORR_OK)
+        status = orr_digest_seal(worker->gcm, piece->segment, file->digests[piece->segment],
+                                 piece->head + piece->tiles * ORR_GCM_TAG);
+    return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: sealing failed", file->source);
+}
+
+static orr_status sealed_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                               orr_error *error) {
+    const orr_geometry *g = &file->to.sealed->seal.geometry;
+    const orr_output *output = &file->to.output;
+    uint64_t at = orr_segment_offset(g, piece->segment);
+    size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
+    orr_status status = seal_segment(file, piece, worker, error);
+    if (status != ORR_OK) return status;
+    orr_stage_lap(stages, ORR_STAGE_SEAL, &since);
+    status = orr_file_output(file, g->file_length, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(output->fd, piece->head, head, at, output->shown, error);
+    if (status == ORR_OK)
+        status =
+            orr_pwrite_all(output->fd, piece->out, piece->bytes, at + head, output->shown, error);
+    orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
+    return status;
+}
+
+// Whole and flushed, then named, under a key that the keyring still has as it must be.
+static orr_status commit(orr_job_file *file, orr_error *error) {
+    orr_output *output = &file->to.output;
+    int hold = -1;
+    mode_t mode = orr_sealed_mode(file->from.fd, &file->from.st, output->fd);
+    orr_status status = orr_output_flush(output, mode, error);
+    if (status == ORR_OK) status = orr_job_hold_key(file->job, file->source, &hold, error);
+    if (status == ORR_OK && file->to.sealed->replaces) status = orr_existing_put_aside(file, error);
+    if (status == ORR_OK) {
+        output->named = orr_job_let_key_go; // its directory's flush takes long
+        output->named_context = &hold;
+        status = orr_output_name(output, error);
+    }
+    orr_job_let_key_go(&hold);
+    return status;
+}
+
+static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
+    const orr_sealed_sink *to = file->to.sealed;
+    const orr_output *output = &file->to.output;
+    const orr_source *from = &file->from;
+    orr_status status = ORR_OK;
+    if (file->profile == ORR_PROFILE_ARCHIVE) {
+        status = orr_file_output(file, 0, error);
+        if (status == ORR_OK)
+            status = orr_archive_head_write(&to->header, &to->seal.keys, &to->slot, file->metadata,
+                                            output->fd, output->shown, error);
+    }
+    if (status == ORR_OK && file->job->options->check_cpu)
+        status = orr_check_output(file->job, output->fd, output->shown, &to->seal.secret,
+                                  file->metadata, error);
+    if (status == ORR_OK) status = commit(file, error);
+    // Of a source that was touched nobody knows which bytes belong to which ctime.
+    if (status == ORR_OK && !from->sealed && !from->touched)
+        orr_job_record(file->job, &to->seal.secret, to->header.file_id, from->fd, &from->st,
+                       file->source);
+    return status;
+}
+
+static void sealed_close(orr_job_file *file) {
+    orr_sealed_sink *to = file->to.sealed;
+    if (!to) return;
+    orr_existing_free(to->existing);
+    orr_wipe(to, sizeof *to);
+    free(to);
+}
+
+const orr_sink_kind orr_sink_sealed = {.open = sealed_open,
+                                       .look = sealed_look,
+                                       .begin = sealed_begin,
+                                       .write = sealed_write,
+                                       .finish = sealed_finish,
+                                       .close = sealed_close};

@@ -1,0 +1,287 @@
+#include "host/job/transfer.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "host/job/existing.h"
+#include "host/job/job_paper.h"
+#include "host/job/job_rewrap.h"
+#include "host/job/salvage.h"
+
+// What a verb is.
+typedef struct verb {
+    const orr_source_kind *from;
+    const orr_sink_kind *to;
+    orr_tile_op op;
+    void (*at_once)(orr_job_file *file); // in place of ends
+} verb;
+
+static const verb verbs[] = {
+    [ORR_VERB_ENCRYPT] = {&orr_source_plain, &orr_sink_sealed, ORR_TILE_ENCRYPT, NULL},
+    [ORR_VERB_DECRYPT] = {&orr_source_sealed, &orr_sink_plain, ORR_TILE_DECRYPT, NULL},
+    [ORR_VERB_VERIFY] = {&orr_source_sealed, &orr_sink_none, ORR_TILE_DECRYPT, NULL},
+    [ORR_VERB_REENCRYPT] = {&orr_source_sealed, &orr_sink_sealed, ORR_TILE_REENCRYPT, NULL},
+    [ORR_VERB_REWRAP] = {NULL, NULL, ORR_TILE_ENCRYPT, orr_rewrap},
+};
+
+static const verb *verb_of(const orr_job_file *file) {
+    return &verbs[file->job->options->verb];
+}
+
+// ---- what is said of it
+
+// Would salvage help? It must be the source that fails, not what is written.
+static int is_damaged(const orr_job_file *file) {
+    return file->error.status == ORR_AUTH ||
+           (file->error.status == ORR_IO && atomic_load(&file->from.unreadable));
+}
+
+// Who opened an encrypted file can say which one it is.
+typedef struct seal_text {
+    char file_id[65], key_id[2 * ORR_KEY_ID_BYTES + 1], sealed_at[24];
+} seal_text;
+
+static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_event *event) {
+    const orr_metadata *m = file->metadata;
+    time_t when;
+    struct tm utc;
+    if (!file->from.sealed || !m || file->from.sealed->container.active < 0) return;
+    const orr_container *c = &file->from.sealed->container;
+    const orr_slot *slot = &c->slot[c->active];
+    orr_hex(c->header.file_id, 32, text->file_id);
+    orr_hex(slot->wrap[0].key_id, ORR_KEY_ID_BYTES, text->key_id);
+    event->file_id = text->file_id;
+    if (slot->count) event->key_id = text->key_id;
+    event->sealed_path = (const char *)m->path;
+    event->generation = slot->generation;
+    event->damaged_slot = file->from.damaged_slot < 0 ? NULL : file->from.damaged_slot ? "B" : "A";
+    when = (time_t)orr_metadata_time(m);
+    if (when && gmtime_r(&when, &utc) &&
+        strftime(text->sealed_at, sizeof text->sealed_at, "%Y-%m-%dT%H:%M:%SZ", &utc))
+        event->sealed_at = text->sealed_at;
+}
+
+static void report_file(orr_job_file *file) {
+    char sha256[65] = "";
+    seal_text seal;
+    int failed = file->error.status != ORR_OK;
+    orr_file_event event = {.outcome = failed ? ORR_OUT_FAILED : file->outcome,
+                            .source = file->source,
+                            .target = file->target,
+                            .bytes = file->bytes,
+                            .status = file->error.status,
+                            .reason = failed ? file->error.text : file->reason,
+                            .damaged = is_damaged(file),
+                            .repeats = file->repeats,
+                            .pixels_sealed = file->profile != ORR_PROFILE_PAPER,
+                            .altered = file->altered,
+                            .released = file->released,
+                            .salvaged = file->salvaged,
+                            .salvaged_bytes = file->salvaged_bytes};
+    const orr_existing *existing = file->to.sealed ? file->to.sealed->existing : NULL;
+    const orr_metadata *m = existing ? &existing->sealed : file->metadata;
+    if (m && m->has_sha256 && (event.outcome == ORR_OUT_DONE || event.outcome == ORR_OUT_PRESENT)) {
+        orr_hex(m->sha256, 32, sha256);
+        event.sha256 = sha256;
+    }
+    describe_seal(file, &seal, &event);
+    orr_job_report(file->job, &event);
+}
+
+// ---- finishing
+
+// Another run wrote what this file is said to be finished by, or whole: does the storage have it?
+static orr_status trust_result(const orr_job_file *file, orr_error *error) {
+    orr_job *job = file->job;
+    const char *name;
+    int directory;
+    if (!file->target) return orr_trust_take(&job->trust, file->from.fd, file->source, error);
+    orr_status status =
+        orr_output_directory(&job->root, file->target, 0777, &directory, &name, error);
+    if (status != ORR_OK) return status;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    status = orr_trust_take(&job->trust, directory, file->target, error);
+    if (status == ORR_OK && fd >= 0) status = orr_trust_take(&job->trust, fd, file->target, error);
+    if (fd >= 0) close(fd);
+    close(directory);
+    return status;
+}
+
+static int is_trusted(const orr_job_file *file) {
+    const orr_job_options *o = file->job->options;
+    return !atomic_load(&file->failed) && !o->dry_run &&
+           (file->outcome == ORR_OUT_PRESENT ||
+            (file->outcome == ORR_OUT_DONE && o->verb == ORR_VERB_VERIFY));
+}
+
+// Everything went from one end to the other: the source vouches for it, then the sink keeps it.
+static void finish(orr_job_file *file) {
+    orr_error error = {0};
+    if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE || file->later) return;
+    orr_status status = file->from.kind->finish(file, &error);
+    if (status == ORR_OK) status = file->to.kind->finish(file, &error);
+    if (status != ORR_OK) orr_file_fail(file, &error);
+}
+
+void orr_transfer_release(orr_job_file *file) {
+    if (atomic_fetch_sub(&file->refs, 1) != 1) return;
+    const orr_job_options *o = file->job->options;
+    orr_stage_mark since = orr_stage_clock(o->stages);
+    orr_error error = {0};
+    if (!file->at_once) finish(file);
+    if (is_trusted(file) && trust_result(file, &error) != ORR_OK) orr_file_fail(file, &error);
+    orr_stage_lap(o->stages, ORR_STAGE_COMMIT, &since);
+    if (file->to.output_begun) orr_output_abort(&file->to.output); // unless it was committed
+    file->to.output_begun = 0;
+    if (file->outcome == ORR_OUT_PRESENT && file->target && !o->dry_run &&
+        !atomic_load(&file->failed))
+        orr_output_settle(&file->job->root, file->target);
+    if (file->from.sealed && is_damaged(file) && o->salvage && !o->dry_run) orr_salvage(file);
+    if (!file->later) report_file(file);
+    orr_file_free(file);
+}
+
+// ---- opening
+
+// Is it work as far as that is known?
+static int is_work(const orr_job_file *file) {
+    return file->outcome == ORR_OUT_DONE && !file->later && !file->at_once;
+}
+
+// The archive profile goes in segments.
+static orr_status set_segments(orr_job_file *file, orr_error *error) {
+    file->segments = orr_file_geometry(file)->segments;
+    file->digests = calloc(file->segments, sizeof *file->digests);
+    if (!file->digests) return orr_file_no_memory(file, error);
+    return file->metadata->has_sha256 && orr_file_is_seen(file) ? orr_file_sha_begin(file, error)
+                                                                : ORR_OK;
+}
+
+static orr_status open_ends(orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    const orr_source_kind *from = file->from.kind;
+    const orr_sink_kind *to = file->to.kind;
+    orr_status status = from->open(file, error);
+    if (status == ORR_OK) status = to->open(file, error);
+    if (status != ORR_OK || !is_work(file)) return status;
+    int paper = file->profile == ORR_PROFILE_PAPER;
+    if (paper && o->unauthenticated && !o->dry_run)
+        file->at_once = orr_paper_release;
+    else
+        status = to->look(file, error);
+    if (status != ORR_OK || !is_work(file)) return status;
+    if (from->accept) status = from->accept(file, error);
+    if (status == ORR_OK && o->dry_run) {
+        file->outcome = ORR_OUT_PLANNED;
+        return ORR_OK;
+    }
+    if (status == ORR_OK) status = from->begin(file, error);
+    if (status == ORR_OK) status = to->begin(file, error);
+    if (status != ORR_OK) return status;
+    if (!paper) return set_segments(file, error);
+    file->at_once = orr_paper_transfer;
+    return ORR_OK;
+}
+
+orr_job_file *orr_transfer_open(orr_job *job, orr_walk_item *item) {
+    const verb *v = &verbs[job->options->verb];
+    orr_error error = {0};
+    orr_job_file *file = orr_file_new(job, v->from, v->to, item);
+    if (!file) { // a failure like any other: passing over it would lose it
+        orr_job_report(job, &(orr_file_event){.outcome = ORR_OUT_FAILED,
+                                              .source = item->source,
+                                              .status = ORR_INTERNAL,
+                                              .reason = "out of memory"});
+        return NULL;
+    }
+    file->at_once = v->at_once;
+    if (!v->at_once && open_ends(file, &error) != ORR_OK) orr_file_fail(file, &error);
+    if (!atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->later) return file;
+    orr_transfer_release(file);
+    return NULL;
+}
+
+// ---- pieces
+
+int orr_transfer_next(orr_job_file *file, orr_piece *piece) {
+    piece->file = file;
+    if (file->at_once) return 1;
+    if (file->next_segment == file->segments || atomic_load(&file->failed)) return 0;
+    if (orr_job_stopping(file->job)) {
+        orr_error error;
+        orr_file_stopped(file, &error);
+        orr_file_fail(file, &error);
+        return 0;
+    }
+    const orr_geometry *g = orr_file_geometry(file);
+    const orr_sealed *from = file->from.sealed;
+    const orr_sealed_sink *to = file->to.sealed;
+    uint64_t first = file->next_segment * ORR_SEGMENT_TILES;
+    piece->segment = file->next_segment++;
+    piece->tiles = orr_segment_tiles(g, piece->segment);
+    for (uint32_t i = 0; i < piece->tiles; i++)
+        piece->bytes += (size_t)orr_tile_rows(g, first + i) * ORR_TILE_ROW_BYTES;
+    piece->op = verb_of(file)->op;
+    piece->ordered = file->sha && from; // hashed in back()
+    piece->cipher = from ? &from->seal.cipher : &to->seal.cipher;
+    piece->new_cipher = from && to ? &to->seal.cipher : NULL;
+    atomic_fetch_add(&file->refs, 1);
+    return 1;
+}
+
+// The initial states of its tiles, of the end that is read and of the one that is written.
+static orr_status derive_keys(const orr_job_file *file, orr_piece *piece, orr_error *error) {
+    const orr_file_secret *from = file->from.sealed ? &file->from.sealed->seal.secret : NULL,
+                          *to = file->to.sealed ? &file->to.sealed->seal.secret : NULL;
+    for (uint32_t i = 0; i < piece->tiles; i++) {
+        orr_tile_task *task = &piece->tasks[i];
+        uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
+        task->rows = orr_tile_rows(orr_file_geometry(file), n);
+        if (orr_tile_key_derive(from ? from : to, n, &task->key) != ORR_OK ||
+            (from && to && orr_tile_key_derive(to, n, &task->new_key) != ORR_OK))
+            return orr_fail(error, ORR_INTERNAL, "%s: key derivation failed", file->source);
+    }
+    return ORR_OK;
+}
+
+static void read_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
+    orr_error error = {0};
+    orr_status status = derive_keys(file, piece, &error);
+    orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
+    if (status == ORR_OK && !atomic_load(&file->failed))
+        status = file->from.kind->read(file, piece, worker, &error);
+    if (status != ORR_OK) orr_file_fail(file, &error);
+}
+
+void orr_transfer_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    if (!file->at_once) {
+        read_segment(file, piece, worker);
+    } else {
+        file->at_once(file);
+        if (file->from.kind) finish(file); // here, where nothing else of the chunk is waited for
+    }
+    if (!atomic_load(&file->failed)) orr_job_was_read(file->job, file->source, &file->from.st);
+}
+
+static void write_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    orr_error error = {0};
+    orr_status status = ORR_OK;
+    if (file->from.kind->check) status = file->from.kind->check(file, piece, &error);
+    if (status == ORR_OK) status = file->to.kind->write(file, piece, worker, &error);
+    if (status != ORR_OK) orr_file_fail(file, &error);
+}
+
+void orr_transfer_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    if (!file->at_once) {
+        if (piece->backend_status != ORR_OK) orr_file_fail(file, piece->backend_error);
+        if (!atomic_load(&file->failed)) write_segment(file, piece, worker);
+        atomic_fetch_add(&file->job->progress->done_bytes,
+                         orr_file_segment_bytes(file, piece->segment));
+    }
+    orr_transfer_release(file);
+}

@@ -1,0 +1,21 @@
+// A file's way from its source to its sink, the same for all verbs: opened and looked at, read and
+// written segment by segment or at once, finished, reported.
+#ifndef ORRERY_HOST_JOB_TRANSFER_H
+#define ORRERY_HOST_JOB_TRANSFER_H
+
+#include "host/job/job_file.h"
+
+// Takes over a regular file that the walk found. NULL when nothing is left to do for it: it is
+// reported already, or left to the second round. The planner's, who holds the one reference.
+orr_job_file *orr_transfer_open(orr_job *job, orr_walk_item *item);
+// Fills the next piece of it, which holds a reference; where the file is one piece (at_once) that
+// is the planner's. 0: there is none, or the file failed, or the job ends.
+int orr_transfer_next(orr_job_file *file, orr_piece *piece);
+// The two halves of a piece, before and after the backend. Any worker. back() gives up the
+// reference.
+void orr_transfer_front(orr_job_file *file, orr_piece *piece, orr_worker *worker);
+void orr_transfer_back(orr_job_file *file, orr_piece *piece, orr_worker *worker);
+// Gives up a reference. With the last one the file is finished, reported and freed. Any worker.
+void orr_transfer_release(orr_job_file *file);
+
+#endif
