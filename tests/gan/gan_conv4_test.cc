@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 #include <vector>
-#include "gan/conv4.h"
+#include "gan/onednn/conv4.h"
 #include "tests/support/random.h"
 
 #ifdef _OPENMP

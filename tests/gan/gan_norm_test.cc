@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <vector>
-#include "gan/norm.h"
+#include "gan/onednn/norm.h"
 #include "tests/support/random.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "gan/conv4.h"
+#include "gan/onednn/conv4.h"
 
 #include <stdint.h>
 #include <string.h>

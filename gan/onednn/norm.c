@@ -1,4 +1,4 @@
-#include "gan/norm.h"
+#include "gan/onednn/norm.h"
 
 #include <math.h>
 #include <string.h>

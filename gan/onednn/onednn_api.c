@@ -1,4 +1,4 @@
-#include "gan/onednn_api.h"
+#include "gan/onednn/onednn_api.h"
 
 #include <string.h>
 

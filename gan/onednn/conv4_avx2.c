@@ -1,6 +1,6 @@
-// The inner loops of gan/conv4.h, compiled for AVX2 and FMA and called where the processor has
+// The inner loops of gan/onednn/conv4.h, compiled for AVX2 and FMA and called where the processor has
 // both.
-#include "gan/conv4.h"
+#include "gan/onednn/conv4.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -2,9 +2,9 @@
 // large ones by conv4.c, where that is quicker), batch norm with its activation by norm.c in the
 // same layouts, so that activations are rearranged only where two neighbours disagree.
 #include "gan/gan_backend.h"
-#include "gan/conv4.h"
-#include "gan/norm.h"
-#include "gan/onednn_api.h"
+#include "gan/onednn/conv4.h"
+#include "gan/onednn/norm.h"
+#include "gan/onednn/onednn_api.h"
 
 #ifdef _OPENMP
 #include <omp.h>
