@@ -177,8 +177,9 @@ static orr_status measure(orr_bench *bench, const plan *p, const orr_gan_state *
 
 // ---- the suite ----------------------------------------------------------------------------------
 
-static orr_status on_cpu(orr_bench *bench, const orr_gan_state *state, const uint8_t *data,
-                         const float *latents, orr_error *error) {
+// `wanted`: by name.
+static orr_status on_cpu(orr_bench *bench, int wanted, const orr_gan_state *state,
+                         const uint8_t *data, const float *latents, orr_error *error) {
     int quick = bench->options.quick;
     plan p = {.label = "CPU",
               .device = "cpu",
@@ -187,6 +188,11 @@ static orr_status on_cpu(orr_bench *bench, const orr_gan_state *state, const uin
               .rounds = quick ? 2 : 5,
               .options = orr_gan_default_options()};
     orr_status status = orr_gan_device_open("cpu", &p.options, &p.backend, NULL, NULL, error);
+    if (status == ORR_UNSUPPORTED && !wanted) {
+        orr_bench_find(bench, "gan: no figures from the CPU: %s is not installed, or does not load",
+                       orr_gan_onednn_module.file);
+        return ORR_OK;
+    }
     p.options.threads = orr_bench_threads(bench);
     for (int n = 0; n < (quick ? 1 : 2) && status == ORR_OK; n++) {
         p.options.batch = n ? 128 : 32;
@@ -244,7 +250,8 @@ orr_status orr_bench_gan(orr_bench *bench, orr_error *error) {
         orr_gan_state_init(&state, SEED);
         orr_gan_deviates(SEED, ORR_STREAM_SAMPLE, 0, (size_t)MOST * shape.latent, latents);
         for (size_t n = 0; n < bytes; n++) data[n] = (uint8_t)(n * 2654435761u >> 13);
-        status = strncmp(device, "cuda", 4) ? on_cpu(bench, &state, data, latents, error) : ORR_OK;
+        if (strncmp(device, "cuda", 4) != 0)
+            status = on_cpu(bench, !strcmp(device, "cpu"), &state, data, latents, error);
     }
     if (status == ORR_OK && strcmp(device, "cpu") != 0) {
         if (strcmp(device, "auto") != 0)

@@ -19,12 +19,6 @@ typedef struct orr_cli {
 // The whole program; returns its exit status.
 int orr_cli_main(int argc, char **argv);
 
-// Begins the program anew, once, with the environment that lets waiting threads sleep, for commands
-// that run the DCGAN on several threads and when nobody has said how they shall wait
-// (OMP_WAIT_POLICY, GOMP_SPINCOUNT). The process, its descriptors and its arguments stay the same.
-// Call it first of all; returns when there is nothing to do, or when it cannot be done.
-void orr_cli_let_threads_sleep(int argc, char **argv);
-
 // ---- shared
 // The passphrase of an existing keyring: from the file or descriptor of the command line, else,
 // when the file says that it has one, from the terminal. Warns of readable files.

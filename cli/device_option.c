@@ -1,4 +1,5 @@
 // From --device to an open backend that has passed its self-test.
+#include <string.h>
 #include "cli/generator.h"
 #include "gan/gan_device.h"
 #include "kernels/device.h"
@@ -38,6 +39,7 @@ orr_status orr_cli_gan_device(orr_cli *cli, orr_gan_options *options,
     orr_status status =
         orr_gan_device_open(device, options, backend, note_passed_over, cli, &failure);
     if (status == ORR_OK) return status;
-    return orr_fail(error, status, "--device %s: %s; --device auto runs on what is there", device,
-                    failure.text);
+    int no_cpu = status == ORR_UNSUPPORTED && strncmp(device, "cuda", 4) != 0;
+    return orr_fail(error, status, "--device %s: %s; --device %s", device, failure.text,
+                    no_cpu ? "cuda goes without it, on a GPU" : "auto runs on what is there");
 }

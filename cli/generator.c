@@ -42,13 +42,13 @@ done:
 
 orr_status orr_generator_open(orr_cli *cli, const char *path, orr_generator *generator,
                               orr_error *error) {
-    orr_gan_options options = orr_gan_default_options();
     memset(generator, 0, sizeof *generator);
     generator->cli = cli;
+    generator->options = orr_gan_default_options();
     orr_status status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &generator->weights, error);
     if (status == ORR_OK) status = hash_file(path, generator->sha256, error);
-    if (status == ORR_OK && strncmp(cli->arguments.device, "cuda", 4) == 0)
-        status = orr_cli_gan_device(cli, &options, &generator->backend, error);
+    if (status == ORR_OK)
+        status = orr_cli_gan_device(cli, &generator->options, &generator->backend, error);
     if (status != ORR_OK) orr_generator_close(generator);
     return status;
 }
@@ -57,13 +57,13 @@ static size_t image_samples(const orr_generator *generator) {
     return orr_gan_output_floats(&generator->weights.network);
 }
 
-static orr_status open_net(orr_generator *generator, orr_gan_options *options, orr_error *error) {
+static orr_status open_net(orr_generator *generator, orr_error *error) {
     const orr_gan_backend *backend = generator->backend;
     int on_gpu = orr_gan_device_is_gpu(backend);
-    options->batch = on_gpu ? GPU_BATCH : CPU_BATCH;
+    generator->options.batch = on_gpu ? GPU_BATCH : CPU_BATCH;
     if (!generator->at_once) generator->at_once = on_gpu ? GPU_BATCHES * GPU_BATCH : CPU_BATCH;
-    orr_status status =
-        backend->net_open(backend, &generator->weights.network, options, &generator->net, error);
+    orr_status status = backend->net_open(backend, &generator->weights.network, &generator->options,
+                                          &generator->net, error);
     if (status != ORR_OK) return status;
     return backend->net_set(generator->net, generator->weights.parameters,
                             generator->weights.running, error);
@@ -72,7 +72,6 @@ static orr_status open_net(orr_generator *generator, orr_gan_options *options, o
 // After a failure of the device, when --device leaves the choice to the program.
 static orr_status go_on_with_cpu(orr_generator *generator, const orr_error *failure,
                                  orr_error *error) {
-    orr_gan_options options = orr_gan_default_options();
     if (!orr_gan_device_is_gpu(generator->backend) ||
         strcmp(generator->cli->arguments.device, "auto") != 0)
         return orr_fail(error, failure->status, "%s", failure->text);
@@ -80,18 +79,16 @@ static orr_status go_on_with_cpu(orr_generator *generator, const orr_error *fail
                      "%s; the device is not used any more, the CPU goes on", failure->text);
     if (generator->net) generator->backend->net_close(generator->net);
     generator->net = NULL;
-    generator->backend = orr_gan_onednn();
-    options.threads = generator->threads;
-    return open_net(generator, &options, error);
+    orr_status status = orr_gan_device_open("cpu", &generator->options, &generator->backend, NULL,
+                                            NULL, error);
+    return status == ORR_OK ? open_net(generator, error) : status;
 }
 
 orr_status orr_generator_start(orr_generator *generator, unsigned threads, orr_error *error) {
-    orr_gan_options options = orr_gan_default_options();
     orr_error failure = {0};
-    options.threads = generator->threads = threads;
-    orr_status status = orr_cli_gan_device(generator->cli, &options, &generator->backend, error);
-    if (status != ORR_OK) return status;
-    if (open_net(generator, &options, &failure) != ORR_OK)
+    orr_status status = ORR_OK;
+    generator->options.threads = threads;
+    if (open_net(generator, &failure) != ORR_OK)
         status = go_on_with_cpu(generator, &failure, error);
     if (status != ORR_OK) return status;
     generator->pixels = calloc(generator->at_once, image_samples(generator));

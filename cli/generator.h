@@ -18,7 +18,7 @@ typedef struct orr_generator {
     orr_cli *cli;
     orr_gan_weights weights;
     uint8_t sha256[32]; // of the weights file
-    unsigned threads;
+    orr_gan_options options;
     const orr_gan_backend *backend;
     orr_gan_net *net; // NULL until orr_generator_start
     uint32_t at_once; // images that orr_generator_run makes at most; several batches on a GPU
@@ -26,8 +26,8 @@ typedef struct orr_generator {
     int made_folder;  // orr_generator_folder made it
 } orr_generator;
 
-// Reads and checks the weights, hashes the file, and sees that a device asked for by name is there.
-// Starts no threads. ORR_IO, ORR_UNSUPPORTED.
+// Reads and checks the weights, hashes the file, and finds what --device asks for. Starts no
+// threads. ORR_IO, ORR_UNSUPPORTED.
 orr_status orr_generator_open(orr_cli *cli, const char *path, orr_generator *generator,
                               orr_error *error);
 // Readies the network on the device, or on `threads` threads of the CPU (0: one for each core).

@@ -11,12 +11,12 @@ extern "C" {
 
 // Picks what `device` asks for and sets options->device. *backend is shared by all and never
 // released.
-//   "cpu"     the fastest implementation for CPUs in this build
+//   "cpu"     the fast implementation for CPUs
 //   "cuda:N"  CUDA device N; "cuda": device 0
 //   "auto"    the first CUDA device that can be used, else the CPU. `passed_over`, may be NULL, is
 //             called with the reason for each device before it: it is too old, or cuDNN refuses it
 // ORR_USAGE for another word; ORR_UNSUPPORTED, with the reason in one sentence, when there is no
-// such device or the CUDA part of this build, or cuDNN, is not there. A device that was asked for
+// such device, or the module for it, or a library that it needs, is not there. A device that was asked for
 // by name is not tried: opening a network on it says what is wrong.
 orr_status orr_gan_device_open(const char *device, orr_gan_options *options,
                                const orr_gan_backend **backend,
@@ -25,7 +25,8 @@ orr_status orr_gan_device_open(const char *device, orr_gan_options *options,
 // Does it run on a GPU, so that the CPU can take over where it fails?
 int orr_gan_device_is_gpu(const orr_gan_backend *backend);
 
-extern orr_library orr_gan_cuda_module; // gan/cuda/gan_cuda_library.h has its table
+extern orr_library orr_gan_onednn_module; // its table is an orr_gan_backend
+extern orr_library orr_gan_cuda_module;   // and this one's is in gan/cuda/gan_cuda_library.h
 
 // Number of CUDA devices, usable or not; when it is 0, *reason (NULL allowed) says why.
 unsigned orr_gan_cuda_count(orr_error *reason);

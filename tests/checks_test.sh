@@ -55,8 +55,11 @@ git grep -nIE '(^|[^.[:alnum:]_-])/(home|root|work|farm|opt|mnt)/[[:alnum:]]' --
     rule "paths of one machine"
 git grep -nI 'DESIG[N]\.md' | rule "documents that are not in the tree"
 
-# secrets may not reach a log through printf-like calls, or the environment
-git grep -nE '\b(setenv|putenv)[[:space:]]*\(' -- base kernels host cli | rule "nothing is put into the environment"
+# Secrets may not reach a log through printf-like calls, or the environment. One word that is no secret
+# may: libgomp has no other way to be told that waiting threads shall sleep.
+git grep -nE '\b(setenv|putenv)[[:space:]]*\(' -- base kernels media gan training host bench cli |
+    grep -vE '^gan/gan_device\.c:[0-9]+:.*setenv\("OMP_WAIT_POLICY", "PASSIVE", 0\)' |
+    rule "nothing is put into the environment"
 
 git ls-files '*.md' | xargs scripts/prose.py --check | rule "prose is wrapped at 100 characters: scripts/prose.py FILE"
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cjson/cJSON.h>
+#include "gan/gan_device.h"
 #include "gan/philox.h"
 #include "gan/weights.h"
 #include "training/quality.h"
@@ -93,7 +94,7 @@ static orr_status measure_data(const arguments *a, const orr_dataset *set, orr_e
 // `count` images of the generator from the latents of a snapshot, as bytes.
 static orr_status generate(const orr_gan_weights *weights, uint64_t seed, uint32_t count,
                            uint8_t *bytes, orr_error *error) {
-    const orr_gan_backend *backend = orr_gan_onednn();
+    const orr_gan_backend *backend = NULL;
     size_t latents = (size_t)count * weights->shape.latent;
 
     float *z = calloc(latents, sizeof *z);
@@ -106,12 +107,14 @@ static orr_status generate(const orr_gan_weights *weights, uint64_t seed, uint32
         goto end;
     }
     orr_gan_deviates(seed, ORR_STREAM_SAMPLE, 0, latents, z);
-    status = backend->net_open(backend, &weights->network, &options, &net, error);
+    status = orr_gan_device_open("cpu", &options, &backend, NULL, NULL, error);
+    if (status == ORR_OK)
+        status = backend->net_open(backend, &weights->network, &options, &net, error);
     if (status == ORR_OK)
         status = backend->net_set(net, weights->parameters, weights->running, error);
     if (status == ORR_OK) status = orr_gan_evaluate_bytes(net, z, count, bytes, error);
 end:
-    backend->net_close(net);
+    if (backend) backend->net_close(net);
     free(z);
     return status;
 }

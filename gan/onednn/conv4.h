@@ -8,8 +8,8 @@
 //
 // Every sum is formed by one thread in a fixed order: results do not depend on the number of
 // threads.
-#ifndef ORRERY_GAN_CONV4_H
-#define ORRERY_GAN_CONV4_H
+#ifndef ORRERY_GAN_ONEDNN_CONV4_H
+#define ORRERY_GAN_ONEDNN_CONV4_H
 
 #include <stddef.h>
 

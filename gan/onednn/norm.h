@@ -1,7 +1,7 @@
 // Batch norm fused with the activation behind it, in host memory, for the oneDNN implementation.
 // (Its own batch norm fuses ReLU but not LeakyReLU, and reads the tensors more often.)
-#ifndef ORRERY_GAN_NORM_H
-#define ORRERY_GAN_NORM_H
+#ifndef ORRERY_GAN_ONEDNN_NORM_H
+#define ORRERY_GAN_ONEDNN_NORM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -541,7 +541,7 @@ static orr_status net_backward(orr_gan_net *net, const float *output_gradient,
     return status;
 }
 
-const orr_gan_backend *orr_gan_onednn(void) {
+__attribute__((visibility("default"))) const orr_gan_backend *orr_gan_onednn(void) {
     static const orr_gan_backend backend = {
         .abi = ORR_GAN_ABI,
         .name = "onednn",

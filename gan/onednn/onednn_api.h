@@ -1,7 +1,7 @@
 // What Orrery needs of oneDNN: convolutions in their three directions and reorders, in float32 on
 // the CPU. onednn_api.c is the only file that knows version 2 (Debian 12) from version 3.
-#ifndef ORRERY_GAN_ONEDNN_API_H
-#define ORRERY_GAN_ONEDNN_API_H
+#ifndef ORRERY_GAN_ONEDNN_ONEDNN_API_H
+#define ORRERY_GAN_ONEDNN_ONEDNN_API_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -14,10 +14,11 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, SOURCE, Case, on_a_device, run
+from support.cli import BUILD, ORRERY, SOURCE, Case, needs_onednn, on_a_device, run
 from support.generators import LATENT, LAYERS, SIZE, evaluate, floats, generator, npy, png_pixels, safetensors, single
 
 
+@needs_onednn
 class Folder(Case):
     def path(self, name):
         return str(self.dir / name)
@@ -185,7 +186,7 @@ class OnADevice(Folder):
             self.assertEqual(err.count("passes over"), 0)
             self.assert_close(found, cpu)
         # That it was the device: one that fails is noticed.
-        _, err = self.images("1 0 30", "failing", "--device", "cuda", status=1)
+        _, err = self.images("1 0 29", "failing", "--device", "cuda", status=1)
         self.assertIn("Make-believe GPU 0 (cuda:0)", err)
 
     def test_auto_passes_over_devices_that_are_too_old(self):
@@ -228,7 +229,7 @@ class WithoutADevice(Folder):
     def test_the_reason_comes_before_anything_is_done(self):
         Path(self.path("w")).write_bytes(safetensors(generator()[0]))
         os.mkdir(self.path("bin"))
-        alone = shutil.copy(ORRERY, self.path("bin"))  # no library beside it
+        alone = shutil.copy(ORRERY, self.path("bin"))  # no module beside it
         for command in (("generate", "-o", self.path("out")), ("keyring", "new", "-o", self.path("out"))):
             for dry in ((), ("--dry-run",)):
                 status, out, err = run(*command, *dry, "--weights", self.path("w"), "--device", "cuda", program=alone)
@@ -237,6 +238,7 @@ class WithoutADevice(Folder):
                 self.assertIn(f"(liborrery_gan_cuda.so is neither in {Path(alone).resolve().parent} nor in ", err)
                 self.assertIn("--device auto runs on what is there", err)
         self.assertFalse(os.path.exists(self.path("out")))
+        shutil.copy(BUILD / "liborrery_gan_onednn.so", self.path("bin"))
         done = run("generate", "-n", "2", "-o", self.path("out"), "--weights", self.path("w"), program=alone)
         self.assertEqual(done[0], 0, done[2])
         for device in ("cuda:", "gpu", ""):

@@ -8,13 +8,26 @@
 #include <functional>
 #include <string>
 #include <vector>
-#include "gan/gan_backend.h"
+
+#include "gan/gan_device.h"
 #include "tests/support/gan_double.h"
 #include "tests/support/random.h"
 
 namespace {
 
 using Floats = std::vector<float>;
+
+const orr_gan_backend *onednn;
+
+class GanOneDnn : public testing::Test {
+  protected:
+    void SetUp() override {
+        orr_error error{};
+        orr_gan_options options = orr_gan_default_options();
+        if (orr_gan_device_open("cpu", &options, &onednn, nullptr, nullptr, &error) != ORR_OK)
+            GTEST_SKIP() << error.text;
+    }
+};
 
 struct Result {
     Floats output, input_gradient, parameter_gradient, running;
@@ -192,7 +205,7 @@ bool saturated(const Floats &output, orr_gan_activation activation) {
 
 } // namespace
 
-TEST(GanOneDnn, EveryLayerExactlyOnSmallIntegers) {
+TEST_F(GanOneDnn, EveryLayerExactlyOnSmallIntegers) {
     for (const Case &c : layers(true)) {
         for (orr_gan_mode mode : {ORR_GAN_TRAIN, ORR_GAN_EVAL}) {
             SCOPED_TRACE(c.name + (mode == ORR_GAN_TRAIN ? " train" : " eval"));
@@ -200,7 +213,7 @@ TEST(GanOneDnn, EveryLayerExactlyOnSmallIntegers) {
             // Batch norm leaves the integers; its own sums stay exact, and what follows is the same
             // arithmetic.
             Result a = run(orr_gan_reference(), c, mode, in, c.batch),
-                   b = run(orr_gan_onednn(), c, mode, in, c.batch);
+                   b = run(onednn, c, mode, in, c.batch);
             EXPECT_TRUE(same(a.output, b.output));
             EXPECT_TRUE(same(a.running, b.running));
             const orr_gan_layer &layer = c.network.layers[0];
@@ -219,7 +232,7 @@ TEST(GanOneDnn, EveryLayerExactlyOnSmallIntegers) {
     }
 }
 
-TEST(GanOneDnn, EveryLayerWithinABoundOnRandomNumbers) {
+TEST_F(GanOneDnn, EveryLayerWithinABoundOnRandomNumbers) {
     double worst = 0;
     for (const Case &c : layers(false)) {
         for (orr_gan_mode mode : {ORR_GAN_TRAIN, ORR_GAN_EVAL}) {
@@ -231,7 +244,7 @@ TEST(GanOneDnn, EveryLayerWithinABoundOnRandomNumbers) {
                 tame(c, &in);
                 a = run(orr_gan_reference(), c, mode, in, c.batch);
             } while (saturated(a.output, c.network.layers[0].activation));
-            Result b = run(orr_gan_onednn(), c, mode, in, c.batch);
+            Result b = run(onednn, c, mode, in, c.batch);
             // What a ReLU lets pass may be next to nothing; it was rounded when it was near one.
             std::vector<double> found = {distance(a.output, b.output, 1),
                                          distance(a.running, b.running)};
@@ -248,7 +261,7 @@ TEST(GanOneDnn, EveryLayerWithinABoundOnRandomNumbers) {
     std::printf("worst difference %.2e of the root mean square\n", worst);
 }
 
-TEST(GanOneDnn, BothNetworksWithinABoundOnRandomNumbers) {
+TEST_F(GanOneDnn, BothNetworksWithinABoundOnRandomNumbers) {
     double worst = 0, most = 0;
     for (const Case &c : networks()) {
         for (orr_gan_mode mode : {ORR_GAN_TRAIN, ORR_GAN_EVAL}) {
@@ -264,7 +277,7 @@ TEST(GanOneDnn, BothNetworksWithinABoundOnRandomNumbers) {
                                            in.running.data(), in.input.data())
                          .kink < 2e-5);
             Result a = run(orr_gan_reference(), c, mode, in, count);
-            Result b = run(orr_gan_onednn(), c, mode, in, count);
+            Result b = run(onednn, c, mode, in, count);
             for (double d : {distance(a.output, b.output), distance(a.running, b.running)}) {
                 EXPECT_LT(d, 1e-4);
                 worst = std::max(worst, d);
@@ -342,10 +355,10 @@ bool same_state(const orr_gan_state &a, const orr_gan_state &b) {
 
 } // namespace
 
-TEST(GanOneDnn, TrainsLikeTheReference) {
+TEST_F(GanOneDnn, TrainsLikeTheReference) {
     Trained a, b;
     train(orr_gan_reference(), 1, 5, &a);
-    train(orr_gan_onednn(), 2, 5, &b);
+    train(onednn, 2, 5, &b);
     EXPECT_EQ(a.statistics.steps, 5u);
     EXPECT_EQ(b.state.step, 5u);
     EXPECT_EQ(b.state.state[ORR_GAN_DISCRIMINATOR].batches, 15u);
@@ -355,8 +368,8 @@ TEST(GanOneDnn, TrainsLikeTheReference) {
     EXPECT_LT(distance(a.images, b.images), 1e-4);
 }
 
-TEST(GanOneDnn, ResumesBitForBit) {
-    for (const orr_gan_backend *backend : {orr_gan_reference(), orr_gan_onednn()}) {
+TEST_F(GanOneDnn, ResumesBitForBit) {
+    for (const orr_gan_backend *backend : {orr_gan_reference(), onednn}) {
         Trained whole, again, half, resumed;
         train(backend, 2, 6, &whole);
         train(backend, 2, 6, &again);
@@ -369,11 +382,11 @@ TEST(GanOneDnn, ResumesBitForBit) {
     }
 }
 
-TEST(GanOneDnn, RefusesWhatItLacks) {
+TEST_F(GanOneDnn, RefusesWhatItLacks) {
     orr_gan_network network;
     orr_gan_shape shape = orr_gan_default_shape();
     orr_gan_generator(&shape, &network);
-    for (const orr_gan_backend *backend : {orr_gan_reference(), orr_gan_onednn()}) {
+    for (const orr_gan_backend *backend : {orr_gan_reference(), onednn}) {
         orr_error error{};
         orr_gan_net *net = nullptr;
         orr_gan_options options = orr_gan_default_options();

@@ -18,7 +18,7 @@ except ImportError:
     print("SKIPPED: PyTorch is not installed (pip install torch, in an environment of its own)")
     sys.exit(77)
 
-from support.cli import png, run
+from support.cli import needs_onednn, png, run
 from support.generators import png_pixels
 
 TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
@@ -72,6 +72,7 @@ class Discriminator(nn.Module):
         self.main = nn.Sequential(*layers, nn.Conv2d(wide, 1, 4, 1, 0, bias=False), nn.Sigmoid())
 
 
+@needs_onednn
 class BothWays(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="orrery-torch-")

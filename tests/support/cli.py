@@ -58,13 +58,26 @@ def memory_directory(room):
         return None
 
 
+BUILD = Path(os.environ.get("BUILD", Path(ORRERY).parent))
+
+
+def has_module(name):
+    return (BUILD / f"liborrery_{name}.so").exists()
+
+
+needs_onednn = unittest.skipUnless(has_module("gan_onednn"), "built without the DCGAN on CPUs (oneDNN)")
+needs_evidence = unittest.skipUnless(has_module("evidence"), "built without the evidence suite (MPFR)")
+
+
 def on_a_device(folder, library="liborrery_gan_cuda.so"):
     """A copy of the program in `folder` that finds a make-believe CUDA device beside it (tests/support/modules/gan_on_cpu.cc, or
-    cuda_on_cpu.cc for liborrery_cuda.so); None when that was not built."""
-    library = Path(os.environ.get("BUILD", Path(ORRERY).parent)) / "on-cpu" / library
+    cuda_on_cpu.cc for liborrery_cuda.so), and the DCGAN on CPUs; None when that was not built."""
+    library = BUILD / "on-cpu" / library
     if not library.exists():
         return None
     shutil.copy(library, folder)
+    if has_module("gan_onednn"):
+        shutil.copy(BUILD / "liborrery_gan_onednn.so", folder)
     return shutil.copy(ORRERY, folder)
 
 

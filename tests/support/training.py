@@ -7,7 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from support.cli import Case, run
+from support.cli import Case, needs_onednn, run
 
 SEED = int(os.environ.get("ORRERY_SEED", random.randrange(1 << 32)))
 IMAGES = 40
@@ -27,6 +27,7 @@ def picture(path, draw, side=24):
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+@needs_onednn
 class TrainCase(Case):
     def setUp(self):
         super().setUp()

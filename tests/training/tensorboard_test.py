@@ -12,7 +12,7 @@ except ImportError:
     print("SKIPPED: TensorBoard is not installed (pip install tensorboard, in an environment of its own)")
     sys.exit(77)
 
-from support.cli import Case, run
+from support.cli import Case, needs_onednn, run
 from support.training import SMALL, picture
 
 TAGS = {  # kind of line: {tag: name in statistics.jsonl}
@@ -24,6 +24,7 @@ TAGS = {  # kind of line: {tag: name in statistics.jsonl}
 }
 
 
+@needs_onednn
 class TensorBoard(Case):
     def test_reads_every_scalar(self):
         Path("data").mkdir()

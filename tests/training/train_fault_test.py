@@ -9,7 +9,7 @@ import signal
 import unittest
 from pathlib import Path
 
-from support.cli import Case, run
+from support.cli import Case, needs_onednn, run
 from support.faults import SEED, broken, require
 from support.training import picture
 
@@ -30,6 +30,7 @@ def setUpModule():
     require()
 
 
+@needs_onednn
 class Faults(Case):
     def setUp(self):
         super().setUp()

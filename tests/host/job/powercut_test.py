@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support.cli import Case, memory_directory, png, run, write_gray_tiff
+from support.cli import Case, memory_directory, needs_onednn, png, run, write_gray_tiff
 from support.powercut import DISORDERLY, RECORD, WAYS, Disk, is_killed, parse
 
 SEED = int(os.environ.get("ORRERY_SEED") or random.SystemRandom().getrandbits(32))
@@ -263,6 +263,7 @@ class Cuts(Case):
 
     # ---- training
 
+    @needs_onednn
     def test_train(self):
         """A checkpoint that a killed run named is gone on from, or was the last one: it stays."""
         Path("images").mkdir()

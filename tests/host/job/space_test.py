@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from support.cli import Case, is_output, run
+from support.cli import Case, is_output, needs_onednn, run
 from support.generators import generator, safetensors
 from support.training import SMALL, picture
 
@@ -192,6 +192,7 @@ class FullDisk(Disk):
         self.decrypted("disk/out")
 
 
+@needs_onednn
 class FullDiskForTheGenerator(Disk):
     def setUp(self):
         super().setUp()

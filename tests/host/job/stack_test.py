@@ -5,7 +5,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, SOURCE, Case, png, write_gray_tiff
+from support.cli import ORRERY, SOURCE, Case, needs_onednn, png, write_gray_tiff
 
 STACK = 192 << 10
 
@@ -35,6 +35,7 @@ class SmallStack(Case):
             self.small("verify", "-q", "-k", "keys", again)
         self.assertEqual(Path("archive-back/in/data").read_bytes(), Path("in/data").read_bytes())
 
+    @needs_onednn
     def test_a_generator(self):
         weights = SOURCE / "models/skin64/generator.safetensors"
         if not weights.exists():

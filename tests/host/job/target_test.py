@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, png, is_output, run
+from support.cli import ORRERY, Case, is_output, needs_onednn, png, run
 
 FAULTFS = str(Path(os.environ.get("BUILD", "build"), "tests", "faultfs"))
 FAULT = os.environ.get("FAULT")
@@ -136,6 +136,7 @@ class Refused(Target):
                 self.assertEqual([str(p) for p in Path("mnt").rglob("*") if p.is_file()], [])
                 shutil.rmtree("mnt/out", ignore_errors=True)
 
+    @needs_onednn
     def test_other_writers_take_a_refused_flush(self):
         self.mount("fsync=ENOTSUP fsyncdir=ENOTSUP")
         Path("data").mkdir()

@@ -1,0 +1,4 @@
+int orr_nowhere(void);
+int orr_nowhere(void) {
+    return 7;
+}
