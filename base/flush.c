@@ -1,6 +1,7 @@
 #include "base/flush.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -28,6 +29,12 @@ int orr_fsync(int fd) {
     do failed = fsync(fd) != 0;
     while (failed && errno == EINTR);
     return !failed ? 0 : orr_is_refusal(errno) ? 1 : -1;
+}
+
+int orr_ask_close(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return errno == EMFILE || errno == ENFILE ? 0 : -1;
+    return close(copy) != 0 && errno != EINTR ? -1 : 0;
 }
 
 int orr_flush(int fd) {

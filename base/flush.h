@@ -12,7 +12,11 @@ int orr_is_refusal(int number);
 // fsync, through signals. 0: done; 1: the file system refuses, which loses nothing that it can
 // keep; -1: failed, errno says how. Any thread.
 int orr_fsync(int fd);
-// The same, remembered for orr_flush_refused.
+// The errors that closing `fd` would give: some file systems (NFS, FUSE) send what they hold of a
+// file at a close, and only there say that they could not. Without a free descriptor the last close
+// has to tell. -1 with errno.
+int orr_ask_close(int fd);
+// orr_fsync, remembered for orr_flush_refused.
 int orr_flush(int fd);
 // Has any orr_flush of this process been refused, and nobody been told (orr_flush_told)?
 int orr_flush_refused(void);

@@ -4,6 +4,7 @@
 #ifndef ORRERY_BASE_FRESH_H
 #define ORRERY_BASE_FRESH_H
 
+#include <stdio.h>
 #include "base/partial.h"
 
 #ifdef __cplusplus
@@ -18,12 +19,33 @@ typedef struct orr_fresh {
 } orr_fresh;
 
 #define ORR_FRESH_NONE \
-    { .directory = -1, .fd = -1 }
+    { -1, -1, "", NULL }
 
 // Begins the file `path`, or `name` in an open directory (which stays the caller's). What killed
 // runs left in the directory goes. EISDIR: path ends in a slash. End it in every case.
 int orr_fresh_begin(orr_fresh *fresh, const char *path);
 int orr_fresh_begin_at(orr_fresh *fresh, int directory, const char *name);
+// A stream to write it through, which the caller closes before the commit. NULL with errno.
+FILE *orr_fresh_stream(const orr_fresh *fresh);
+// Gives it permission bits, whatever the umask and default ACLs say; where the file system keeps
+// none it has what that gives.
+int orr_fresh_set_mode(const orr_fresh *fresh, mode_t mode);
+// The permission bits that creating a file normally gives (0666 less the umask): a partial one has
+// 0600. Any thread.
+mode_t orr_default_mode(void);
+
+typedef enum orr_fresh_way {
+    ORR_FRESH_NEW,     // nothing has its name: EEXIST
+    ORR_FRESH_REPLACE, // what has it goes in the same step
+    ORR_FRESH_SWAP     // what has it changes places with it and goes when the name is safe
+} orr_fresh_way;
+
+// Flushes it, names it and settles that. A failure leaves no file of that name where there was none
+// (but with REPLACE), and the older one with SWAP. (Where a file system cannot exchange names, SWAP
+// is REPLACE: the new file stays, and is whole.)
+int orr_fresh_commit(const orr_fresh *fresh, orr_fresh_way way);
+
+// The steps of that, for who does something between them.
 // Sends it to its storage, as far as that can be, and asks for the errors that a close would give.
 // ESTALE: somebody removed or replaced the partial file.
 int orr_fresh_flush(const orr_fresh *fresh);

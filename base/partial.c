@@ -98,6 +98,14 @@ int orr_partial_draw(const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]) {
     return 0;
 }
 
+int orr_partial_create_directory(int directory, char name[ORR_PARTIAL_NAME_BYTES]) {
+    if (orr_partial_draw(ORR_PARTIAL_SUFFIX, name) != 0) return -1;
+    if (mkdirat(directory, name, 0700 | ORR_PARTIAL_MARK) != 0 &&
+        (!orr_is_refusal(errno) || mkdirat(directory, name, 0700) != 0))
+        return -1;
+    return openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 int orr_partial_create(int directory, const char *suffix, mode_t mark,
                        char name[ORR_PARTIAL_NAME_BYTES]) {
     for (int tries = 0; tries < TRIES; tries++) {
@@ -105,7 +113,7 @@ int orr_partial_create(int directory, const char *suffix, mode_t mark,
         const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
         int fd = openat(directory, name, flags, 0600 | mark);
         // Some file systems refuse the mark instead of dropping it.
-        if (fd < 0 && mark && (errno == EPERM || errno == EINVAL || errno == EIO))
+        if (fd < 0 && mark && (orr_is_refusal(errno) || errno == EIO))
             fd = openat(directory, name, flags, 0600);
         if (fd < 0 && errno == EEXIST) continue;
         if (fd < 0) return -1;

@@ -30,6 +30,8 @@ int orr_partial_draw(const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]);
 // locked). Returns its descriptor, or -1 with errno.
 int orr_partial_create(int directory, const char *suffix, mode_t mark,
                        char name[ORR_PARTIAL_NAME_BYTES]);
+// The same of a directory (0700 and the mark, not locked), named as a partial file.
+int orr_partial_create_directory(int directory, char name[ORR_PARTIAL_NAME_BYTES]);
 // The suffix of a name that orr_partial_create makes, or NULL when it is none.
 const char *orr_partial_suffix(const char *name);
 // Is it a partial file's, or a probe's?

@@ -5,12 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/fresh.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "cli/stop.h"
-#include "host/job/output.h"
-#include "base/flush.h"
-#include "base/fresh.h"
 
 typedef orr_status (*report_writer)(const orr_bench *bench, orr_sink *sink, orr_error *error);
 
@@ -33,12 +32,9 @@ static orr_status open_report(report *r, orr_error *error) {
     if (!r->path) return ORR_OK;
     if (!lstat(r->path, &st))
         return orr_fail(error, ORR_EXISTS, "%s: exists already; nothing was replaced", r->path);
-    int copy = orr_fresh_begin(&r->fresh, r->path) ? -1 : fcntl(r->fresh.fd, F_DUPFD_CLOEXEC, 0);
-    r->file = copy >= 0 ? fdopen(copy, "w") : NULL;
+    if (orr_fresh_begin(&r->fresh, r->path) == 0) r->file = orr_fresh_stream(&r->fresh);
     if (r->file) return ORR_OK;
-    orr_status status = orr_fail(error, ORR_IO, "%s: cannot be made: %s", r->path, strerror(errno));
-    if (copy >= 0) close(copy);
-    return status;
+    return orr_fail(error, ORR_IO, "%s: cannot be made: %s", r->path, strerror(errno));
 }
 
 static orr_status write_report(const orr_bench *bench, report_writer writer, report *r,
@@ -57,11 +53,8 @@ static orr_status write_report(const orr_bench *bench, report_writer writer, rep
 static orr_status close_report(report *r, orr_status status, orr_error *error) {
     int failed = r->file && fclose(r->file);
     if (r->file && status == ORR_OK) {
-        if (!failed && fchmod(r->fresh.fd, orr_default_mode() | ORR_PARTIAL_MARK))
-            failed = !orr_is_refusal(errno);
-        failed = failed || orr_fresh_flush(&r->fresh) || orr_fresh_name(&r->fresh, 0);
-        if (!failed && (failed = orr_fresh_settle(&r->fresh))) orr_fresh_take_back(&r->fresh);
-        if (failed) {
+        if (failed || orr_fresh_set_mode(&r->fresh, orr_default_mode()) ||
+            orr_fresh_commit(&r->fresh, ORR_FRESH_NEW)) {
             status = errno == EEXIST ? ORR_EXISTS : ORR_IO;
             orr_fail(error, status, "%s: %s", r->path, strerror(errno));
         }

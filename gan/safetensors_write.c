@@ -2,11 +2,9 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fresh.h"
@@ -119,41 +117,8 @@ static orr_status write_error(const char *path, orr_error *error) {
     return orr_fail(error, ORR_IO, "%s: cannot write: %s", path, strerror(errno));
 }
 
-// The older file gets the mark of a partial one first: a run that is killed once the two have
-// changed places leaves it to be removed.
-static int change_places(const orr_fresh *f, const struct stat *older) {
-    mode_t mode = older->st_mode & 07777;
-    int at = f->directory;
-    (void)fchmodat(at, f->name, mode | ORR_PARTIAL_MARK, 0);
-    int failed = renameat2(at, f->partial, at, f->name, RENAME_EXCHANGE), number = errno;
-    if (failed) (void)fchmodat(at, f->name, mode, 0);
-    errno = number;
-    return failed;
-}
-
-// An older file changes places with the new one and goes only when the directory is flushed, so
-// that a failure can be undone. (Where a file system cannot exchange names, the new one stays: it
-// is whole.)
-static orr_status give_name(const orr_fresh *f, const char *path, int replace, orr_error *error) {
-    struct stat info;
-    int at = f->directory, older = !fstatat(at, f->name, &info, AT_SYMLINK_NOFOLLOW);
-    int exchanged = replace && older && S_ISREG(info.st_mode) && !change_places(f, &info);
-    int failed = exchanged ? 0 : orr_fresh_name(f, replace);
-    if (failed && errno == EEXIST)
-        return orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
-    if (failed) return write_error(path, error);
-    if (!orr_fresh_settle(f)) {
-        if (exchanged) unlinkat(at, f->partial, 0);
-        return ORR_OK;
-    }
-    orr_status status = write_error(path, error);
-    if (exchanged) {
-        renameat2(at, f->partial, at, f->name, RENAME_EXCHANGE);
-        (void)fchmodat(at, f->name, info.st_mode & 07777, 0);
-    } else if (!older) {
-        orr_fresh_take_back(f);
-    }
-    return status;
+static orr_status exists_error(const char *path, orr_error *error) {
+    return orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
 }
 
 orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, size_t count,
@@ -163,26 +128,23 @@ orr_status orr_safetensors_write(const char *path, const orr_tensor *tensors, si
     orr_fresh fresh = ORR_FRESH_NONE;
     orr_status status = ORR_OK;
     FILE *out = NULL;
-    int copy = -1;
     if (!header) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory for %s", path);
         goto end;
     }
     if (!replace && access(path, F_OK) == 0) { // before the work; the naming checks again
-        status = orr_fail(error, ORR_EXISTS, "%s: exists already and is not overwritten", path);
+        status = exists_error(path, error);
         goto end;
     }
-    if (!orr_fresh_begin(&fresh, path)) copy = fcntl(fresh.fd, F_DUPFD_CLOEXEC, 0);
-    out = copy >= 0 ? fdopen(copy, "wb") : NULL;
+    if (!orr_fresh_begin(&fresh, path)) out = orr_fresh_stream(&fresh);
     if (!out) {
         status = write_error(path, error);
-        if (copy >= 0) close(copy);
         goto end;
     }
     if (!write_all(out, header, tensors, count)) status = write_error(path, error);
     if (fclose(out) != 0 && status == ORR_OK) status = write_error(path, error);
-    if (status == ORR_OK && orr_fresh_flush(&fresh)) status = write_error(path, error);
-    if (status == ORR_OK) status = give_name(&fresh, path, replace, error);
+    if (status == ORR_OK && orr_fresh_commit(&fresh, replace ? ORR_FRESH_SWAP : ORR_FRESH_NEW))
+        status = errno == EEXIST ? exists_error(path, error) : write_error(path, error);
 end:
     orr_fresh_end(&fresh);
     free(header);

@@ -209,13 +209,9 @@ orr_status orr_png_write(const orr_raster *raster, const char *path, orr_error *
         goto end;
     }
     if (!failed) {
-        if (orr_write_in_full(fresh.fd, bytes, length) < length || orr_fresh_flush(&fresh) ||
-            orr_fresh_name(&fresh, 0))
+        if (orr_write_in_full(fresh.fd, bytes, length) < length ||
+            orr_fresh_commit(&fresh, ORR_FRESH_NEW))
             failed = errno;
-        else if (orr_fresh_settle(&fresh)) {
-            failed = errno;
-            orr_fresh_take_back(&fresh);
-        }
         orr_fresh_end(&fresh);
     }
     if (failed == EEXIST)

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gan/weights.h"
+#include "base/digest.h"
 #include "base/flush.h"
 #include "base/partial.h"
-#include "base/digest.h"
+#include "base/rename.h"
+#include "gan/weights.h"
 #include "training/listing.h"
 
 #define MAGIC "ORRTRAIN"
@@ -298,17 +299,10 @@ static int retire(int folder, uint64_t step, unsigned keep) {
 // killed there goes on from the checkpoint before.
 static int change_places(int folder, const char *partial, const char *name) {
     mark(folder, name);
-    if (renameat2(folder, partial, folder, name, RENAME_EXCHANGE) == 0) return 0;
+    if (orr_rename_exchange(folder, partial, name) == 0) return 0;
     if (!orr_is_refusal(errno)) return -1;
     remove_checkpoint(folder, name);
     return renameat(folder, partial, folder, name);
-}
-
-// -1 with errno.
-static int make_partial(int folder, char partial[ORR_PARTIAL_NAME_BYTES]) {
-    if (orr_partial_draw(ORR_PARTIAL_SUFFIX, partial)) return -1;
-    if (mkdirat(folder, partial, 0700 | ORR_PARTIAL_MARK)) return -1;
-    return openat(folder, partial, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_state *state,
@@ -325,7 +319,7 @@ orr_status orr_checkpoint_write(const orr_run_directory *run, const orr_gan_stat
     int folder = open_folder(run);
     orr_status status = ORR_OK;
     if (folder >= 0) sweep(folder);
-    if (folder < 0 || (directory = make_partial(folder, partial)) < 0) {
+    if (folder < 0 || (directory = orr_partial_create_directory(folder, partial)) < 0) {
         status = io_error(run, "make a checkpoint", error);
         goto end;
     }
@@ -416,7 +410,7 @@ orr_status orr_checkpoint_read(const orr_run_directory *run, const orr_gan_shape
     }
     status = ORR_OK;
     // The run that wrote it may have been killed before it flushed its name; others go after this.
-    if (*found && ((fsync(folder) && errno != EINVAL) || (fsync(run->fd) && errno != EINVAL))) {
+    if (*found && (orr_flush(folder) < 0 || orr_flush(run->fd) < 0)) {
         status = io_error(run, "flush a checkpoint", error);
         orr_gan_state_free(state);
         *found = 0;

@@ -151,8 +151,8 @@ orr_status orr_run_write_at(int directory, const char *shown, const char *name, 
     orr_fresh fresh;
     int failed = orr_fresh_begin_at(&fresh, directory, name) ? errno : 0;
     const char *doing = failed ? "create" : "write";
-    if (!failed && (orr_write_in_full(fresh.fd, bytes, count) < count || orr_fresh_flush(&fresh) ||
-                    orr_fresh_name(&fresh, 1) || orr_fresh_settle(&fresh)))
+    if (!failed && (orr_write_in_full(fresh.fd, bytes, count) < count ||
+                    orr_fresh_commit(&fresh, ORR_FRESH_REPLACE)))
         failed = errno;
     orr_fresh_end(&fresh);
     if (!failed) return ORR_OK;

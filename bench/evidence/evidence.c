@@ -10,12 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/flush.h"
 #include "base/fresh.h"
 #include "base/io.h"
 #include "bench/evidence/evidence_report.h"
 #include "gan/weights.h"
-#include "host/job/output.h"
 
 #define PHANTOM_SIDE 512
 #define SCHEMA_VERSION 1
@@ -79,13 +77,8 @@ static orr_status write_file(const orr_evidence *e, const char *name, const char
     if (!failed && orr_write_in_full(fresh.fd, text, bytes) < bytes) failed = errno;
     // A report on images shows them.
     mode_t mode = e->options->image_count ? 0600 : orr_default_mode();
-    if (!failed && fchmod(fresh.fd, mode | ORR_PARTIAL_MARK) && !orr_is_refusal(errno))
+    if (!failed && (orr_fresh_set_mode(&fresh, mode) || orr_fresh_commit(&fresh, ORR_FRESH_NEW)))
         failed = errno;
-    if (!failed && (orr_fresh_flush(&fresh) || orr_fresh_name(&fresh, 0))) failed = errno;
-    if (!failed && orr_fresh_settle(&fresh)) {
-        failed = errno;
-        orr_fresh_take_back(&fresh);
-    }
     orr_fresh_end(&fresh);
     orr_status status = failed ? failed == EEXIST ? ORR_EXISTS : ORR_IO : ORR_OK;
     if (failed) orr_fail(error, status, "%s: %s", path, strerror(failed));

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/rename.h"
 #include "base/text.h"
 #include "host/job/job_check.h"
 
@@ -180,16 +180,6 @@ orr_status orr_existing_resume(orr_job_file *file, orr_error *error) {
     return status;
 }
 
-// Under the lock of the output: nobody else of ours gives names here. Returns 0 or errno.
-static int rename_aside(int directory, const char *from, const char *to) {
-    struct stat st;
-    if (syscall(SYS_renameat2, directory, from, directory, to, 1u /* RENAME_NOREPLACE */) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) return errno;
-    if (fstatat(directory, to, &st, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
-    return renameat(directory, from, directory, to) == 0 ? 0 : errno;
-}
-
 orr_status orr_existing_put_aside(const orr_job_file *file, orr_error *error) {
     const orr_existing *e = file->to.sealed->existing;
     const char *name, *root = file->job->root.path;
@@ -206,7 +196,10 @@ orr_status orr_existing_put_aside(const orr_job_file *file, orr_error *error) {
     for (int n = 1; number == EEXIST && n < 1000; n++) {
         int bytes = n == 1 ? snprintf(aside, sizeof aside, "%s" ORR_DAMAGED_SUFFIX, name)
                            : snprintf(aside, sizeof aside, "%s" ORR_DAMAGED_SUFFIX "-%d", name, n);
-        number = bytes >= (int)sizeof aside ? ENAMETOOLONG : rename_aside(directory, name, aside);
+        if (bytes >= (int)sizeof aside)
+            number = ENAMETOOLONG;
+        else // under the lock of the output
+            number = orr_rename_new(directory, name, aside, NULL, 1) == 0 ? 0 : errno;
     }
     close(directory);
     if (number)

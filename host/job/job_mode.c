@@ -1,29 +1,11 @@
 #include "host/job/job_mode.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static mode_t default_mode;
-
-static void read_umask(void) {
-    FILE *status = fopen("/proc/self/status", "re"); // umask(2) cannot ask without changing it
-    char line[128];
-    mode_t mask = 022;
-    while (status && fgets(line, sizeof line, status))
-        if (!strncmp(line, "Umask:", 6)) mask = (mode_t)strtoul(line + 6, NULL, 8);
-    if (status) fclose(status);
-    default_mode = 0666 & ~mask;
-}
-
-mode_t orr_default_mode(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, read_umask);
-    return default_mode;
-}
+#include "base/fresh.h"
 
 // The permission bits of a source that a file of `group` may have too. Where that is another group,
 // or the bits of the source's group stand for an ACL, its members get what others have.

@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/flush.h"
@@ -17,8 +14,6 @@
 #include "base/text.h"
 
 #define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
-#define LOCK_TRIES 100
-#define LOCK_WAIT 50000000 // nanoseconds
 
 static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
     int number = errno;
@@ -232,47 +227,13 @@ failed:
     return status;
 }
 
-// For a file system that can only look and then rename. A directory of outputs is locked as long as
-// its job lives; a single output file takes that lock for this moment. -1 with errno.
-static int look_and_rename(const orr_output *output) {
-    struct stat st;
-    int lock = -1, tries = 0, failed = -1;
-    if (output->root->only) {
-        lock = openat(output->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        while (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 &&
-               (errno == EWOULDBLOCK || errno == EINTR)) {
-            if (tries++ == LOCK_TRIES) goto out;
-            nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT}, NULL);
-        }
-    }
-    if (fstatat(output->directory, output->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        errno = EEXIST;
-    else if (errno == ENOENT)
-        failed = renameat(output->directory, output->partial, output->directory, output->name);
-out:;
-    int number = errno;
-    if (lock >= 0) close(lock);
-    errno = number;
-    return failed;
-}
-
 // Gives the partial file its final name. ORR_EXISTS when another file has it. A directory below may
 // lie on another file system than the one that was probed: then the next way is tried.
 static orr_status give_name(const orr_output *output, orr_error *error) {
     orr_naming naming = orr_target_naming(output->root->target);
-    int failed = 1;
-    if (naming == ORR_NAMING_NOREPLACE) {
-        failed = syscall(SYS_renameat2, output->directory, output->partial, output->directory,
-                         output->name, 1u /* RENAME_NOREPLACE */) != 0;
-        if (failed && orr_is_refusal(errno)) naming = ORR_NAMING_LINK;
-    }
-    if (naming == ORR_NAMING_LINK) {
-        failed =
-            linkat(output->directory, output->partial, output->directory, output->name, 0) != 0;
-        if (!failed) unlinkat(output->directory, output->partial, 0);
-        if (failed && orr_is_refusal(errno)) naming = ORR_NAMING_LOOK;
-    }
-    if (naming == ORR_NAMING_LOOK) failed = look_and_rename(output) != 0;
+    // A directory of outputs is locked as long as its job lives, one output file alone is not.
+    int failed = orr_rename_new(output->directory, output->partial, output->name, &naming,
+                                !output->root->only) != 0;
     if (failed && errno == EEXIST)
         return orr_fail(error, ORR_EXISTS,
                         "%s: appeared while it was being written: nothing was replaced",
@@ -284,17 +245,6 @@ static orr_status give_name(const orr_output *output, orr_error *error) {
     if (failed && errno == ENAMETOOLONG)
         return orr_output_too_long(output->root, output->shown, error);
     return failed ? io_error(error, output->shown, "rename the finished file") : ORR_OK;
-}
-
-// What closing would say: some file systems (NFS, FUSE) send what they hold of a file at a close,
-// and only there say that they could not. Without a free descriptor the last close has to tell.
-static int check_close(int fd) {
-    for (;;) {
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (copy < 0) return errno == EMFILE || errno == ENFILE ? 0 : -1;
-        if (close(copy) == 0) return 0;
-        if (errno != EINTR) return -1;
-    }
 }
 
 orr_status orr_output_set_time(orr_output *output, const struct timespec *mtime, orr_error *error) {
@@ -316,7 +266,7 @@ orr_status orr_output_flush(orr_output *output, mode_t mode, orr_error *error) {
     lacks = orr_target_flush(target, output->fd);
     if (lacks < 0) return io_error(error, output->shown, "flush this file");
     output->lacks |= (unsigned)lacks;
-    if (check_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
+    if (orr_ask_close(output->fd) != 0) return io_error(error, output->shown, "close this file");
     errno = 0;
     if (orr_partial_is_there(output->directory, output->partial, output->fd)) return ORR_OK;
     if (errno && errno != ENOENT) return io_error(error, output->shown, "look at this file");

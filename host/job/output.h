@@ -29,10 +29,6 @@ typedef struct orr_output_root {
     char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
 
-// The permission bits that creating a file normally gives (0666 less the umask): outputs are made
-// 0600 and opened up when whole.
-mode_t orr_default_mode(void);
-
 // Opens (and creates, with its parents, unless `dry_run`) the directory OUT. With `single` a path
 // that is not a directory, does not end in "/" and whose last component has an extension names the
 // output file itself. With `dry_run` and no directory yet, fd is -1.

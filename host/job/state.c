@@ -10,8 +10,8 @@
 
 #include "base/bytes.h"
 #include "base/flush.h"
+#include "base/fresh.h"
 #include "base/io.h"
-#include "base/partial.h"
 #include "base/text.h"
 #include "host/container/crypto.h"
 
@@ -217,17 +217,16 @@ void orr_state_record(orr_state *state, const orr_identity *identity) {
 
 // Writes what counts under a name of its own, then puts it in the old one's place.
 static void write_anew(const orr_state *state) {
-    char partial[ORR_PARTIAL_NAME_BYTES];
-    int fd = orr_partial_create(state->directory, ORR_PARTIAL_SUFFIX, ORR_PARTIAL_MARK, partial);
-    if (fd < 0) return;
-    int whole = write_whole(fd, HEAD, sizeof HEAD);
+    orr_fresh fresh;
+    int whole = orr_fresh_begin_at(&fresh, state->directory, state->name) == 0 &&
+                write_whole(fresh.fd, HEAD, sizeof HEAD);
     for (size_t i = 0; whole && i < state->room; i++)
         if (!orr_all_zero(state->entries[i].bytes, 16))
-            whole = write_whole(fd, &state->entries[i], sizeof *state->entries);
-    whole = whole && fsync(fd) == 0 && orr_is_same_file(state->directory, state->name, state->fd) &&
-            renameat(state->directory, partial, state->directory, state->name) == 0;
-    if (!whole) orr_partial_remove(state->directory, partial, fd);
-    close(fd);
+            whole = write_whole(fresh.fd, &state->entries[i], sizeof *state->entries);
+    if (whole && orr_fresh_flush(&fresh) == 0 &&
+        orr_is_same_file(state->directory, state->name, state->fd))
+        (void)orr_fresh_name(&fresh, 1); // it keeps its mark
+    orr_fresh_end(&fresh);
 }
 
 void orr_state_remove(orr_state *state) {

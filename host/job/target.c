@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/flush.h"
@@ -177,17 +176,9 @@ orr_target_counts orr_target_counted(const orr_target *t) {
 // Which way of naming works here? The file is named `name` before, and `other`, which is free,
 // after it.
 static int try_naming(orr_target *t, int directory, const char *name, const char *other) {
-    if (syscall(SYS_renameat2, directory, name, directory, other, 1u /* RENAME_NOREPLACE */) == 0) {
-        t->naming = ORR_NAMING_NOREPLACE;
-        return 0;
-    }
-    if (!orr_is_refusal(errno)) return -1;
-    if (linkat(directory, name, directory, other, 0) == 0) {
-        t->naming = ORR_NAMING_LINK;
-        return unlinkat(directory, name, 0);
-    }
-    if (renameat(directory, name, directory, other) != 0) return -1;
-    t->naming = ORR_NAMING_LOOK;
+    t->naming = ORR_NAMING_NOREPLACE;
+    if (orr_rename_new(directory, name, other, &t->naming, 1) != 0) return -1;
+    if (t->naming != ORR_NAMING_LOOK) return 0;
     say(t, 1,
         "%s: this file system can neither rename without replacing nor make hard links: each name "
         "is looked up before it is given, under the lock of the output directory",

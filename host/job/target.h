@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
+#include "base/rename.h"
 #include "base/status.h"
 
 #ifdef __cplusplus
@@ -14,13 +15,6 @@ extern "C" {
 #endif
 
 typedef struct orr_target orr_target;
-
-// How a finished file gets its name without replacing another.
-typedef enum orr_naming {
-    ORR_NAMING_NOREPLACE, // a rename that does not
-    ORR_NAMING_LINK,      // a hard link, which never does
-    ORR_NAMING_LOOK       // a look, under the lock of the output directory, and then a rename
-} orr_naming;
 
 // What an output had to go without, as bits.
 #define ORR_LACKS_MODE 1u
@@ -46,6 +40,7 @@ void orr_target_sweep(orr_target *target, int directory);
 // an output will need, and says what is refused. ORR_IO when outputs cannot be made there; `shown`
 // is the first one.
 orr_status orr_target_probe(orr_target *target, int directory, const char *shown, orr_error *error);
+// How a finished file gets its name without replacing another.
 orr_naming orr_target_naming(const orr_target *target);
 // The mark of partial files (base/partial.h), or 0 where it could not be taken off again.
 mode_t orr_target_mark(const orr_target *target);

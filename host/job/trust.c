@@ -10,9 +10,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/flush.h"
+#include <linux/magic.h>
 
-#define FUSE_MAGIC 0x65735546
+#include "base/flush.h"
 
 struct orr_trusted {
     dev_t device;
@@ -57,7 +57,7 @@ static struct orr_trusted *find_system(orr_trust *trust, int fd, dev_t device) {
     more += trust->count++;
     *more = (struct orr_trusted){.device = device, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
     // syncfs() sends what the kernel holds to the program behind it, and tells that nothing.
-    more->each = more->fd < 0 || (fstatfs(fd, &system) == 0 && system.f_type == FUSE_MAGIC);
+    more->each = more->fd < 0 || (fstatfs(fd, &system) == 0 && system.f_type == FUSE_SUPER_MAGIC);
     return more;
 }
 

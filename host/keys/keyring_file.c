@@ -133,10 +133,9 @@ static orr_status fresh_write(const orr_fresh *fresh, const char *path, const ui
     int failed = fstat(fresh->fd, &mine);
     if (!failed && like && (like->st_uid != mine.st_uid || like->st_gid != mine.st_gid))
         failed = fchown(fresh->fd, like->st_uid, like->st_gid);
-    // Whatever the umask and default ACLs say. Where modes cannot be set it has what they all have.
-    if (!failed && fchmod(fresh->fd, 0600 | (mine.st_mode & ORR_PARTIAL_MARK)))
-        failed = !orr_is_refusal(errno);
-    if (!failed && orr_write_in_full(fresh->fd, bytes, count) == count && !orr_fresh_flush(fresh)) return ORR_OK;
+    if (!failed && !orr_fresh_set_mode(fresh, 0600) &&
+        orr_write_in_full(fresh->fd, bytes, count) == count && !orr_fresh_flush(fresh))
+        return ORR_OK;
     return fail_errno(error, path, "cannot write the keyring");
 }
 

@@ -249,21 +249,6 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return REAL(pthread_create)(thread, attributes, start, argument);
 }
 
-// renameat2 has no wrapper in older C libraries, so the program calls it by number.
-long syscall(long number, ...) {
-    long a[6];
-    va_list args;
-    va_start(args, number);
-    for (int i = 0; i < 6; i++) a[i] = va_arg(args, long);
-    va_end(args);
-    long (*real)(long, ...) = REAL(syscall);
-    int what = number == SYS_renameat2 ? decide("rename", (const char *)a[1]) : GO_ON;
-    if (what == FAIL) return -1;
-    long result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);
-    return result;
-}
-
 int open(const char *path, int flags, ...) {
     va_list args;
     va_start(args, flags);

@@ -329,23 +329,6 @@ int renameat2(int old, const char *from, int new, const char *to, unsigned flags
     END(result);
 }
 
-// renameat2 has no wrapper in older C libraries, so the program calls it by number.
-long syscall(long number, ...) {
-    long a[6];
-    va_list args;
-    va_start(args, number);
-    for (int i = 0; i < 6; i++) a[i] = va_arg(args, long);
-    va_end(args);
-    static long (*real)(long, ...);
-    if (!real) real = REAL(syscall);
-    if (number != SYS_renameat2) return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    BEGIN;
-    long result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    renamed((int)result, (int)a[0], (const char *)a[1], (int)a[2], (const char *)a[3],
-            (unsigned)a[4]);
-    END(result);
-}
-
 static int linked(int result, int directory, const char *to) {
     struct stat st;
     char name[2 * NAME_MAX + 1];
