@@ -2,9 +2,9 @@
 #include "host/container/format.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/bytes.h"
+#include "host/container/content_digest.h"
 
 #define SLOT_MAGIC "ORRSLOT1"
 #define WRAPS_OFFSET 24
@@ -13,9 +13,7 @@
 #define CHECKSUM_OFFSET 4080
 
 static void checksum(const uint8_t page[ORR_PAGE], uint8_t out[16]) {
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits(page, CHECKSUM_OFFSET));
-    memcpy(out, canonical.digest, 16);
+    orr_content_digest_of(page, CHECKSUM_OFFSET, out);
 }
 
 orr_status orr_slot_encode(const orr_slot *slot, const uint8_t header_mac[32],

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
+#include "host/container/content_digest.h"
 
 orr_status orr_tile_reader_init(orr_tile_reader *r, orr_error *error) {
     r->gcm = orr_gcm_new(r->keys->tile_key);
@@ -89,39 +89,31 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
                                const char *shown, orr_error *error) {
     orr_tile_reader r = {fd, geometry, secret, keys, cipher, NULL};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
-    XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
+    orr_content_digest running;
     orr_gcm *digest_gcm = orr_gcm_new(keys->digest_key);
-    XXH128_canonical_t digest;
-    orr_status status = tile && segment && whole && digest_gcm
+    uint8_t digest[ORR_DIGEST_BYTES];
+    orr_status status = orr_content_digest_begin(&running) && tile && digest_gcm
                             ? orr_tile_reader_init(&r, error)
                             : orr_fail(error, ORR_INTERNAL, "out of memory");
-    if (status == ORR_OK) {
-        XXH3_128bits_reset(whole);
-        XXH3_128bits_reset(segment);
-    }
     for (uint64_t n = 0; status == ORR_OK && n < geometry->tiles; n++) {
         status = orr_stopped(stop)
                      ? orr_fail(error, ORR_STOPPED, "%s: stopped while it was checked", shown)
                      : orr_tile_read(&r, n, tile, shown, error);
         if (status == ORR_OK && !padding_is_zero(&r, length, n, tile)) status = ORR_SELF_TEST;
         if (status != ORR_OK) break;
-        XXH3_128bits_update(segment, tile, orr_tile_source_bytes(length, n));
+        orr_content_digest_add(&running, tile, orr_tile_source_bytes(length, n));
         if (n + 1 < geometry->tiles && (n + 1) % ORR_SEGMENT_TILES) continue;
-        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(segment));
-        status =
-            check_sealed_digest(&r, digest_gcm, n / ORR_SEGMENT_TILES, digest.digest, shown, error);
-        XXH3_128bits_update(whole, digest.digest, sizeof digest.digest);
-        XXH3_128bits_reset(segment);
+        orr_content_digest_segment(&running, digest);
+        status = check_sealed_digest(&r, digest_gcm, n / ORR_SEGMENT_TILES, digest, shown, error);
     }
     if (status == ORR_OK) {
-        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(whole));
-        if (memcmp(digest.digest, file_digest, sizeof digest.digest)) status = ORR_SELF_TEST;
+        orr_content_digest_end(&running, digest);
+        if (memcmp(digest, file_digest, sizeof digest)) status = ORR_SELF_TEST;
     }
     if (status == ORR_AUTH || status == ORR_SELF_TEST) status = orr_check_failed(shown, error);
     orr_tile_reader_end(&r);
     orr_gcm_free(digest_gcm);
-    XXH3_freeState(segment);
-    XXH3_freeState(whole);
+    orr_content_digest_free(&running);
     if (tile) orr_wipe(tile, ORR_TILE_BYTES);
     free(tile);
     return status;
@@ -131,21 +123,21 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
 // out of memory.
 static int segment_fits(const orr_tile_reader *r, orr_gcm *digest_gcm, uint64_t segment,
                         uint64_t length, uint8_t *tile, const char *shown) {
-    XXH3_state_t *state = XXH3_createState();
-    XXH128_canonical_t digest;
+    orr_content_digest running;
+    uint8_t digest[ORR_DIGEST_BYTES];
     uint64_t first = segment * ORR_SEGMENT_TILES;
-    orr_status status = state ? ORR_OK : ORR_INTERNAL;
-    if (state) XXH3_128bits_reset(state);
+    orr_status status = orr_content_digest_begin(&running) ? ORR_OK : ORR_INTERNAL;
     for (uint64_t n = first; status == ORR_OK && n < r->geometry->tiles; n++) {
         if (n == first + ORR_SEGMENT_TILES) break;
         status = orr_tile_read(r, n, tile, shown, NULL);
-        if (status == ORR_OK) XXH3_128bits_update(state, tile, orr_tile_source_bytes(length, n));
+        if (status == ORR_OK)
+            orr_content_digest_add(&running, tile, orr_tile_source_bytes(length, n));
     }
     if (status == ORR_OK) {
-        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
-        status = check_sealed_digest(r, digest_gcm, segment, digest.digest, shown, NULL);
+        orr_content_digest_segment(&running, digest);
+        status = check_sealed_digest(r, digest_gcm, segment, digest, shown, NULL);
     }
-    XXH3_freeState(state);
+    orr_content_digest_free(&running);
     return status == ORR_OK ? 1 : status == ORR_SELF_TEST ? 0 : status == ORR_INTERNAL ? -2 : -1;
 }
 

@@ -73,16 +73,6 @@ static int next_piece(void *context, orr_piece *piece) {
     }
 }
 
-static void front(void *context, orr_piece *piece, orr_worker *worker) {
-    (void)context;
-    orr_transfer_front(piece->file, piece, worker);
-}
-
-static void back(void *context, orr_piece *piece, orr_worker *worker) {
-    (void)context;
-    orr_transfer_back(piece->file, piece, worker);
-}
-
 // ---- the job
 
 // Counts what is ahead, for the progress display, while the job already runs.
@@ -204,7 +194,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
                        orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
                        orr_error *error) {
-    static const orr_stream_ops stream = {next_piece, front, back};
+    static const orr_stream_ops stream = {next_piece, orr_transfer_front, orr_transfer_back};
     orr_job job = {.options = options, .hooks = hooks, .progress = progress, .stop = stop};
     orr_stream_config config;
     pthread_t counter;

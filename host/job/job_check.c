@@ -9,7 +9,7 @@
 
 #include "host/container/tile_read.h"
 #include "host/job/job_key.h"
-#include "host/paper/paper.h"
+#include "host/job/sealed.h"
 
 // Both slots are there, alike and under the key of the job, and what they wrap is the file's
 // secret.
@@ -42,52 +42,54 @@ static orr_status check_metadata(const orr_metadata *read, const orr_metadata *m
     return same ? ORR_OK : ORR_SELF_TEST;
 }
 
-static orr_status check_data(const orr_job *job, int fd, const char *shown, const orr_container *c,
-                             const orr_file_secret *secret, const orr_file_keys *keys,
-                             const orr_metadata *m, orr_error *error) {
-    orr_cipher cipher;
+static orr_status check_data(const orr_sealed *s, const orr_metadata *m, orr_error *error) {
+    const orr_container *c = &s->container;
+    const orr_seal *seal = &s->seal;
+    const orr_paper_means means = {.stop = s->means.stop};
     if (c->header.profile == ORR_PROFILE_PAPER)
-        return orr_paper_decrypt(c, secret, m, &(orr_paper_means){.stop = job->stop}, fd, -1, shown,
-                                 error);
-    orr_status status = orr_cipher_init(&cipher, c->header.rule, c->header.k2, error);
-    if (status == ORR_OK)
-        status = orr_container_check(fd, &c->geometry, secret, keys, &cipher, c->header.length,
-                                     m->digest, job->stop, shown, error);
-    return status;
+        return orr_paper_decrypt(c, &seal->secret, m, &means, s->fd, -1, s->name, error);
+    return orr_container_check(s->fd, &c->geometry, &seal->secret, &seal->keys, &seal->cipher,
+                               c->header.length, m->digest, s->means.stop, s->name, error);
+}
+
+// NULL when memory ran out.
+static orr_sealed *begin(const orr_job *job, int fd, const char *shown) {
+    orr_sealed *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->fd = fd;
+    s->name = shown;
+    s->keyring = job->options->keyring;
+    s->means = (orr_paper_means){.memory = UINT64_MAX, .stop = job->stop};
+    return s;
+}
+
+static void end(orr_sealed *s) {
+    if (s) orr_wipe(&s->seal, sizeof s->seal);
+    free(s);
 }
 
 orr_status orr_check_output(const orr_job *job, int fd, const char *shown,
                             const orr_file_secret *meant, const orr_metadata *metadata,
                             orr_error *error) {
     struct stat st;
-    orr_file_secret secret = {0};
-    orr_file_keys keys = {0};
-    orr_metadata *m = calloc(1, sizeof *m);
-    orr_container *c = malloc(sizeof *c);
+    orr_metadata *m = NULL;
+    orr_sealed *s = begin(job, fd, shown);
     orr_status status = ORR_OK;
-    if (!c || !m)
+    if (!s)
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
     else if (fstat(fd, &st) != 0)
         status = orr_fail(error, ORR_IO, "%s: %s", shown, strerror(errno));
-    if (status == ORR_OK) status = orr_container_read(c, fd, (uint64_t)st.st_size, shown, error);
-    if (status == ORR_OK)
-        status = orr_container_unlock(c, orr_keyring_lookup, (void *)job->options->keyring, shown,
-                                      &secret, &keys, error);
-    if (status == ORR_OK) status = check_slots(job, c, &secret, meant, error);
-    if (status == ORR_OK) status = orr_container_metadata(c, fd, &keys, shown, m, error);
-    if (status == ORR_OK) {
-        status = check_metadata(m, metadata, error);
-        if (status == ORR_OK) status = check_data(job, fd, shown, c, &secret, &keys, m, error);
-        orr_metadata_free(m);
-    }
+    if (status == ORR_OK) status = orr_sealed_open(s, (uint64_t)st.st_size, &m, error);
+    if (status == ORR_OK) status = check_slots(job, &s->container, &s->seal.secret, meant, error);
+    if (status == ORR_OK) status = check_metadata(m, metadata, error);
+    if (status == ORR_OK) status = check_data(s, m, error);
     if (error) error->of_source = 0; // it is the output that was read
     // Whatever a reader would call it: the file was made a moment ago, so it is a fault.
     if (status != ORR_OK && status != ORR_IO && status != ORR_INTERNAL && status != ORR_STOPPED)
         status = orr_check_failed(shown, error);
-    orr_wipe(&secret, sizeof secret);
-    orr_wipe(&keys, sizeof keys);
+    if (m) orr_metadata_free(m);
     free(m);
-    free(c);
+    end(s);
     return status;
 }
 
@@ -95,19 +97,23 @@ orr_status orr_check_existing(const orr_job *job, int fd, const char *shown,
                               const orr_file_secret *secret, const orr_metadata *metadata,
                               int *damaged, orr_error *error) {
     struct stat st;
-    orr_file_keys keys = {0};
     orr_error inner = {0};
-    orr_container *c = malloc(sizeof *c);
+    orr_sealed *s = begin(job, fd, shown);
     *damaged = 0;
-    if (!c) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
+    if (!s) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
+    orr_container *c = &s->container;
+    orr_seal *seal = &s->seal;
     orr_status status = fstat(fd, &st) == 0
                             ? orr_container_read(c, fd, (uint64_t)st.st_size, shown, &inner)
                             : orr_fail(&inner, ORR_IO, "%s: %s", shown, strerror(errno));
-    if (status == ORR_OK) status = orr_file_keys_derive(&keys, secret, c->header_bytes, &inner);
-    if (status == ORR_OK) status = check_data(job, fd, shown, c, secret, &keys, metadata, &inner);
+    seal->secret = *secret;
+    if (status == ORR_OK)
+        status = orr_file_keys_derive(&seal->keys, secret, c->header_bytes, &inner);
+    if (status == ORR_OK)
+        status = orr_cipher_init(&seal->cipher, c->header.rule, c->header.k2, &inner);
+    if (status == ORR_OK) status = check_data(s, metadata, &inner);
     *damaged = status == ORR_AUTH || status == ORR_SELF_TEST;
-    orr_wipe(&keys, sizeof keys);
-    free(c);
+    end(s);
     if (status == ORR_OK || *damaged) return ORR_OK;
     *error = inner;
     return status;

@@ -2,16 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
+#include "host/container/content_digest.h"
 #include "host/job/job_inputs.h"
 #include "host/job/job_mode.h"
 
@@ -22,7 +19,7 @@ orr_job_file *orr_file_new(orr_job *job, const orr_source_kind *from, const orr_
     file->job = job;
     file->source = item->source;
     file->relative = item->relative;
-    file->from = (orr_source){.kind = from, .fd = item->fd, .st = item->st, .damaged_slot = -1};
+    file->from = (orr_source){.kind = from, .fd = item->fd, .st = item->st};
     file->to = (orr_sink){.kind = to, .output.fd = -1};
     item->source = item->relative = NULL;
     item->fd = -1;
@@ -37,7 +34,7 @@ orr_job_file *orr_file_new(orr_job *job, const orr_source_kind *from, const orr_
 
 void orr_file_free(orr_job_file *file) {
     if (file->to.output_begun) orr_output_abort(&file->to.output);
-    if (file->to.kind) file->to.kind->close(file);
+    if (file->to.kind && file->to.kind->close) file->to.kind->close(file);
     if (file->from.fd >= 0) close(file->from.fd);
     if (file->from.sealed) orr_wipe(&file->from.sealed->seal, sizeof file->from.sealed->seal);
     free(file->from.sealed);
@@ -74,17 +71,12 @@ void orr_file_fail(orr_job_file *file, const orr_error *error) {
     if (error->status == ORR_SELF_TEST) atomic_store(&file->job->fatal, 1);
 }
 
-void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...) {
-    orr_error error = {.status = status};
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error.text, sizeof error.text, format, args);
-    va_end(args);
+int orr_file_is_stopped(orr_job_file *file) {
+    orr_error error = {0};
+    if (!orr_job_stopping(file->job)) return 0;
+    orr_fail(&error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
     orr_file_fail(file, &error);
-}
-
-orr_status orr_file_stopped(const orr_job_file *file, orr_error *error) {
-    return orr_fail(error, ORR_STOPPED, "%s: stopped before it was finished", file->source);
+    return 1;
 }
 
 orr_status orr_file_no_memory(const orr_job_file *file, orr_error *error) {
@@ -141,10 +133,7 @@ size_t orr_file_segment_bytes(const orr_job_file *file, uint64_t segment) {
 }
 
 void orr_file_digest(const orr_job_file *file, uint8_t digest[ORR_DIGEST_BYTES]) {
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical,
-                             XXH3_128bits(file->digests, file->segments * ORR_DIGEST_BYTES));
-    memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
+    orr_content_digest_of(file->digests, file->segments * ORR_DIGEST_BYTES, digest);
 }
 
 orr_status orr_file_sha_begin(orr_job_file *file, orr_error *error) {

@@ -19,8 +19,8 @@
 
 typedef struct orr_job_file orr_job_file;
 
-// What every source can do. Unless said otherwise the functions are the planner's, and a failure of
-// one is the file's.
+// What a source can do; NULL: nothing is to be done. Unless said otherwise the functions are the
+// planner's, and a failure of one is the file's.
 typedef struct orr_source_kind {
     // Looks at what is open as from.fd: fills profile, bytes and metadata.
     orr_status (*open)(orr_job_file *file, orr_error *error);
@@ -30,14 +30,14 @@ typedef struct orr_source_kind {
     // An encrypted file of its path, size and profile is at the target (to.sealed->existing): is it
     // what this source gives? Sets outcome PRESENT; or at_once, to read what tells.
     orr_status (*compare)(orr_job_file *file, orr_error *error);
-    // NULL, or: nothing finished is at the target: is it fit for the verb? Asked in a dry run, too.
+    // Nothing finished is at the target: is it fit for the verb? Asked in a dry run, too.
     orr_status (*accept)(orr_job_file *file, orr_error *error);
     // The last look before its contents are read.
     orr_status (*begin)(orr_job_file *file, orr_error *error);
     // Archive profile, any worker: reads a segment into piece->in and its digest into
     // file->digests.
     orr_status (*read)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
-    // NULL, or, archive profile, any worker: is the plaintext of a segment, in piece->out, what the
+    // Archive profile, any worker: is the plaintext of a segment, in piece->out, what the
     // source says that it is?
     orr_status (*check)(orr_job_file *file, const orr_piece *piece, orr_error *error);
     // Any worker: all of it was read. Was it what it was meant to be, and is it still? Nothing gets
@@ -45,7 +45,7 @@ typedef struct orr_source_kind {
     orr_status (*finish)(orr_job_file *file, orr_error *error);
 } orr_source_kind;
 
-// What every sink can do.
+// What a sink can do; as above.
 typedef struct orr_sink_kind {
     // Makes the end, and claims the target: of two sources that want one, one is refused, skipped
     // (outcome) or left to the second round (later).
@@ -65,6 +65,10 @@ typedef struct orr_sink_kind {
 extern const orr_source_kind orr_source_plain, orr_source_sealed;
 extern const orr_sink_kind orr_sink_plain, orr_sink_sealed, orr_sink_none;
 
+// The opening of a sealed source, which rewrap shares (source_sealed.c): from.sealed, profile,
+// bytes and metadata. A damaged wrap slot is a warning.
+orr_status orr_source_unseal(orr_job_file *file, orr_error *error);
+
 typedef struct orr_source {
     const orr_source_kind *kind; // NULL: rewrap, which works on the source in place
     int fd;
@@ -73,7 +77,6 @@ typedef struct orr_source {
     atomic_int unreadable;  // it could not be read in places
     int touched;            // plain: its inode changed while it was read; its bytes did not
     orr_sealed *sealed;     // NULL: plain
-    int damaged_slot;       // sealed: 0 or 1: damaged, or without the secret; -1: none is known
 } orr_source;
 
 // An encrypted file that is made.
@@ -143,10 +146,8 @@ void orr_file_free(orr_job_file *file); // an output that has no name yet goes w
 
 // Marks a file failed; the first failure stays. Full disks and failed devices end the job.
 void orr_file_fail(orr_job_file *file, const orr_error *error);
-void orr_file_fail_status(orr_job_file *file, orr_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-// ORR_STOPPED: the sentence for a file that the end of the job cut off.
-orr_status orr_file_stopped(const orr_job_file *file, orr_error *error);
+// Does the job end? Then the file fails for it.
+int orr_file_is_stopped(orr_job_file *file);
 orr_status orr_file_no_memory(const orr_job_file *file, orr_error *error);
 
 // Does the verb see the plaintext? Re-encryption does not.

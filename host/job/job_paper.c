@@ -17,14 +17,6 @@
 #define RELEASED_MODE 0600
 #define RELEASED_SUFFIX ".unauthenticated.tif"
 
-static int stopped(orr_job_file *file) {
-    orr_error error;
-    if (!orr_job_stopping(file->job)) return 0;
-    orr_file_stopped(file, &error);
-    orr_file_fail(file, &error);
-    return 1;
-}
-
 // ---- the image of a sealed source
 
 // Writes it to `fd` with what `memory` bytes give; -1: only compares it with its digest. Altered
@@ -111,7 +103,7 @@ void orr_paper_transfer(orr_job_file *file) {
     orr_status status = ORR_OK;
     uint64_t memory = file->job->paper_memory; // each worker has its share
     int plain = file->from.fd, held = -1;
-    if (stopped(file)) return;
+    if (orr_file_is_stopped(file)) return;
     if (!file->from.sealed && m->has_sha256) // the image reader does not see the bytes in order
         status = orr_contents_sha256(plain, file->bytes, file->job->stop, file->source, m->sha256,
                                      &error);
@@ -197,7 +189,7 @@ static void release(orr_job_file *file) {
 
 void orr_paper_release(orr_job_file *file) {
     orr_error error = {0};
-    if (stopped(file)) return;
+    if (orr_file_is_stopped(file)) return;
     file->at_once = orr_paper_transfer;
     orr_status status = restore(file, -1, file->job->paper_memory, &file->altered, &error);
     if (status == ORR_AUTH && file->altered) release(file);

@@ -8,11 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
+#include "base/partial.h"
 #include "base/text.h"
+#include "host/container/content_digest.h"
 #include "host/container/tile_read.h"
-#include "host/job/output.h"
 #include "host/job/sealed.h"
 
 #define COPY_BYTES (1u << 20)
@@ -54,44 +53,33 @@ static orr_status write_out(const pipe_job *p, const uint8_t *bytes, size_t coun
 static orr_status archive(pipe_job *p, orr_error *error) {
     const orr_seal *seal = &p->from.seal;
     const orr_geometry *g = &seal->geometry;
-    orr_tile_reader r = {.fd = p->from.fd,
-                         .geometry = g,
-                         .secret = &seal->secret,
-                         .keys = &seal->keys,
-                         .cipher = &seal->cipher};
+    orr_tile_reader r = {p->from.fd, g, &seal->secret, &seal->keys, &seal->cipher, NULL};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
-    XXH3_state_t *segment = XXH3_createState(), *whole = XXH3_createState();
-    XXH128_canonical_t digest;
-    orr_status status = tile && segment && whole
+    orr_content_digest running;
+    uint8_t digest[ORR_DIGEST_BYTES];
+    orr_status status = orr_content_digest_begin(&running) && tile
                             ? orr_tile_reader_init(&r, error)
                             : orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
-    if (status == ORR_OK) {
-        XXH3_128bits_reset(whole);
-        XXH3_128bits_reset(segment);
-    }
     for (uint64_t n = 0; status == ORR_OK && n < g->tiles; n++) {
         size_t bytes = orr_tile_source_bytes(p->from.container.header.length, n);
         status = orr_tile_read(&r, n, tile, p->path, error);
         if (status == ORR_OK) status = write_out(p, tile, bytes, error);
         if (status != ORR_OK) break;
         atomic_fetch_add(&p->progress->done_bytes, bytes);
-        XXH3_128bits_update(segment, tile, bytes);
-        if (n + 1 < g->tiles && (n + 1) % ORR_SEGMENT_TILES) continue;
-        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(segment));
-        XXH3_128bits_update(whole, digest.digest, sizeof digest.digest);
-        XXH3_128bits_reset(segment);
+        orr_content_digest_add(&running, tile, bytes);
+        if (n + 1 == g->tiles || (n + 1) % ORR_SEGMENT_TILES == 0)
+            orr_content_digest_segment(&running, digest);
     }
     if (status == ORR_OK) {
-        XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(whole));
-        if (memcmp(digest.digest, p->metadata->digest, sizeof digest.digest))
+        orr_content_digest_end(&running, digest);
+        if (memcmp(digest, p->metadata->digest, sizeof digest))
             status = orr_fail(error, ORR_AUTH,
                               "%s: was verified, and its digest differs now: a hardware fault; do "
                               "not use what was written to %s",
                               p->path, p->shown);
     }
     orr_tile_reader_end(&r);
-    XXH3_freeState(segment);
-    XXH3_freeState(whole);
+    orr_content_digest_free(&running);
     if (tile) orr_wipe(tile, ORR_TILE_BYTES);
     free(tile);
     return status;

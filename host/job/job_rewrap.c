@@ -13,7 +13,6 @@
 
 #include "base/flush.h"
 #include "host/job/job_key.h"
-#include "host/job/source_sealed.h"
 
 // Nothing to do: both slots are good, of one generation, and wrap under the target key alone.
 static int is_wrapped(const orr_container *c, const orr_master_key *key) {
@@ -129,7 +128,7 @@ void orr_rewrap(orr_job_file *file) {
     const orr_master_key *key;
     int fd = reopen(file, &error);
     orr_status status = fd < 0 ? error.status : orr_job_target_key(file->job, &key, &error);
-    if (status == ORR_OK) status = orr_file_open_sealed(file, &error);
+    if (status == ORR_OK) status = orr_source_unseal(file, &error);
     // What does not decipher the data is not wrapped anew, nor called finished.
     if (status == ORR_OK) status = orr_sealed_check_secret(file->from.sealed, &error);
     if (status == ORR_OK && is_wrapped(&file->from.sealed->container, key))

@@ -188,11 +188,8 @@ void orr_salvage(orr_job_file *file) {
     }
     const orr_seal *seal = &file->from.sealed->seal;
     uint64_t length = file->from.sealed->container.header.length;
-    orr_tile_reader r = {.fd = file->from.fd,
-                         .geometry = &seal->geometry,
-                         .secret = &seal->secret,
-                         .keys = &seal->keys,
-                         .cipher = &seal->cipher};
+    orr_tile_reader r = {file->from.fd, &seal->geometry, &seal->secret,
+                         &seal->keys,   &seal->cipher,   NULL};
     status = salvage_names(file, &name, &report_name, &error);
     if (status == ORR_OK) status = orr_tile_reader_init(&r, &error);
     if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);

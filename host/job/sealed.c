@@ -1,9 +1,7 @@
 #include "host/job/sealed.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/text.h"
 #include "host/container/tile_read.h"
 
 // Does this secret decipher the data? 1: yes, 0: no, -1: that cannot be told, -2: out of memory.
@@ -117,4 +115,11 @@ orr_status orr_sealed_open_damaged(orr_sealed *sealed, orr_error *error) {
                           "writes altered pixels");
     if (status == ORR_OK) status = unlock(sealed, error);
     return status == ORR_OK ? choose_secret(sealed, NULL, error) : status;
+}
+
+int orr_sealed_damaged_slot(const orr_sealed *sealed) {
+    const orr_container *c = &sealed->container;
+    for (int i = 0; i < 2; i++)
+        if (!c->slot_good[i] || c->slot_wrong[i]) return i;
+    return -1;
 }

@@ -40,5 +40,7 @@ orr_status orr_sealed_open_damaged(orr_sealed *sealed, orr_error *error);
 // does not; a damaged file passes. Looks at a tile, or a segment; of the paper profile, where it
 // would have to be all pages, at nothing.
 orr_status orr_sealed_check_secret(const orr_sealed *sealed, orr_error *error);
+// Of an opened one: the slot, 0 or 1, that is damaged or does not hold the file's secret; -1: none.
+int orr_sealed_damaged_slot(const orr_sealed *sealed);
 
 #endif

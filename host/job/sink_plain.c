@@ -48,20 +48,14 @@ static int is_marked(const orr_job_file *file, const struct stat *st) {
 // same to a file system: then the second one is not restored, however alike they are.
 static orr_status check_name(const orr_job_file *file, int directory, const char *name,
                              const struct stat *st, orr_error *error) {
-    switch (claim_inode(file, st)) {
-    case ORR_CLAIM_MEMORY:
-        return orr_file_no_memory(file, error);
-    case ORR_CLAIM_TAKEN:
-        if (!orr_directory_lists(directory, name)) // else a hard link, or a number used again
-            return orr_fail(error, ORR_EXISTS,
-                            "%s/%s: this file system gives the name to another file of this job: "
-                            "choose an output that tells such names apart",
-                            file->job->root.path, file->target);
-        break;
-    default:
-        break;
-    }
-    return ORR_OK;
+    orr_claim_result claim = claim_inode(file, st);
+    if (claim == ORR_CLAIM_MEMORY) return orr_file_no_memory(file, error);
+    if (claim != ORR_CLAIM_TAKEN || orr_directory_lists(directory, name))
+        return ORR_OK; // or a hard link, or a number used again
+    return orr_fail(error, ORR_EXISTS,
+                    "%s/%s: this file system gives the name to another file of this job: choose an "
+                    "output that tells such names apart",
+                    file->job->root.path, file->target);
 }
 
 // Of the file that was, or is to be, restored: the state of the run that goes on.
@@ -244,12 +238,6 @@ static orr_status plain_open(orr_job_file *file, orr_error *error) {
     return to && file->target ? claim_path(file, error) : orr_file_no_memory(file, error);
 }
 
-static orr_status plain_begin(orr_job_file *file, orr_error *error) {
-    (void)file;
-    (void)error;
-    return ORR_OK;
-}
-
 static orr_status plain_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                               orr_error *error) {
     orr_stages *stages = file->job->options->stages;
@@ -290,7 +278,6 @@ static void plain_close(orr_job_file *file) {
 
 const orr_sink_kind orr_sink_plain = {.open = plain_open,
                                       .look = plain_look,
-                                      .begin = plain_begin,
                                       .write = plain_write,
                                       .finish = plain_finish,
                                       .close = plain_close};

@@ -1,7 +1,6 @@
 // An encrypted file that is made: encrypt, reencrypt.
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "host/job/existing.h"

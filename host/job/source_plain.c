@@ -7,15 +7,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
+#include "host/container/content_digest.h"
 #include "host/job/contents.h"
 #include "host/job/existing.h"
 #include "host/job/job_file.h"
 #include "host/job/job_known.h"
 
-static orr_status plain_open(orr_job_file *file, orr_error *error) {
+// What is sealed with it, as its inode says now.
+static void set_inode(orr_job_file *file) {
     const struct stat *st = &file->from.st;
+    orr_metadata *m = file->metadata;
+    file->bytes = m->size = (uint64_t)st->st_size;
+    m->mtime_seconds = st->st_mtim.tv_sec;
+    m->mtime_nanoseconds = (uint32_t)st->st_mtim.tv_nsec;
+    m->mode = st->st_mode & 07777;
+}
+
+static orr_status plain_open(orr_job_file *file, orr_error *error) {
     size_t n = strlen(file->relative);
     file->profile = file->job->options->profile;
     orr_metadata *m = file->metadata = calloc(1, sizeof *m);
@@ -26,10 +34,7 @@ static orr_status plain_open(orr_job_file *file, orr_error *error) {
                         file->source);
     memcpy(m->path, file->relative, n);
     m->path_length = n;
-    m->size = (uint64_t)st->st_size;
-    m->mtime_seconds = st->st_mtim.tv_sec;
-    m->mtime_nanoseconds = (uint32_t)st->st_mtim.tv_nsec;
-    m->mode = st->st_mode & 07777;
+    set_inode(file);
     m->has_sha256 = file->job->options->sha256;
     // Its length counts until the real one is drawn.
     memcpy(m->timestamp, "00-00-0000 00:00:00", sizeof m->timestamp);
@@ -62,16 +67,12 @@ static orr_status plain_accept(orr_job_file *file, orr_error *error) {
 // change no time again until they did.
 static orr_status plain_begin(orr_job_file *file, orr_error *error) {
     orr_source *from = &file->from;
-    orr_metadata *m = file->metadata;
     orr_status status = orr_file_flush_source(file, error);
     if (status != ORR_OK) return status;
     clock_gettime(CLOCK_REALTIME, &from->opened);
     if (fstat(from->fd, &from->st) != 0)
         return orr_fail_source(error, errno, "%s: %s", file->source, strerror(errno));
-    file->bytes = m->size = (uint64_t)from->st.st_size;
-    m->mtime_seconds = from->st.st_mtim.tv_sec;
-    m->mtime_nanoseconds = (uint32_t)from->st.st_mtim.tv_nsec;
-    m->mode = from->st.st_mode & 07777;
+    set_inode(file);
     return ORR_OK;
 }
 
@@ -86,9 +87,7 @@ static orr_status plain_read(orr_job_file *file, orr_piece *piece, orr_worker *w
     memset(piece->in + bytes, 0, piece->bytes - bytes);
     orr_stage_lap(stages, ORR_STAGE_READ, &since);
     if (status != ORR_OK) return status;
-    XXH128_canonical_t digest;
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(piece->in, bytes));
-    memcpy(file->digests[piece->segment], digest.digest, ORR_DIGEST_BYTES);
+    orr_content_digest_of(piece->in, bytes, file->digests[piece->segment]);
     // Segments are planned in order and read at once by the worker that planned them.
     if (file->sha) orr_file_sha_hash(file, piece->segment, piece->in, bytes);
     orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);

@@ -7,28 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
 #include "base/text.h"
+#include "host/container/content_digest.h"
 #include "host/job/existing.h"
 #include "host/job/job_file.h"
-#include "host/job/source_sealed.h"
 
-// Warns of a damaged slot, and of one that is whole and does not hold the secret.
-static void note_slots(orr_job_file *file) {
-    const orr_container *c = &file->from.sealed->container;
-    for (int i = 0; i < 2; i++) {
-        if (c->slot_good[i] && !c->slot_wrong[i]) continue;
-        file->from.damaged_slot = i;
-        orr_job_warn(file->job,
-                     "%s: wrap slot %c %s; the file opens with the other one; `orrery rewrap` "
-                     "repairs it",
-                     file->source, 'A' + i,
-                     c->slot_good[i] ? "does not hold the file's secret" : "is damaged");
-    }
+static void warn_of_slot(orr_job_file *file) {
+    const orr_sealed *sealed = file->from.sealed;
+    int slot = orr_sealed_damaged_slot(sealed);
+    if (slot < 0) return;
+    orr_job_warn(
+        file->job,
+        "%s: wrap slot %c %s; the file opens with the other one; `orrery rewrap` repairs it",
+        file->source, 'A' + slot,
+        sealed->container.slot_good[slot] ? "does not hold the file's secret" : "is damaged");
 }
 
-orr_status orr_file_open_sealed(orr_job_file *file, orr_error *error) {
+orr_status orr_source_unseal(orr_job_file *file, orr_error *error) {
     const orr_job *job = file->job;
     orr_sealed *sealed = file->from.sealed = calloc(1, sizeof *sealed);
     if (!sealed) return orr_file_no_memory(file, error);
@@ -42,7 +37,7 @@ orr_status orr_file_open_sealed(orr_job_file *file, orr_error *error) {
     if (status == ORR_IO && !file->metadata) atomic_store(&file->from.unreadable, 1);
     file->profile = sealed->container.header.profile;
     if (file->metadata) file->bytes = sealed->container.header.length;
-    if (status == ORR_OK) note_slots(file);
+    if (status == ORR_OK) warn_of_slot(file);
     return status;
 }
 
@@ -84,7 +79,7 @@ static void check_sealed_name(const orr_job_file *file) {
 static orr_status sealed_open(orr_job_file *file, orr_error *error) {
     int verify = file->to.kind == &orr_sink_none;
     orr_status status = verify ? forget_memory(file, error) : ORR_OK;
-    if (status == ORR_OK) status = orr_file_open_sealed(file, error);
+    if (status == ORR_OK) status = orr_source_unseal(file, error);
     if (status == ORR_OK && orr_file_is_seen(file) && !file->job->second) check_sealed_name(file);
     return status;
 }
@@ -172,9 +167,9 @@ static orr_status sealed_read(orr_job_file *file, orr_piece *piece, orr_worker *
 // file was made or now.
 static orr_status compare_digest(const orr_job_file *file, const orr_piece *piece, size_t bytes,
                                  orr_error *error) {
-    XXH128_canonical_t digest;
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(piece->out, bytes));
-    if (memcmp(digest.digest, file->digests[piece->segment], ORR_DIGEST_BYTES))
+    uint8_t digest[ORR_DIGEST_BYTES];
+    orr_content_digest_of(piece->out, bytes, digest);
+    if (memcmp(digest, file->digests[piece->segment], ORR_DIGEST_BYTES))
         return orr_fail(error, ORR_AUTH,
                         "%s: segment %llu authenticates but its content digest differs: a hardware "
                         "fault when it was written "

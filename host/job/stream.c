@@ -213,14 +213,14 @@ static void retire(engine *e, chunk *c) {
 }
 
 // A worker thread and what it owns.
-typedef struct seat {
+typedef struct worker_thread {
     pthread_t thread;
     engine *engine;
     orr_worker worker;
-} seat;
+} worker_thread;
 
 static void *work(void *argument) {
-    seat *self = argument;
+    worker_thread *self = argument;
     engine *e = self->engine;
     pthread_mutex_lock(&e->lock);
     for (;;) {
@@ -344,10 +344,10 @@ static void release(engine *e) {
 }
 
 // Starts up to config->workers threads and returns how many run: with fewer the job is only slower.
-static unsigned start_workers(engine *e, seat *seats) {
+static unsigned start_workers(engine *e, worker_thread *threads) {
     unsigned started = 0;
     while (started < e->config->workers) {
-        seat *s = &seats[started];
+        worker_thread *s = &threads[started];
         s->engine = e;
         s->worker.gcm = orr_gcm_new((const uint8_t[32]){0});
         if (!s->worker.gcm || pthread_create(&s->thread, NULL, work, s) != 0) {
@@ -366,15 +366,15 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
     pthread_t driver;
     config->backend->api->properties(config->backend, &properties);
     e.separate = properties.separate_output;
-    seat *seats = calloc(config->workers, sizeof *seats);
+    worker_thread *threads = calloc(config->workers, sizeof *threads);
     pthread_mutex_init(&e.lock, NULL);
     pthread_cond_init(&e.changed, NULL);
     orr_status status =
-        seats ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
+        threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
     if (status == ORR_OK && pthread_create(&driver, NULL, cipher, &e) != 0) {
         status = orr_fail(error, ORR_INTERNAL, "cannot start a thread");
     } else if (status == ORR_OK) {
-        unsigned started = start_workers(&e, seats);
+        unsigned started = start_workers(&e, threads);
         if (!started) {
             status = orr_fail(error, ORR_INTERNAL, "cannot start a worker thread");
             pthread_mutex_lock(&e.lock);
@@ -383,13 +383,13 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
             pthread_mutex_unlock(&e.lock);
         }
         for (unsigned i = 0; i < started; i++) {
-            pthread_join(seats[i].thread, NULL);
-            orr_gcm_free(seats[i].worker.gcm);
+            pthread_join(threads[i].thread, NULL);
+            orr_gcm_free(threads[i].worker.gcm);
         }
         pthread_join(driver, NULL);
     }
     release(&e);
-    free(seats);
+    free(threads);
     pthread_cond_destroy(&e.changed);
     pthread_mutex_destroy(&e.lock);
     return status;

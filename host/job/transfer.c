@@ -31,6 +31,12 @@ static const verb *verb_of(const orr_job_file *file) {
     return &verbs[file->job->options->verb];
 }
 
+// A step of an end, which need not have one.
+static orr_status step(orr_status (*function)(orr_job_file *, orr_error *), orr_job_file *file,
+                       orr_error *error) {
+    return function ? function(file, error) : ORR_OK;
+}
+
 // ---- what is said of it
 
 // Would salvage help? It must be the source that fails, not what is written.
@@ -57,7 +63,8 @@ static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_ev
     if (slot->count) event->key_id = text->key_id;
     event->sealed_path = (const char *)m->path;
     event->generation = slot->generation;
-    event->damaged_slot = file->from.damaged_slot < 0 ? NULL : file->from.damaged_slot ? "B" : "A";
+    int damaged = orr_sealed_damaged_slot(file->from.sealed);
+    event->damaged_slot = damaged < 0 ? NULL : damaged ? "B" : "A";
     when = (time_t)orr_metadata_time(m);
     if (when && gmtime_r(&when, &utc) &&
         strftime(text->sealed_at, sizeof text->sealed_at, "%Y-%m-%dT%H:%M:%SZ", &utc))
@@ -122,7 +129,7 @@ static void finish(orr_job_file *file) {
     orr_error error = {0};
     if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE || file->later) return;
     orr_status status = file->from.kind->finish(file, &error);
-    if (status == ORR_OK) status = file->to.kind->finish(file, &error);
+    if (status == ORR_OK) status = step(file->to.kind->finish, file, &error);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 
@@ -165,21 +172,21 @@ static orr_status open_ends(orr_job_file *file, orr_error *error) {
     const orr_source_kind *from = file->from.kind;
     const orr_sink_kind *to = file->to.kind;
     orr_status status = from->open(file, error);
-    if (status == ORR_OK) status = to->open(file, error);
+    if (status == ORR_OK) status = step(to->open, file, error);
     if (status != ORR_OK || !is_work(file)) return status;
     int paper = file->profile == ORR_PROFILE_PAPER;
     if (paper && o->unauthenticated && !o->dry_run)
         file->at_once = orr_paper_release;
     else
-        status = to->look(file, error);
+        status = step(to->look, file, error);
     if (status != ORR_OK || !is_work(file)) return status;
-    if (from->accept) status = from->accept(file, error);
+    status = step(from->accept, file, error);
     if (status == ORR_OK && o->dry_run) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;
     }
     if (status == ORR_OK) status = from->begin(file, error);
-    if (status == ORR_OK) status = to->begin(file, error);
+    if (status == ORR_OK) status = step(to->begin, file, error);
     if (status != ORR_OK) return status;
     if (!paper) return set_segments(file, error);
     file->at_once = orr_paper_transfer;
@@ -209,13 +216,9 @@ orr_job_file *orr_transfer_open(orr_job *job, orr_walk_item *item) {
 int orr_transfer_next(orr_job_file *file, orr_piece *piece) {
     piece->file = file;
     if (file->at_once) return 1;
-    if (file->next_segment == file->segments || atomic_load(&file->failed)) return 0;
-    if (orr_job_stopping(file->job)) {
-        orr_error error;
-        orr_file_stopped(file, &error);
-        orr_file_fail(file, &error);
+    if (file->next_segment == file->segments || atomic_load(&file->failed) ||
+        orr_file_is_stopped(file))
         return 0;
-    }
     const orr_geometry *g = orr_file_geometry(file);
     const orr_sealed *from = file->from.sealed;
     const orr_sealed_sink *to = file->to.sealed;
@@ -236,15 +239,16 @@ int orr_transfer_next(orr_job_file *file, orr_piece *piece) {
 static orr_status derive_keys(const orr_job_file *file, orr_piece *piece, orr_error *error) {
     const orr_file_secret *from = file->from.sealed ? &file->from.sealed->seal.secret : NULL,
                           *to = file->to.sealed ? &file->to.sealed->seal.secret : NULL;
-    for (uint32_t i = 0; i < piece->tiles; i++) {
+    orr_status status = ORR_OK;
+    for (uint32_t i = 0; i < piece->tiles; i++) { // all get their rows: the backend sees them
         orr_tile_task *task = &piece->tasks[i];
         uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
         task->rows = orr_tile_rows(orr_file_geometry(file), n);
         if (orr_tile_key_derive(from ? from : to, n, &task->key) != ORR_OK ||
             (from && to && orr_tile_key_derive(to, n, &task->new_key) != ORR_OK))
-            return orr_fail(error, ORR_INTERNAL, "%s: key derivation failed", file->source);
+            status = orr_fail(error, ORR_INTERNAL, "%s: key derivation failed", file->source);
     }
-    return ORR_OK;
+    return status;
 }
 
 static void read_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
@@ -258,29 +262,32 @@ static void read_segment(orr_job_file *file, orr_piece *piece, orr_worker *worke
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 
-void orr_transfer_front(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+void orr_transfer_front(void *job, orr_piece *piece, orr_worker *worker) {
+    orr_job_file *file = piece->file;
     if (!file->at_once) {
         read_segment(file, piece, worker);
     } else {
         file->at_once(file);
         if (file->from.kind) finish(file); // here, where nothing else of the chunk is waited for
     }
-    if (!atomic_load(&file->failed)) orr_job_was_read(file->job, file->source, &file->from.st);
+    if (!atomic_load(&file->failed)) orr_job_was_read(job, file->source, &file->from.st);
 }
 
 static void write_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     orr_error error = {0};
     orr_status status = ORR_OK;
     if (file->from.kind->check) status = file->from.kind->check(file, piece, &error);
-    if (status == ORR_OK) status = file->to.kind->write(file, piece, worker, &error);
+    if (status == ORR_OK && file->to.kind->write)
+        status = file->to.kind->write(file, piece, worker, &error);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 
-void orr_transfer_back(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+void orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker) {
+    orr_job_file *file = piece->file;
     if (!file->at_once) {
         if (piece->backend_status != ORR_OK) orr_file_fail(file, piece->backend_error);
         if (!atomic_load(&file->failed)) write_segment(file, piece, worker);
-        atomic_fetch_add(&file->job->progress->done_bytes,
+        atomic_fetch_add(&((orr_job *)job)->progress->done_bytes,
                          orr_file_segment_bytes(file, piece->segment));
     }
     orr_transfer_release(file);

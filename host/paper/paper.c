@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "base/bytes.h"
+#include "host/container/content_digest.h"
 #include "host/paper/image.h"
 #include "host/paper/paper_layout.h"
 #include "host/paper/paper_pages.h"
@@ -27,12 +26,6 @@ static orr_status page_key(const orr_file_secret *secret, uint32_t page, orr_vol
     if (!status) orr_volume_key_from_hash(key, hash);
     orr_wipe(hash, sizeof hash);
     return status ? orr_fail(error, ORR_INTERNAL, "%s: SHA-512 failed", name) : ORR_OK;
-}
-
-static void digest_end(const XXH3_state_t *state, uint8_t digest[ORR_DIGEST_BYTES]) {
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
-    memcpy(digest, canonical.digest, ORR_DIGEST_BYTES);
 }
 
 // ---- pixels of the cipher image, strip by strip
@@ -107,8 +100,8 @@ typedef struct encrypt_job {
     orr_paper_means means;
     orr_image_source *source;
     const orr_paper_layout *layout;
-    XXH3_state_t *state;
     int fd;
+    orr_content_digest digest; // of all volumes
 } encrypt_job;
 
 static orr_status encrypt_key(void *context, uint32_t page, orr_volume_key *key, orr_error *error) {
@@ -117,11 +110,11 @@ static orr_status encrypt_key(void *context, uint32_t page, orr_volume_key *key,
 }
 
 static orr_status encrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
-    const encrypt_job *job = context;
+    encrypt_job *job = context;
     orr_status status = orr_image_read_page(job->source, page, volume, error);
     if (status == ORR_OK)
-        XXH3_128bits_update(job->state, volume,
-                            orr_page_bytes(&orr_image_of(job->source)->pages[page]));
+        orr_content_digest_add(&job->digest, volume,
+                               orr_page_bytes(&orr_image_of(job->source)->pages[page]));
     return status;
 }
 
@@ -135,7 +128,7 @@ static orr_status encrypt_store(void *context, uint32_t page, uint8_t *volume, o
 static orr_status encrypt_pages(const orr_paper_request *request, const orr_paper_means *means,
                                 orr_image_source *source, const orr_paper_layout *layout,
                                 int target_fd, orr_error *error) {
-    encrypt_job job = {request, *means, source, layout, XXH3_createState(), target_fd};
+    encrypt_job job = {request, *means, source, layout, target_fd, {0}};
     orr_cipher cipher;
     const orr_paper_pages pages = {.op = ORR_VOLUME_ENCRYPT,
                                    .image = orr_image_of(source),
@@ -147,13 +140,11 @@ static orr_status encrypt_pages(const orr_paper_request *request, const orr_pape
                                    .load = encrypt_load,
                                    .store = encrypt_store};
     orr_status status = orr_cipher_init(&cipher, request->rule, request->k2, error);
-    if (!job.state) status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
-    if (!status) {
-        XXH3_128bits_reset(job.state);
-        status = orr_paper_pages_run(&pages, error);
-    }
-    if (!status) digest_end(job.state, request->metadata->digest);
-    XXH3_freeState(job.state);
+    if (!orr_content_digest_begin(&job.digest))
+        status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
+    if (!status) status = orr_paper_pages_run(&pages, error);
+    if (!status) orr_content_digest_segment(&job.digest, request->metadata->digest);
+    orr_content_digest_free(&job.digest);
     return status;
 }
 
@@ -280,8 +271,8 @@ typedef struct decrypt_job {
     const orr_image *image;
     const orr_paper_layout *layout;
     orr_paper_means means;
-    orr_image_writer *writer; // NULL: verify only
-    XXH3_state_t *state;
+    orr_image_writer *writer;  // NULL: verify only
+    orr_content_digest digest; // of all volumes
     int fd;
     const char *name;
 } decrypt_job;
@@ -298,8 +289,8 @@ static orr_status decrypt_load(void *context, uint32_t page, uint8_t *volume, or
 }
 
 static orr_status decrypt_store(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
-    const decrypt_job *job = context;
-    XXH3_128bits_update(job->state, volume, orr_page_bytes(&job->image->pages[page]));
+    decrypt_job *job = context;
+    orr_content_digest_add(&job->digest, volume, orr_page_bytes(&job->image->pages[page]));
     return job->writer ? orr_image_write_page(job->writer, page, volume, error) : ORR_OK;
 }
 
@@ -319,12 +310,11 @@ static orr_status decrypt_pages(decrypt_job *job, const uint8_t expected[ORR_DIG
                                    .store = decrypt_store};
     orr_status status = orr_cipher_init(&cipher, header->rule, header->k2, error);
     if (status) return status;
-    job->state = XXH3_createState();
-    if (!job->state) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", job->name);
-    XXH3_128bits_reset(job->state);
-    status = orr_paper_pages_run(&pages, error);
-    digest_end(job->state, digest);
-    XXH3_freeState(job->state);
+    status = orr_content_digest_begin(&job->digest)
+                 ? orr_paper_pages_run(&pages, error)
+                 : orr_fail(error, ORR_INTERNAL, "%s: out of memory", job->name);
+    if (!status) orr_content_digest_segment(&job->digest, digest);
+    orr_content_digest_free(&job->digest);
     if (status) return status;
     int same = memcmp(digest, expected, sizeof digest) == 0;
     if (job->writer && (same || job->means.altered))
