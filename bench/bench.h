@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/status.h"
 #include "bench/bench_cuda.h"
 #include "bench/bench_measure.h"
-#include "base/status.h"
 #include "media/sink.h"
 
 #ifdef __cplusplus

@@ -7,10 +7,10 @@
 
 #include <openssl/crypto.h>
 
+#include "base/version.h"
 #include "bench/bench.h"
 #include "bench/bench_machine.h"
 #include "bench/bench_suites.h"
-#include "base/version.h"
 #include "kernels/cuda_loader.h"
 
 const orr_bench_suite orr_bench_suites[] = {

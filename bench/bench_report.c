@@ -1,8 +1,9 @@
 // The report as plain text and as JSON.
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cjson/cJSON.h>
 
 #include "bench/bench.h"
 

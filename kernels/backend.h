@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "kernels/tile.h"
 #include "kernels/volume.h"
 

@@ -6,6 +6,7 @@
 #define ORRERY_KERNELS_BITSLICE_H
 
 #include <stdint.h>
+
 #include "kernels/map.h"
 #include "kernels/vpd.h"
 

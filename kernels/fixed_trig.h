@@ -6,6 +6,7 @@
 #define ORRERY_KERNELS_FIXED_TRIG_H
 
 #include <stdint.h>
+
 #include "kernels/map.h"
 
 #define ORR_TEN15 1000000000000000u

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "kernels/vpd.h"
 
 #ifdef __cplusplus

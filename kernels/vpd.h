@@ -4,6 +4,7 @@
 #define ORRERY_KERNELS_VPD_H
 
 #include <stdint.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 #define ORRERY_MEDIA_IMAGE_CODECS_H
 
 #include <setjmp.h>
+
 #include "media/image_file.h"
 
 // Lives outside the frames that longjmp leaves.

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <jpeglib.h> // after stdio.h
-
 #include <jerror.h>
 
 #include "media/image_codecs.h"

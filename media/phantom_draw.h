@@ -4,6 +4,7 @@
 #define ORRERY_MEDIA_PHANTOM_DRAW_H
 
 #include <stdint.h>
+
 #include "kernels/map.h"
 
 typedef struct phantom_image {

@@ -4,6 +4,7 @@
 #define ORRERY_MEDIA_PLOT_H
 
 #include <stddef.h>
+
 #include "media/sink.h"
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

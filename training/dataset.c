@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gan/philox.h"
 #include "base/digest.h"
+#include "gan/philox.h"
 #include "training/listing.h"
 #include "training/resample.h"
 

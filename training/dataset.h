@@ -3,6 +3,7 @@
 #define ORRERY_TRAINING_DATASET_H
 
 #include <signal.h>
+
 #include "media/image_file.h"
 #include "training/run_directory.h"
 

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "media/sink.h"
 
 #ifdef __cplusplus

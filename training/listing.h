@@ -3,6 +3,7 @@
 #define ORRERY_TRAINING_LISTING_H
 
 #include <stddef.h>
+
 #include "media/sink.h"
 
 #ifdef __cplusplus

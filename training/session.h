@@ -2,9 +2,9 @@
 #ifndef ORRERY_TRAINING_SESSION_H
 #define ORRERY_TRAINING_SESSION_H
 
+#include "media/page.h"
 #include "training/dataset.h"
 #include "training/history.h"
-#include "media/page.h"
 #include "training/quality.h"
 #include "training/train.h"
 

@@ -9,6 +9,7 @@
 #define ORRERY_TRAINING_SWD_H
 
 #include <stdint.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

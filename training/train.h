@@ -17,6 +17,7 @@
 #define ORRERY_TRAINING_TRAIN_H
 
 #include <signal.h>
+
 #include "gan/gan_backend.h"
 #include "media/image_file.h"
 

@@ -1,11 +1,12 @@
 // A device under measurement: buffers, events, copies.
+#include "bench/cuda/measure.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cuda_runtime_api.h>
 
-#include "bench/cuda/measure.h"
 #include "kernels/map.h"
 
 #define UNTOUCHED 0xee // what result buffers hold before a run whose bytes are looked at

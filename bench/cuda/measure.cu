@@ -1,6 +1,7 @@
 // Kernels that production has no use for, and their launchers.
-#include "bench/cuda/aes.cuh"
 #include "bench/cuda/measure.h"
+
+#include "bench/cuda/aes.cuh"
 #include "kernels/cuda/tile.cuh"
 
 #define ORR_MEASURE_KERNEL(name, OP, DEFAULT_RULE, WITHOUT)                 \

@@ -1,5 +1,6 @@
 // Cycle lengths of the integer map with shorter states.
 #include <math.h>
+
 #include "bench/evidence/chaos.h"
 #include "kernels/map.h"
 

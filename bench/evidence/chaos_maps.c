@@ -1,5 +1,6 @@
 // The five maps in doubles: steps, bifurcation diagrams, Lyapunov exponents.
 #include <math.h>
+
 #include "bench/evidence/chaos.h"
 #include "kernels/map.h"
 

@@ -1,6 +1,7 @@
 // Where the states of an orbit lie.
 #include <math.h>
 #include <string.h>
+
 #include "bench/evidence/chaos.h"
 #include "bench/evidence/sp800_22/nist_special.h"
 #include "kernels/map.h"

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

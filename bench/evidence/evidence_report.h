@@ -3,6 +3,7 @@
 #define ORRERY_BENCH_EVIDENCE_EVIDENCE_REPORT_H
 
 #include <cjson/cJSON.h>
+
 #include "bench/evidence/evidence.h"
 #include "bench/evidence/metrics.h"
 #include "bench/evidence/picture.h"

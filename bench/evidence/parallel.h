@@ -4,6 +4,7 @@
 #define ORRERY_BENCH_EVIDENCE_PARALLEL_H
 
 #include <stddef.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "media/phantom_draw.h"
-#include "host/paper/image.h"
 #include "base/text.h"
+#include "host/paper/image.h"
+#include "media/phantom_draw.h"
 
 #define MIN_SIDE 16
 #define MEMORY_LIMIT ((uint64_t)2 << 30)

@@ -5,8 +5,8 @@
 
 #include "bench/evidence/chaos.h"
 #include "bench/evidence/critical.h"
-#include "bench/evidence/parallel.h"
 #include "bench/evidence/evidence_report.h"
+#include "bench/evidence/parallel.h"
 #include "kernels/map.h"
 
 #define CYCLE_FIRST 16

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "bench/evidence/critical.h"
-#include "bench/evidence/parallel.h"
 #include "bench/evidence/evidence_report.h"
+#include "bench/evidence/parallel.h"
 
 typedef struct differential {
     orr_evidence *e;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/evidence/nist_source.h"
 #include "bench/evidence/evidence_report.h"
+#include "bench/evidence/nist_source.h"
 
 #define SUBJECTS_MOST 7
 #define QUICK_SEQUENCES 55 // the least for which the document judges uniformity

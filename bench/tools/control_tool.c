@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
 #include "kernels/map.h"
 #include "kernels/tile.h"
 

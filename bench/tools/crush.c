@@ -7,11 +7,12 @@
 //
 // The upper bits of a word weigh more in these tests than the lower ones, so `crush --reversed ...`
 // feeds each word with its bits in reverse order.
-#include <bbattery.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <bbattery.h>
 #include <unif01.h>
 
 static int reversed;

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cjson/cJSON.h>
+
 #include "bench/evidence/nist_source.h"
 
 typedef struct arguments {

@@ -6,13 +6,15 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
-#include <png.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <png.h>
 #include <tiffio.h>
+
 #include "media/phantom_draw.h"
 
 #define PATIENT_NAME "PATIENT^EXAMPLE"

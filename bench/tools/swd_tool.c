@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cjson/cJSON.h>
+
 #include "gan/gan_device.h"
 #include "gan/philox.h"
 #include "gan/weights.h"

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "kernels/tile.h"
 
 #ifdef __cplusplus

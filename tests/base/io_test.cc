@@ -2,13 +2,14 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/io.h"
 

@@ -2,11 +2,12 @@
 #include <cerrno>
 #include <chrono>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <string>
 #include <sys/file.h>
 #include <thread>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "base/flush.h"
 #include "base/rename.h"

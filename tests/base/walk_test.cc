@@ -1,21 +1,20 @@
 // Discovery and outputs on a scratch tree.
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <map>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
-#include "host/job/output.h"
 #include "base/partial.h"
-#include "host/job/resume.h"
 #include "base/text.h"
 #include "base/walk.h"
+#include "host/job/output.h"
+#include "host/job/resume.h"
 #include "tests/support/scratch.h"
 
 namespace {

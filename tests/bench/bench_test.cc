@@ -1,11 +1,5 @@
 // The benchmarks: the measuring loop, the suites on small sizes, and the three forms of the report.
 // Nothing here asserts a time.
-#include "bench/bench.h"
-#include "bench/bench_files.h"
-#include "bench/bench_levels.h"
-#include "gan/gan_device.h"
-
-#include <cjson/cJSON.h>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -13,8 +7,13 @@
 #include <string>
 #include <vector>
 
+#include <cjson/cJSON.h>
 #include <gtest/gtest.h>
 
+#include "bench/bench.h"
+#include "bench/bench_files.h"
+#include "bench/bench_levels.h"
+#include "gan/gan_device.h"
 #include "tests/support/markup.h"
 
 namespace {

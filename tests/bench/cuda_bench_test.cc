@@ -1,8 +1,5 @@
 // What `orrery bench` measures devices with, on a make-believe device: every kernel's bytes, AES
 // against OpenSSL, differences found before anything is timed, every failing CUDA call an error.
-#include "bench/bench_suites.h"
-#include "bench/cuda/measure.h"
-
 #include <cstring>
 #include <map>
 #include <memory>
@@ -13,6 +10,8 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include "bench/bench_suites.h"
+#include "bench/cuda/measure.h"
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
 #include "tests/support/random.h"

@@ -11,8 +11,8 @@
 #include <xxhash.h>
 
 #include "base/bytes.h"
-#include "host/paper/paper.h"
 #include "host/container/tile_read.h"
+#include "host/paper/paper.h"
 #include "kernels/map.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "host/container/format.h"
 #include "host/keys/keyring.h"
 

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "host/keys/keyring_codec.h"
-#include "base/text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void fuzz_list(fuzz_input input, int zeros) {

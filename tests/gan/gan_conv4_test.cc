@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <vector>
+
 #include "gan/onednn/conv4.h"
 #include "tests/support/random.h"
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <vector>
+
 #include "tests/support/gan_double.h"
 #include "tests/support/random.h"
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <vector>
+
 #include "gan/onednn/norm.h"
 #include "tests/support/random.h"
 

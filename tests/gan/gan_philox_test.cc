@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <vector>
+
 #include "gan/gan_backend.h"
 #include "gan/philox.h"
 

@@ -2,19 +2,18 @@
 // vectors of NumPy.
 #include <gtest/gtest.h>
 
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <cerrno>
-
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <vector>
+
 #include "gan/npy.h"
 #include "gan/weights.h"
 #include "tests/support/scratch.h"

@@ -1,7 +1,4 @@
 // The backend seam and the CPU thread pool behind it.
-#include "kernels/backend.h"
-#include "kernels/map.h"
-
 #include <array>
 #include <cstring>
 #include <string>
@@ -10,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/backend.h"
+#include "kernels/map.h"
 #include "tests/support/random.h"
 #include "tests/support/reference.h"
 

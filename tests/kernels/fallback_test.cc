@@ -1,7 +1,4 @@
 // Backends made of backends: the CPU redoes what a device fails to do, and several devices share.
-#include "kernels/compound.h"
-#include "kernels/device.h"
-
 #include <cstring>
 #include <memory>
 #include <string>
@@ -9,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/compound.h"
+#include "kernels/device.h"
 #include "tests/support/batches.h"
 #include "tests/support/failing_device.h"
 

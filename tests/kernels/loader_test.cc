@@ -1,13 +1,12 @@
 // Loading modules, the CUDA backend above all: what is said when it is missing, foreign, or finds
 // no device.
-#include "cli/modules.h"
-
 #include <cstdlib>
 #include <string>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
+#include "cli/modules.h"
 #include "kernels/cuda_loader.h"
 #include "kernels/device.h"
 

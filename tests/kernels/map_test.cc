@@ -1,9 +1,6 @@
 // The 1-DEC map, lanes, words, zigzag numbering: against the reference and tests/vectors/map.txt.
 // `map_test --gtest_also_run_disabled_tests --gtest_filter=*Write*` writes the file from the
 // reference.
-#include "kernels/bitslice.h"
-#include "kernels/tile.h"
-
 #include <array>
 #include <cinttypes>
 #include <cmath>
@@ -13,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/bitslice.h"
+#include "kernels/tile.h"
 #include "tests/support/random.h"
 #include "tests/support/reference.h"
 #include "tests/support/vectors.h"

@@ -1,9 +1,6 @@
 // The tile cipher: every SIMD level against the plain reference, and every step of the cipher
 // against tests/vectors/tile.txt. `tile_test --gtest_also_run_disabled_tests
 // --gtest_filter=*Write*` writes the file from the reference.
-#include "kernels/backend.h"
-#include "kernels/bitslice.h"
-
 #include <array>
 #include <cinttypes>
 #include <cstdio>
@@ -15,6 +12,8 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include "kernels/backend.h"
+#include "kernels/bitslice.h"
 #include "tests/support/random.h"
 #include "tests/support/reference.h"
 #include "tests/support/vectors.h"

@@ -1,6 +1,4 @@
 // Volumes through the backend seam: the CPU's pool, the fallback, several devices.
-#include "kernels/compound.h"
-
 #include <memory>
 #include <string>
 #include <thread>
@@ -8,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/compound.h"
 #include "tests/support/failing_device.h"
 #include "tests/support/volumes.h"
 

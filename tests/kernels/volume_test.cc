@@ -1,13 +1,13 @@
 // The paper profile's cipher on volumes: golden vectors, equality with the plain reference,
 // inverse.
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <random>
-#include <chrono>
 #include <sstream>
 #include <thread>
 

@@ -1,10 +1,6 @@
 // VPD rules: all 40,320 against the reference; some of them in tests/vectors/rule.txt.
 // `vpd_test --gtest_also_run_disabled_tests --gtest_filter=*Write*` writes the file from the
 // reference.
-#include "kernels/bitslice.h"
-#include "kernels/tile.h"
-#include "kernels/vpd.h"
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -14,6 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/bitslice.h"
+#include "kernels/tile.h"
+#include "kernels/vpd.h"
 #include "tests/support/random.h"
 #include "tests/support/reference.h"
 #include "tests/support/vectors.h"

@@ -1,13 +1,12 @@
 // Image files down to 8-bit rasters, pixel for pixel, and PNGs that come back as they went.
 // (decoy_test.cc damages files of every kind on their way through the same decoders.)
+#include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cstring>
-#include <fstream>
-#include <map>
-#include <iterator>
 
 #include <gtest/gtest.h>
 #include <jpeglib.h>

@@ -1,4 +1,4 @@
-#include "tests/shim/runtime.h"
+#include "tests/shim/shim.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,8 +10,8 @@
 #include <memory>
 #include <mutex>
 
+#include "tests/shim/runtime.h"
 #include "tests/shim/runtime/cuda_runtime_api.h"
-#include "tests/shim/shim.h"
 
 using Work = std::deque<std::function<cudaError_t()>>;
 

@@ -1,15 +1,15 @@
 #include "tests/shim/shim.h"
-#include "tests/shim/fault.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <random>
-#include <vector>
-
 #include <sys/mman.h>
 #include <unistd.h>
+#include <vector>
+
+#include "tests/shim/fault.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>

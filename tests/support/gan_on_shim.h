@@ -2,13 +2,14 @@
 #ifndef ORRERY_TESTS_SUPPORT_GAN_ON_SHIM_H
 #define ORRERY_TESTS_SUPPORT_GAN_ON_SHIM_H
 
-#include <gtest/gtest.h>
+#include "tests/shim/shim.h"
 
 #include <string>
 
+#include <gtest/gtest.h>
+
 #include "gan/cuda/gan_cuda_library.h"
 #include "tests/shim/runtime.h"
-#include "tests/shim/shim.h"
 #include "tests/support/random.h"
 
 class GanOnShim : public testing::Test {

@@ -2,8 +2,6 @@
 #ifndef ORRERY_TESTS_SUPPORT_JOB_FIXTURE_H
 #define ORRERY_TESTS_SUPPORT_JOB_FIXTURE_H
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +11,8 @@
 #include <map>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "host/job/job.h"
 #include "kernels/map.h"

@@ -2,17 +2,16 @@
 #ifndef ORRERY_TESTS_SUPPORT_KEYRING_FIXTURE_H
 #define ORRERY_TESTS_SUPPORT_KEYRING_FIXTURE_H
 
-#include <gtest/gtest.h>
-
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "host/keys/keyring.h"
 #include "host/keys/keyring_codec.h"

@@ -2,12 +2,12 @@
 #ifndef ORRERY_TESTS_SUPPORT_SCRATCH_H
 #define ORRERY_TESTS_SUPPORT_SCRATCH_H
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <system_error>
+
+#include <gtest/gtest.h>
 
 // Under `parent`, by default where temporary files go.
 class Scratch {

@@ -7,11 +7,11 @@
 #include <iterator>
 #include <set>
 #include <stdexcept>
-
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <tiffio.h>
 #include <unistd.h>
+
+#include <tiffio.h>
 
 namespace tiff_files {
 

@@ -1,26 +1,25 @@
 // Pictures to training images, folders to data sets, and the order of an epoch.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 #include <png.h>
 #include <tiff.h>
 
+#include "base/digest.h"
 #include "media/image_file.h"
 #include "tests/support/images.h"
 #include "tests/support/random.h"
 #include "tests/support/scratch.h"
 #include "training/dataset.h"
-#include "base/digest.h"
 #include "training/resample.h"
 
 namespace {

@@ -1,6 +1,7 @@
 // From P-values to a verdict: proportion and uniformity over many sequences (SP 800-22 section
 // 4.2), the P-values themselves where there are too few of them for that.
 #include <stdlib.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define UNIFORMITY_LEVEL 0.0001    // 4.2.2

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define DEFAULT_BITS 1000000

@@ -5,6 +5,7 @@
 // polynomial B is multiplied by x at every step by moving where it begins.
 #include <stdlib.h>
 #include <string.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define LANES 256

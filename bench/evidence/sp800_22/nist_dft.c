@@ -1,5 +1,6 @@
 // The spectral test: SP 800-22 section 2.6.
 #include <stdlib.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 static orr_nist_value judge(size_t count, size_t below, orr_nist_constants constants) {

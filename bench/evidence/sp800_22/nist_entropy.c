@@ -1,5 +1,6 @@
 // Tests on the frequencies of patterns: SP 800-22 sections 2.9, 2.11 and 2.12.
 #include <stdlib.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 // Table of section 2.9.4 (5), L = 1 .. 16.

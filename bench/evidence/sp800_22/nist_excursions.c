@@ -1,6 +1,7 @@
 // Random excursions and their variant: SP 800-22 sections 2.14 and 2.15.
 #include <stdlib.h>
 #include <string.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define FAR 9 // states of the variant

@@ -2,6 +2,7 @@
 // and 5, Bluestein's convolution for the others.
 #include <stdlib.h>
 #include <string.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 typedef struct number {

@@ -1,7 +1,9 @@
 // A result of the battery as JSON and as a plain table.
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cjson/cJSON.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 static void add_probability(cJSON *object, const char *key, double value) {

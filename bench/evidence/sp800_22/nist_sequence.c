@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define BLOCK_FREQUENCY_BITS 128

@@ -1,6 +1,7 @@
 // Template matching: SP 800-22 sections 2.7 and 2.8.
 #include <stdlib.h>
 #include <string.h>
+
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 // Does no proper end of the template equal a beginning? Then two matches never overlap, and

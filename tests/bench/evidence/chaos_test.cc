@@ -3,7 +3,9 @@
 #include <cmath>
 #include <map>
 #include <vector>
+
 #include <gtest/gtest.h>
+
 #include "bench/evidence/chaos.h"
 #include "kernels/map.h"
 #include "tests/support/random.h"

@@ -1,11 +1,10 @@
 // FGSM and DeepFool against the plain reference discriminator.
-#include "bench/evidence/attack_adversarial.h"
-
 #include <cmath>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "bench/evidence/attack_adversarial.h"
 #include "tests/support/random.h"
 
 namespace {

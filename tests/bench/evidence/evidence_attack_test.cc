@@ -1,14 +1,13 @@
 // The attacks of bench/evidence/ succeed where they must (one key for many encryptions, known key
 // words) and fail where they must (fresh keys).
-#include "bench/evidence/attack_reuse.h"
-#include "bench/evidence/attack_rules.h"
-#include "bench/evidence/attack_state.h"
-#include "bench/evidence/subject.h"
-
 #include <cstring>
 
 #include <gtest/gtest.h>
 
+#include "bench/evidence/attack_reuse.h"
+#include "bench/evidence/attack_rules.h"
+#include "bench/evidence/attack_state.h"
+#include "bench/evidence/subject.h"
 #include "kernels/backend.h"
 #include "kernels/map.h"
 #include "tests/support/random.h"

@@ -1,15 +1,14 @@
 // The measures and critical values of bench/evidence/ against NumPy and SciPy
 // (tests/vectors/evidence.txt, made by tests/oracles/evidence_oracle.py), and against published
 // tables.
-#include "bench/evidence/critical.h"
-#include "bench/evidence/metrics.h"
-
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "bench/evidence/critical.h"
+#include "bench/evidence/metrics.h"
 #include "kernels/map.h"
 #include "tests/support/vectors.h"
 

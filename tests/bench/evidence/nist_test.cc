@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <mpfr.h>
 #include <string>
 #include <vector>
+
+#include <mpfr.h>
 #include <gtest/gtest.h>
+
 #include "bench/evidence/sp800_22/nist_special.h"
 #include "bench/evidence/sp800_22/sp800_22.h"
 #include "tests/support/random.h"

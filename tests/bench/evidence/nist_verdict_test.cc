@@ -5,12 +5,14 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <map>
-#include <openssl/evp.h>
 #include <random>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+
 #include "bench/evidence/nist_source.h"
 #include "bench/evidence/sp800_22/sp800_22.h"
 

@@ -1,15 +1,14 @@
 // --device for the DCGAN, and on a machine with a GPU the CUDA implementation itself against the
 // reference; elsewhere those tests say that they did not run, and with ORRERY_EXPECT_GPU=1 in the
 // environment they fail.
-#include "gan/gan_device.h"
-
 #include <cstdlib>
 #include <string>
-
-#include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <gtest/gtest.h>
+
 #include "gan/cuda/gan_cuda_library.h"
+#include "gan/gan_device.h"
 #include "tests/support/gan_checks.h"
 
 namespace {

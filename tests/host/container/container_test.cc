@@ -3,14 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <map>
 #include <fcntl.h>
+#include <map>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <tiffio.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include <tiffio.h>
+#include <xxhash.h>
 #include <openssl/evp.h>
 
 #include "base/bytes.h"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+
 #include <xxhash.h>
 
 #include "base/bytes.h"

@@ -1,8 +1,9 @@
 // decrypt --salvage brings back every tile that authenticates, exactly, and lists the rest.
 #include <gtest/gtest.h>
 
-#include <cjson/cJSON.h>
 #include <set>
+
+#include <cjson/cJSON.h>
 
 #include "host/job/output.h"
 #include "tests/support/job_fixture.h"

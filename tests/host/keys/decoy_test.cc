@@ -2,16 +2,16 @@
 // kind that is not; hostile files.
 #include <gtest/gtest.h>
 
-#include <png.h>
-#include <sys/stat.h>
-#include <tiffio.h>
-#include <unistd.h>
-
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <png.h>
+#include <tiffio.h>
 
 #include "host/keys/keyring.h"
 #include "tests/support/images.h"

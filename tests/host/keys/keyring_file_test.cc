@@ -1,12 +1,12 @@
 // The keyring on disk: modes, exclusive creation, concurrent and interrupted updates.
-#include "tests/support/keyring_fixture.h"
-
+#include <atomic>
+#include <set>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <signal.h>
-#include <atomic>
-#include <set>
+
+#include "tests/support/keyring_fixture.h"
 
 namespace {
 

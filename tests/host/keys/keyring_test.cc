@@ -1,7 +1,7 @@
 // The keyring in memory: bytes, hostile files, states and limits.
-#include "tests/support/keyring_fixture.h"
-
 #include <functional>
+
+#include "tests/support/keyring_fixture.h"
 
 namespace {
 

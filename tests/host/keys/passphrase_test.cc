@@ -1,12 +1,12 @@
 // Passphrases from files, descriptors and terminals.
-#include "tests/support/keyring_fixture.h"
-
 #include <fcntl.h>
+#include <functional>
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <functional>
+
+#include "tests/support/keyring_fixture.h"
 
 namespace {
 

@@ -1,12 +1,11 @@
 // The test build's fixed randomness (host/keys/secret.h), and with it what a draw does with its
 // words.
-#include "tests/support/keyring_fixture.h"
-#include "tests/support/vectors.h"
-
 #include <map>
 #include <thread>
 
 #include "host/keys/secret.h"
+#include "tests/support/keyring_fixture.h"
+#include "tests/support/vectors.h"
 
 #ifndef ORRERY_TEST_HOOKS
 #error "built against the wrong library"

@@ -1,12 +1,11 @@
 // File secrets, wraps and keyring bytes against values from an independent implementation
 // (tests/oracles/secret_oracle.py), and what a draw must look like.
-#include "tests/support/keyring_fixture.h"
-#include "tests/support/vectors.h"
-
 #include <map>
 #include <set>
 
 #include "host/keys/secret.h"
+#include "tests/support/keyring_fixture.h"
+#include "tests/support/vectors.h"
 
 namespace {
 

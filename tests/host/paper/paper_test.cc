@@ -8,13 +8,13 @@
 #include <iostream>
 #include <set>
 #include <sstream>
-
-#include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <tiffio.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <tiffio.h>
 
 #include "host/paper/image.h"
 #include "host/paper/paper.h"

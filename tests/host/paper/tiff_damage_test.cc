@@ -2,10 +2,10 @@
 // takes some of them with a warning or none, and leaves memory unset. Both readers refuse them.
 #include <algorithm>
 #include <cstring>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 #include <tiffio.h>
-#include <unistd.h>
 
 #include "host/paper/image.h"
 #include "media/image_file.h"

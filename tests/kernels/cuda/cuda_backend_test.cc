@@ -1,7 +1,5 @@
 // The CUDA backend on a make-believe device: its own source and the kernels' source, executed on
 // the CPU, with every CUDA call made to fail in turn.
-#include "kernels/cuda_loader.h"
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -10,10 +8,11 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/cuda_loader.h"
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
-#include "tests/support/cuda_device.h"
 #include "tests/support/batches.h"
+#include "tests/support/cuda_device.h"
 
 namespace {
 

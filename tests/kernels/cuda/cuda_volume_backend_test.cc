@@ -1,7 +1,4 @@
 // Volumes on the CUDA backend, on a make-believe device: memory, many images in flight, failures.
-#include "kernels/compound.h"
-#include "kernels/cuda_loader.h"
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -10,11 +7,13 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/compound.h"
 #include "kernels/cuda/volume_launch.h"
+#include "kernels/cuda_loader.h"
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
-#include "tests/support/cuda_device.h"
 #include "tests/support/batches.h"
+#include "tests/support/cuda_device.h"
 #include "tests/support/volumes.h"
 
 namespace {

@@ -2,17 +2,16 @@
 // SKIPPED and why; with ORRERY_EXPECT_GPU=1 in the environment that is a failure.
 // scripts/device-check runs all of this, and the tests named Small under compute-sanitizer.
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <csignal>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "kernels/compound.h"
 #include "kernels/cuda_loader.h"

@@ -2,14 +2,14 @@
 // double and rounded once, so that the host's side of training can be tested without a GPU. TF32
 // cuts factors to 10 bits of fraction: no tensor core is less exact, so that what tests allow it
 // is tried here.
-#include "gan/cuda/plan.h"
+#include "tests/shim/shim.h"
 
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "gan/cuda/plan.h"
 #include "tests/shim/runtime/cuda_runtime_api.h"
-#include "tests/shim/shim.h"
 
 struct orr_plan_device {};
 struct orr_plan_engine {

@@ -3,12 +3,13 @@
 // there are, how many of them, from the first, are too old, which CUDA call fails (0: none), and
 // whether the first tile gets a flipped bit, as in "2 1 0 0". ORRERY_CUDA_PEAK names a file that
 // gets the most bytes of device memory that were in use at a time.
+#include "tests/shim/shim.h"
+
 #include <cstdio>
 #include <cstdlib>
 
 #include "tests/shim/fault.h"
 #include "tests/shim/runtime.h"
-#include "tests/shim/shim.h"
 
 namespace {
 

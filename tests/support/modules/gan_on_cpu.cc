@@ -2,11 +2,12 @@
 // the CUDA implementation's host code and kernels, executed on the CPU. ORRERY_SHIM says how many
 // devices there are, how many of them, from the first, are too old, and which call on a device
 // fails for good (0: none), as in "2 1 0".
+#include "tests/shim/shim.h"
+
 #include <cstdio>
 #include <cstdlib>
 
 #include "tests/shim/runtime.h"
-#include "tests/shim/shim.h"
 
 namespace {
 
