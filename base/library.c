@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/place.h"
+
 void orr_library_package(const char *soname, char package[64]) {
     const char *end = strstr(soname, ".so.");
     size_t length = end ? (size_t)(end - soname) : 0, version = end ? strcspn(end + 4, ".") : 0;
@@ -63,22 +65,10 @@ const void *orr_library_load(const orr_library *library, const char *path, orr_e
 // Where libraries are looked for: beside the program, and where an installed program has them,
 // which ORRERY_LIBRARIES says as seen from the program ("../lib/orrery"). ORR_UNSUPPORTED without
 // /proc.
-enum { PLACES = 2 };
+#define PLACES 2
 static orr_status find_places(char places[PLACES][PATH_MAX], orr_error *error) {
-    const char *installed = ORRERY_LIBRARIES;
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0)
-        return orr_fail(error, ORR_UNSUPPORTED,
-                        "the program's own directory is unknown: there is no /proc");
-    program[length] = '\0';
-    *strrchr(program, '/') = '\0';
-    snprintf(places[0], PATH_MAX, "%s", program);
-    // The name is free of links, so that `..` is what stands before the last slash.
-    for (char *slash; strncmp(installed, "../", 3) == 0; installed += 3)
-        if ((slash = strrchr(program, '/')) != NULL) *slash = '\0';
-    if (snprintf(places[1], PATH_MAX, "%s/%s", program, installed) >= PATH_MAX) places[1][0] = '\0';
-    return ORR_OK;
+    orr_status status = orr_place("", places[0], error);
+    return status == ORR_OK ? orr_place(ORRERY_LIBRARIES, places[1], error) : status;
 }
 
 static void find(orr_library *library) {

@@ -156,7 +156,7 @@ static const orr_option output = {.letter = 'o',
                                   ORR_TAKES(PATH, output)};
 static const orr_option weights = {.name = "weights",
                                    .argument = "FILE",
-                                   .help = "the generator, a safetensors file",
+                                   .help = "the generator, a safetensors file, or skin64",
                                    ORR_TAKES(FILE, weights)};
 static const orr_option count = {.letter = 'n',
                                  .name = "count",

@@ -332,7 +332,7 @@ static const orr_option new_output = {.letter = 'o',
                                       ORR_TAKES(FILE, output)};
 static const orr_option weights = {.name = "weights",
                                    .argument = "FILE",
-                                   .help = "a generator, whose images are the decoys",
+                                   .help = "a generator whose images are the decoys, or skin64",
                                    ORR_TAKES(FILE, weights)};
 static const orr_option decoys = {.name = "decoys",
                                   .argument = "N",

@@ -44,10 +44,10 @@ static void bash_kind(FILE *out, orr_value_kind kind, const orr_choice *choices)
     switch (kind) {
     case ORR_VALUE_FILE:
     case ORR_VALUE_PATH:
-        fputs("kind=file", out);
+        fputs("kind='file'", out);
         break;
     case ORR_VALUE_DIRECTORY:
-        fputs("kind=directory", out);
+        fputs("kind='directory'", out);
         break;
     case ORR_VALUE_COMMAND:
         fputs("kind=words words=$commands", out);

@@ -9,11 +9,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/place.h"
 #include "gan/gan_device.h"
 
 #define CPU_BATCH 64  // images at a time: also how long a signal waits
 #define GPU_BATCH 256 // and at a time on a GPU, of which several are under way
 #define GPU_BATCHES 4
+
+void orr_generator_path(const char *path, char found[PATH_MAX]) {
+    static const char *const places[] = {"../models", ORRERY_MODELS}; // of a build tree, installed
+    char models[PATH_MAX];
+    for (size_t i = 0; access(path, F_OK) != 0 && !strchr(path, '/') && i < 2; i++) {
+        int known = orr_place(places[i], models, NULL) == ORR_OK;
+        int length = snprintf(found, PATH_MAX, "%s/%s/generator.safetensors", models, path);
+        if (known && length < PATH_MAX && access(found, F_OK) == 0) return;
+    }
+    snprintf(found, PATH_MAX, "%s", path);
+}
 
 static orr_status hash_file(const char *path, uint8_t sha256[32], orr_error *error) {
     uint8_t buffer[16384];
@@ -40,11 +52,13 @@ done:
     return status;
 }
 
-orr_status orr_generator_open(orr_cli *cli, const char *path, orr_generator *generator,
+orr_status orr_generator_open(orr_cli *cli, const char *name, orr_generator *generator,
                               orr_error *error) {
+    char path[PATH_MAX];
     memset(generator, 0, sizeof *generator);
     generator->cli = cli;
     generator->options = orr_gan_default_options();
+    orr_generator_path(name, path);
     orr_status status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &generator->weights, error);
     if (status == ORR_OK) status = hash_file(path, generator->sha256, error);
     if (status == ORR_OK)
@@ -79,8 +93,8 @@ static orr_status go_on_with_cpu(orr_generator *generator, const orr_error *fail
                      "%s; the device is not used any more, the CPU goes on", failure->text);
     if (generator->net) generator->backend->net_close(generator->net);
     generator->net = NULL;
-    orr_status status = orr_gan_device_open("cpu", &generator->options, &generator->backend, NULL,
-                                            NULL, error);
+    orr_status status =
+        orr_gan_device_open("cpu", &generator->options, &generator->backend, NULL, NULL, error);
     return status == ORR_OK ? open_net(generator, error) : status;
 }
 

@@ -5,8 +5,10 @@
 #ifndef ORRERY_CLI_GENERATOR_H
 #define ORRERY_CLI_GENERATOR_H
 
-#include "gan/weights.h"
+#include <limits.h>
+
 #include "cli/cli.h"
+#include "gan/weights.h"
 #include "media/image_file.h"
 #include "training/quality.h"
 
@@ -26,9 +28,13 @@ typedef struct orr_generator {
     int made_folder;  // orr_generator_folder made it
 } orr_generator;
 
-// Reads and checks the weights, hashes the file, and finds what --device asks for. Starts no
-// threads. ORR_IO, ORR_UNSUPPORTED.
-orr_status orr_generator_open(orr_cli *cli, const char *path, orr_generator *generator,
+// `path`, or, when there is no such file and it is the bare name of a generator that comes with the
+// program ("skin64"), the path of that one's weights.
+void orr_generator_path(const char *path, char found[PATH_MAX]);
+
+// Reads and checks the weights (orr_generator_path), hashes the file, and finds what --device asks
+// for. Starts no threads. ORR_IO, ORR_UNSUPPORTED.
+orr_status orr_generator_open(orr_cli *cli, const char *name, orr_generator *generator,
                               orr_error *error);
 // Readies the network on the device, or on `threads` threads of the CPU (0: one for each core).
 // With --device auto a device that fails, now or later, is reported and the CPU goes on.
