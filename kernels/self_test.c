@@ -1,7 +1,8 @@
 // Known-answer self-test of a backend: fixed tiles in, digests of the right cipher tiles built in.
 //
-// The digests come from the plain reference in tests/support, which shares no code with kernels/: a
-// backend is not only compared with functions that share its compiler and its bugs.
+// The digests come from the second reader (tests/kernels/self_test_digests_test.py), which shares
+// no code with kernels/: a backend is not only compared with functions that share its compiler and
+// its bugs.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // Known-answer self-test of a backend, volumes: fixed volumes in, digests of the right cipher
-// volumes built in. Like those of kernels/self_test.c they come from the plain reference in
-// tests/support.
+// volumes built in. Like those of kernels/self_test.c they come from an implementation that shares
+// no code with kernels/.
 #include <stdlib.h>
 #include <string.h>
 

@@ -62,6 +62,12 @@ git grep -nE '\b(setenv|putenv)[[:space:]]*\(' -- base kernels media gan trainin
     rule "nothing is put into the environment"
 
 git ls-files '*.md' | xargs scripts/prose.py --check | rule "prose is wrapped at 100 characters: scripts/prose.py FILE"
+# Records tell of the tree as it was; names with capitals in their last part stand for others.
+rooms='base|kernels|media|gan|training|host|bench|cli|tests|scripts|docs|models'
+git ls-files '*.md' ':!bench/results' | while read -r document; do
+    grep -oE "(^|[\`( ])($rooms)/[A-Za-z0-9_./-]*[a-z0-9]\b" "$document" | tr -d '`( ' | grep -vE '[A-Z]{3}|[*[]' | sort -u |
+        while read -r path; do [ -e "$path" ] || echo "$document: $path"; done
+done | rule "documents name files that are there"
 
 for script in $(git ls-files 'scripts/*' '.ci/*' '*.sh'); do
     head -1 "$script" | grep -q '^#!' || continue

@@ -5,6 +5,7 @@ Help is compared with tests/cli/help/*.txt; `tests/cli/cli_test.py --update` wri
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -19,9 +20,8 @@ from support.cli import ORRERY, SOURCE, Case, png, run
 GOLDEN = SOURCE / "tests" / "cli" / "help"
 UPDATE = "--update" in sys.argv
 
-COMMANDS = ["keyring new", "keyring add", "keyring list", "keyring set-state", "keyring passwd", "encrypt",
-            "decrypt", "verify", "rewrap", "reencrypt", "inspect", "generate", "keystream", "devices", "analyze", "bench",
-            "train", "help", "version"]
+COMMANDS = [name.replace("keyring_", "keyring ").replace("_", "-")
+            for name in re.findall(r"^    X\((\w+)\)", (SOURCE / "cli" / "commands.c").read_text(), re.M)]
 
 
 class Help(Case):
