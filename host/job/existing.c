@@ -69,7 +69,7 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
             file, error,
             "exists and is no output of this job: move it away, or choose another "
             "output");
-        goto out;
+        goto end;
     }
     status = orr_container_read(c, fd, (uint64_t)st.st_size, "it", &inner);
     if (status == ORR_OK)
@@ -104,7 +104,7 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
     else if (status != ORR_OK)
         orr_fail(error, status, "%s/%s: %s", file->job->root.path, file->target, inner.text);
     if (status != ORR_OK && status != ORR_IO && status != ORR_INTERNAL) status = ORR_EXISTS;
-out:
+end:
     orr_wipe(&keys, sizeof keys);
     free(c);
     return status;

@@ -207,11 +207,11 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     orr_job_stream_config(options, &config);
     job.paper_memory = orr_job_paper_memory(options, config.workers);
     orr_status status = open_output(&job, error);
-    if (status != ORR_OK) goto out;
+    if (status != ORR_OK) goto end;
     job.walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);
     if (!job.walk) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
-        goto out;
+        goto end;
     }
     if (options->verb == ORR_VERB_VERIFY) orr_job_look_above(&job);
     counting = pthread_create(&counter, NULL, count_inputs, &job) == 0;
@@ -232,7 +232,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     job.summary.status = exit_status(&job);
     job.summary.broke_off = atomic_load(&job.broke_off) != 0;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
-out:
+end:
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status, job.found != 0);
     // Of restored files it is of use to the run that goes on only.
     if (options->verb == ORR_VERB_DECRYPT && status == ORR_OK && !options->dry_run &&

@@ -21,38 +21,46 @@ struct orr_job {
     const orr_job_hooks *hooks;
     orr_progress *progress;
     orr_stop_flag *stop;
-    orr_output_root root;
+    pthread_mutex_t lock;  // guards hooks, journal, summary, and what says so
+    uint64_t paper_memory; // of one worker, for images of the paper profile in flight
+
+    // The inputs; the planner's.
     orr_walk *walk;
-    orr_trust trust; // what it takes for finished and another run wrote
+    struct orr_job_file *current; // being cut into segments
+    int single;                   // one input, a regular file: its own exit status counts
+    uint64_t found;               // files that may be encrypted ones
+    uint64_t found_before; // of the input that is walked now, `input` when that is a directory
+    const char *input;
+    size_t inputs_begun;
+    int second;      // the second round runs,
+    char **deferred; // of these: sources and relative paths, in turn; under `lock`
+    size_t deferred_count, deferred_next;
+
+    // The outputs.
+    orr_output_root root;
     orr_journal *journal;
+    orr_claims claims;   // paths below the output that files of this job have; the planner's
+    orr_claims restored; // device and inode of restored files, and of which path; marked when they
+                         // are known to be this job's; under `lock`
+
+    // What earlier runs left.
+    orr_trust trust;        // what this one takes for finished
     orr_resume_map *resume; // opaque names: which outputs hold which paths; else NULL
     orr_state *state;       // encrypt, decrypt into a directory; else NULL
     int inodes_known, inodes_last, inodes_warned; // of inodes_device; under `lock`
     dev_t inodes_device;
-    orr_claims claims; // paths below the output that files of this job have; the planner's
-    char **deferred;   // sources and relative paths, in turn, for a second round; under `lock`
-    size_t deferred_count, deferred_next;
-    int second;          // the second round runs
-    orr_claims restored; // device and inode of restored files, and of which path; marked when
-                         // they are known to be this job's; under `lock`
-    struct orr_job_file *current; // being cut into segments
-    pthread_mutex_t lock;         // guards summary, hooks, journal, seen statuses
+
+    // How it ends.
     orr_summary summary;
-    orr_status last_status; // of the last failed file
-    unsigned seen;          // bit n: a file failed with status n
-    atomic_int undone;      // something is left to do after a signal
-    uint64_t found;         // files that may be encrypted ones; the planner's
-    uint64_t found_before;  // of the input that is walked now, `input` when that is a directory
-    const char *input;
-    size_t inputs_begun;
-    int single;              // one input, a regular file: its own exit status counts
-    orr_error broke;         // why the job as a whole ends; under `lock`
+    orr_status last_status;  // of the last failed file; under `lock`
+    unsigned seen;           // bit n: a file failed with status n; under `lock`
+    atomic_int undone;       // something is left to do after a signal
     atomic_int fatal;        // no later file can succeed (disk full, device failed): plan no more
     atomic_int broke_off;    // errno of the failure that said so; 0: none
+    orr_error broke;         // why the job as a whole ends; under `lock`
     unsigned unreadable_row; // sources that could not be read since the last that could; `lock`
     char *readable;          // one that could be read, or NULL; owned; under `lock`
     dev_t readable_device;
-    uint64_t paper_memory; // of one worker, for images of the paper profile in flight
 };
 
 // Ends the job: no further file is begun, and the first such sentence is what it ends with.

@@ -184,7 +184,7 @@ void orr_salvage(orr_job_file *file) {
     orr_status status = salvage_open(file, &error);
     if (status != ORR_OK) {
         orr_job_warn(file->job, "%s: nothing to salvage: %s", file->source, error.text);
-        goto out;
+        goto end;
     }
     const orr_seal *seal = &file->from.sealed->seal;
     uint64_t length = file->from.sealed->container.header.length;
@@ -211,7 +211,7 @@ void orr_salvage(orr_job_file *file) {
                      file->job->root.path, name, file->job->root.path, report_name);
     } else if (!orr_job_breaks_off(file->job, &error, file->from.st.st_dev))
         orr_job_warn(file->job, "%s: salvage failed: %s", file->source, error.text);
-out:
+end:
     cJSON_Delete(found.good);
     cJSON_Delete(found.bad);
     free(name);

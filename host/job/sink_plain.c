@@ -13,13 +13,14 @@
 #define BLOCK 4096 // what a hole is a multiple of
 
 // Notes which restored file the path of this one leads to. ORR_CLAIM_TAKEN: that of another path of
-// this job.
-static orr_claim_result claim_inode(const orr_job_file *file, const struct stat *st) {
+// this job. *ours: it is of this path, and was written by this job.
+static orr_claim_result claim_inode(const orr_job_file *file, const struct stat *st, int *ours) {
     orr_job *job = file->job;
     const uint64_t inode[2] = {st->st_dev, st->st_ino};
     pthread_mutex_lock(&job->lock);
     orr_claim_result result = orr_claim(&job->restored, inode, sizeof inode, file->metadata->path,
                                         file->metadata->path_length);
+    *ours = result == ORR_CLAIM_SAME && orr_claim_is_marked(&job->restored, inode, sizeof inode);
     pthread_mutex_unlock(&job->lock);
     return result;
 }
@@ -33,22 +34,12 @@ static void mark_inode(const orr_job_file *file, const struct stat *st) {
     pthread_mutex_unlock(&job->lock);
 }
 
-// Is it, and of the same path as this one?
-static int is_marked(const orr_job_file *file, const struct stat *st) {
-    orr_job *job = file->job;
-    const uint64_t inode[2] = {st->st_dev, st->st_ino};
-    if (claim_inode(file, st) != ORR_CLAIM_SAME) return 0;
-    pthread_mutex_lock(&job->lock);
-    int marked = orr_claim_is_marked(&job->restored, inode, sizeof inode);
-    pthread_mutex_unlock(&job->lock);
-    return marked;
-}
-
 // Two paths may be one file where capitals and small letters, or two forms of an accent, are the
 // same to a file system: then the second one is not restored, however alike they are.
 static orr_status check_name(const orr_job_file *file, int directory, const char *name,
                              const struct stat *st, orr_error *error) {
-    orr_claim_result claim = claim_inode(file, st);
+    int ours;
+    orr_claim_result claim = claim_inode(file, st, &ours);
     if (claim == ORR_CLAIM_MEMORY) return orr_file_no_memory(file, error);
     if (claim != ORR_CLAIM_TAKEN || orr_directory_lists(directory, name))
         return ORR_OK; // or a hard link, or a number used again
@@ -108,12 +99,13 @@ static orr_status judge_restored(orr_job_file *file, int directory, const struct
     const orr_metadata *m = file->metadata;
     const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
     const orr_job_options *o = file->job->options;
-    int paper = file->profile == ORR_PROFILE_PAPER;
+    int paper = file->profile == ORR_PROFILE_PAPER, ours = 0;
     if (!S_ISREG(st->st_mode)) return refuse(file, error, "it is no regular file");
     int known = orr_job_knows(file->job, &file->from.sealed->seal.secret,
                               file->from.sealed->container.header.file_id, file->to.plain->existing,
                               st, file->source);
-    if (file->job->second && is_marked(file, st)) { // by a copy of this file, or by an older one
+    if (file->job->second) claim_inode(file, st, &ours);
+    if (ours) { // written for a copy of this file, or for an older one
         file->to.plain->supersedes = !known;
         if (known) file->outcome = ORR_OUT_SKIPPED;
         if (known) file->reason = "another copy of this very file was restored";
@@ -256,10 +248,11 @@ static orr_status plain_finish(orr_job_file *file, orr_error *error) {
     orr_output *output = &file->to.output;
     const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
     struct stat st;
+    int ours;
     orr_status status = orr_file_output(file, 0, error);
     if (status == ORR_OK) status = orr_output_set_time(output, &mtime, error);
     if (status != ORR_OK) return status;
-    if (fstat(output->fd, &st) == 0 && claim_inode(file, &st) == ORR_CLAIM_MEMORY)
+    if (fstat(output->fd, &st) == 0 && claim_inode(file, &st, &ours) == ORR_CLAIM_MEMORY)
         return orr_file_no_memory(file, error);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
     status = orr_output_flush(output, m->mode & 0777, error);

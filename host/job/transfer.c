@@ -51,11 +51,12 @@ typedef struct seal_text {
 } seal_text;
 
 static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_event *event) {
+    const orr_sealed *sealed = file->from.sealed;
     const orr_metadata *m = file->metadata;
     time_t when;
     struct tm utc;
-    if (!file->from.sealed || !m || file->from.sealed->container.active < 0) return;
-    const orr_container *c = &file->from.sealed->container;
+    if (!sealed || !m || sealed->container.active < 0) return;
+    const orr_container *c = &sealed->container;
     const orr_slot *slot = &c->slot[c->active];
     orr_hex(c->header.file_id, 32, text->file_id);
     orr_hex(slot->wrap[0].key_id, ORR_KEY_ID_BYTES, text->key_id);
@@ -63,7 +64,7 @@ static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_ev
     if (slot->count) event->key_id = text->key_id;
     event->sealed_path = (const char *)m->path;
     event->generation = slot->generation;
-    int damaged = orr_sealed_damaged_slot(file->from.sealed);
+    int damaged = orr_sealed_damaged_slot(sealed);
     event->damaged_slot = damaged < 0 ? NULL : damaged ? "B" : "A";
     when = (time_t)orr_metadata_time(m);
     if (when && gmtime_r(&when, &utc) &&
