@@ -349,7 +349,7 @@ ORR_DEVICE void identity_tables(orr_tables *tables) {
 
 // d = cipher(d). Shared memory must be free; it is when the function returns only behind a barrier.
 // The rounds are a loop, so that the code stays small in the instruction caches. WITHOUT leaves
-// stages out (tile.h).
+// stages out (tile_launch.h).
 template <bool DEFAULT_RULE, int WITHOUT = 0>
 ORR_DEVICE void encipher(uint32_t (&d)[ORR_WORDS], uint32_t *shared, const uint64_t *key,
                          uint32_t rows, const orr_cuda_cipher &cipher) {
