@@ -26,6 +26,8 @@ orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_erro
 // A new passphrase: file, descriptor or terminal (asked twice). Warns of a short one.
 orr_status orr_cli_new_passphrase(orr_cli *cli, const orr_passphrase_source *source,
                                   orr_passphrase *passphrase, orr_error *error);
+// Warns of an output's file system that does not flush.
+void orr_cli_warn_unflushed(orr_cli *cli);
 // Warns of what the file system did not do for a keyring that has just been written.
 void orr_cli_warn_of_keyring(orr_cli *cli, const char *path);
 // orr_cli_passphrase, then orr_keyring_load. The caller wipes the passphrase in every case.

@@ -8,6 +8,13 @@
 #include "cli/cli.h"
 #include "cli/stop.h"
 
+orr_library orr_evidence_module = {.file = "liborrery_evidence.so",
+                                   .entry = "orr_evidence_library_get",
+                                   .abi = ORR_EVIDENCE_ABI,
+                                   .what = "the evidence suite",
+                                   .package = "orrery",
+                                   .needs = "MPFR (libmpfr-dev)"};
+
 typedef struct analyze_view {
     orr_console *console;
     double start, last;
@@ -89,6 +96,8 @@ static void say_result(orr_cli *cli, const orr_evidence_summary *summary) {
 
 static orr_status run(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
+    const orr_evidence_library *library = orr_library_table(&orr_evidence_module, error);
+    if (!library) return ORR_UNSUPPORTED;
     double now = seconds_now();
     analyze_view view = {&cli->console, now, now};
     orr_evidence_summary summary = {0};
@@ -108,8 +117,9 @@ static orr_status run(orr_cli *cli, orr_error *error) {
                                     .progress = show_progress,
                                     .flawed = tell_flaw,
                                     .progress_context = &view};
-    orr_status status = orr_evidence_run(&options, &summary, error);
+    orr_status status = library->run(&options, &summary, error);
     if (cli->console.terminal && !cli->console.json) orr_console_bar(&cli->console, NULL);
+    if (summary.unflushed) orr_cli_warn_unflushed(cli);
     if (status == ORR_OK) say_result(cli, &summary);
     return status;
 }

@@ -38,16 +38,19 @@ static void print_summary(orr_cli *cli, orr_status status) {
     orr_console_json(&cli->console, summary);
 }
 
+void orr_cli_warn_unflushed(orr_cli *cli) {
+    orr_console_warn(&cli->console, 0,
+                     "the output's file system does not flush what is written: a power cut may "
+                     "take it until it was unmounted");
+}
+
 static orr_status run_command(orr_cli *cli, orr_error *error) {
     orr_stop_install();
     orr_harden_process();
     orr_status status = cli->arguments.command->run(cli, error);
     if (status != ORR_OK && !cli->said) orr_console_error(&cli->console, error, NULL);
     if (status == ORR_USAGE && !cli->said) print_usage_hint(cli);
-    if (orr_flush_refused())
-        orr_console_warn(&cli->console, 0,
-                         "the output's file system does not flush what is written: a power cut may "
-                         "take it until it was unmounted");
+    if (orr_flush_refused()) orr_cli_warn_unflushed(cli);
     orr_wipe_stack();
     return status;
 }

@@ -160,8 +160,8 @@ struct orr_gan_backend {
 
 // Plain C, one thread, exact where exactness is possible: the definition the others are held to.
 const orr_gan_backend *orr_gan_reference(void);
-// The fast one for CPUs, in liborrery_gan_onednn.so (gan/gan_device.h loads it). Bit for bit the same
-// from run to run with the same threads on the same machine.
+// The fast one for CPUs, in liborrery_gan_onednn.so (gan/gan_device.h loads it). Bit for bit the
+// same from run to run with the same threads on the same machine.
 const orr_gan_backend *orr_gan_onednn(void);
 
 // What backends share.

@@ -16,8 +16,8 @@ extern "C" {
 //   "auto"    the first CUDA device that can be used, else the CPU. `passed_over`, may be NULL, is
 //             called with the reason for each device before it: it is too old, or cuDNN refuses it
 // ORR_USAGE for another word; ORR_UNSUPPORTED, with the reason in one sentence, when there is no
-// such device, or the module for it, or a library that it needs, is not there. A device that was asked for
-// by name is not tried: opening a network on it says what is wrong.
+// such device, or the module for it, or a library that it needs, is not there. A device that was
+// asked for by name is not tried: opening a network on it says what is wrong.
 orr_status orr_gan_device_open(const char *device, orr_gan_options *options,
                                const orr_gan_backend **backend,
                                void (*passed_over)(void *context, const char *reason),

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/flush.h"
 #include "base/fresh.h"
 #include "base/io.h"
 #include "bench/evidence/evidence_report.h"
@@ -323,6 +324,7 @@ orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_su
     if (status == ORR_OK) status = write_json(&e, error);
     if (status == ORR_OK && (status = write_page(&e, error)) != ORR_OK) remove_json(&e);
     if (status != ORR_OK && made) rmdir(e.directory); // fails when there is something in it
+    e.summary.unflushed = orr_flush_refused();
     *summary = e.summary;
     orr_pictures_free(&e.pictures);
     orr_sink_free(&e.body);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/library.h"
 #include "base/status.h"
 
 #ifdef __cplusplus
@@ -39,6 +40,7 @@ typedef struct orr_evidence_summary {
     int sound;                       // with `bits`: the verdict on them
     char verdict[1400]; // with `bits`: the verdict in words, what failed, what was read; else empty
     double seconds;
+    int unflushed; // a file system does not flush (base/flush.h: the module has a copy of its own)
 } orr_evidence_summary;
 
 // Writes the report. ORR_USAGE when `bits` is given with images, sections or weights, ORR_EXISTS
@@ -47,6 +49,20 @@ typedef struct orr_evidence_summary {
 // finding, not an error.
 orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_summary *summary,
                             orr_error *error);
+
+// ---- what the shared object exports -------------------------------------------------------------
+
+#define ORR_EVIDENCE_ABI 1u
+
+typedef struct orr_evidence_library {
+    uint32_t abi; // ORR_EVIDENCE_ABI
+    orr_status (*run)(const orr_evidence_options *options, orr_evidence_summary *summary,
+                      orr_error *error);
+} orr_evidence_library;
+
+const orr_evidence_library *orr_evidence_library_get(void);
+
+extern orr_library orr_evidence_module; // its table is an orr_evidence_library
 
 #ifdef __cplusplus
 }

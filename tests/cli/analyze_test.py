@@ -13,7 +13,7 @@ import tempfile
 import unittest
 import zlib
 
-from support.cli import without_rights
+from support.cli import needs_evidence, without_rights
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 ORRERY = os.environ["ORRERY"]
@@ -45,6 +45,7 @@ def untimed(value):
     return value
 
 
+@needs_evidence
 class Analyze(unittest.TestCase):
     def setUp(self):
         self.holder = tempfile.TemporaryDirectory()

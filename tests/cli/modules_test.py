@@ -10,7 +10,7 @@ from pathlib import Path
 from support.cli import BUILD, ORRERY, Case, has_module, png, run
 from support.generators import generator, safetensors
 
-LINKED = {"libc", "libcjson", "libcrypto", "libjpeg", "libm", "libmpfr", "libpng16", "libtiff", "libxxhash"}
+LINKED = {"libc", "libcjson", "libcrypto", "libjpeg", "libm", "libpng16", "libtiff", "libxxhash"}
 # Each module: what the person is told it is, its package, and commands that fail without it.
 MODULES = {
     "gan_onednn": ("the DCGAN on the CPU", "orrery", [["train", "--data", "data", "-o", "out"], ["generate", "--weights", "w", "-o", "out"],
@@ -18,6 +18,7 @@ MODULES = {
                                                       ["keyring", "new", "--weights", "w", "-o", "out", "--no-passphrase"],
                                                       ["bench", "gan", "--device", "cpu", "--json", "out"]]),
     "cuda": ("the CUDA backend", "orrery-cuda", [["encrypt", "-k", "keys", "data", "-o", "out", "--device", "cuda"]]),
+    "evidence": ("the evidence suite", "orrery", [["analyze", "-o", "out"], ["analyze", "--bits", "w", "-o", "out"]]),
     "gan_cuda": ("the DCGAN on CUDA devices", "orrery-cuda", [["generate", "--weights", "w", "-o", "out", "--device", "cuda"]]),
 }
 

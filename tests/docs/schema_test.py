@@ -15,7 +15,7 @@ except ImportError:
     print("skipped: the Python package jsonschema is missing (scripts/requirements.txt)")
     sys.exit(77)
 
-from support.cli import SOURCE, Case, needs_onednn, png, run, slowly, write_gray_tiff
+from support.cli import SOURCE, Case, needs_evidence, needs_onednn, png, run, slowly, write_gray_tiff
 
 SCHEMAS = SOURCE / "docs" / "schema"
 # Members that no run of this test has: they need a GPU, a damaged slot, numbers that are not there.
@@ -55,6 +55,7 @@ def keys(value):
 
 
 @needs_onednn
+@needs_evidence
 class Schemas(Case):
     def holds(self, name, documents):
         """Each document is valid, also where what the schema does not name is refused; all of its members occur."""

@@ -7,7 +7,7 @@ import struct
 import unittest
 from pathlib import Path
 
-from support.cli import Case, png, run, write_gray_tiff
+from support.cli import Case, needs_evidence, png, run, write_gray_tiff
 
 
 def mode(path):
@@ -78,6 +78,7 @@ class Modes(Case):
         self.done("encrypt", "a", "-o", "a.orr.tif")
         self.assertEqual(mode("a.orr.tif"), 0o600)
 
+    @needs_evidence
     def test_a_report_on_images(self):
         png(Path("a.png"), 3)
         write_gray_tiff("a.tif", 64, 64)

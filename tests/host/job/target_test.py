@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, is_output, needs_onednn, png, run
+from support.cli import ORRERY, Case, has_module, is_output, needs_onednn, png, run
 
 FAULTFS = str(Path(os.environ.get("BUILD", "build"), "tests", "faultfs"))
 FAULT = os.environ.get("FAULT")
@@ -146,6 +146,10 @@ class Refused(Target):
         status, _, err = run("generate", "--weights", str(weights), "--count", "1", "-o", "mnt/images")
         self.assertEqual(status, 0, err)
         self.assertIn("does not flush", err)
+        if has_module("evidence"):
+            status, _, err = run("analyze", "--quick", "--only", "images", "-o", "mnt/report")
+            self.assertEqual(status, 0, err)
+            self.assertEqual(err.count("does not flush"), 1)
         status, _, err = run("train", "--data", "data", "-o", "mnt/run", "--image", "32", "--width", "2", "--latent", "2", "--batch",
                              "4", "--device", "cpu", "--threads", "1", "--epochs", "1")
         self.assertEqual(status, 0, err)

@@ -1,5 +1,6 @@
 // A shared object that looks like each module of the program, of another version.
 #include "bench/bench_cuda.h"
+#include "bench/evidence/evidence.h"
 #include "gan/cuda/gan_cuda_library.h"
 #include "kernels/cuda_loader.h"
 
@@ -8,6 +9,7 @@ static const union {
     orr_gan_cuda_library gan_cuda;
     orr_gan_backend gan_onednn;
     orr_bench_cuda bench_cuda;
+    orr_evidence_library evidence;
     uint32_t abi;
 } other = {.abi = 12345};
 
@@ -25,4 +27,8 @@ const orr_gan_backend *orr_gan_onednn(void) {
 
 const orr_bench_cuda *orr_bench_cuda_get(void) {
     return &other.bench_cuda;
+}
+
+const orr_evidence_library *orr_evidence_library_get(void) {
+    return &other.evidence;
 }
