@@ -1,4 +1,5 @@
-// The CUDA implementation behind the seam (gan/gan_backend.h): networks, and what the library exports.
+// The CUDA implementation behind the seam (gan/gan_backend.h): networks, and what the library
+// exports.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,59 +19,6 @@ typedef struct cuda_network {
 } cuda_network;
 
 static const cuda_net_use use_all = {.groups = 1, .backward = 1, .input_gradient = 1};
-
-// ---- staging ------------------------------------------------------------------------------------
-
-void cuda_staging_layout(cuda_staging *staging, const orr_gan_network *network, uint32_t batch,
-                         cuda_memory *memory) {
-    staging->input = cuda_take(memory, batch * orr_gan_input_floats(network) * sizeof(float));
-    staging->output = cuda_take(memory, batch * orr_gan_output_floats(network) * sizeof(float));
-}
-
-// Of the whole batch: rows of images that are not given keep old values, which no result rests on.
-static orr_cuda_convert input_convert(const cuda_net *net, const cuda_staging *staging) {
-    const cuda_layer *first = &net->layers[0];
-    return (orr_cuda_convert){staging->input, net->input,
-                              net->batch * first->is.in_size * first->is.in_size,
-                              first->is.in_channels, first->in};
-}
-
-static orr_cuda_convert output_convert(cuda_net *net, const cuda_staging *staging) {
-    const cuda_layer *last = cuda_net_last(net);
-    return (orr_cuda_convert){last->output, staging->output,
-                              net->batch * last->is.out_size * last->is.out_size,
-                              last->is.out_channels, last->out};
-}
-
-orr_status cuda_stage_in(cuda_net *net, const cuda_staging *staging, const float *input,
-                         uint32_t count, orr_error *error) {
-    const cuda_context *context = net->context;
-    const orr_gan_layer *first = &net->layers[0].is;
-    size_t floats = (size_t)count * first->in_size * first->in_size * first->in_channels;
-    orr_cuda_convert convert = input_convert(net, staging);
-    int code = (int)cudaMemcpyAsync(staging->input, input, floats * sizeof *input,
-                                    cudaMemcpyHostToDevice, context->stream);
-    if (code == 0) code = (int)orr_cuda_pad_launch(net->type, &convert, context->stream);
-    code = cuda_settle(context, code); // `input` is the caller's again
-    return cuda_check(context, code, "copying to the device", error);
-}
-
-orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *output, uint32_t count,
-                          orr_error *error) {
-    const cuda_context *context = net->context;
-    const cuda_layer *last = cuda_net_last(net);
-    size_t floats = (size_t)count * last->is.out_size * last->is.out_size * last->is.out_channels;
-    orr_cuda_convert convert = output_convert(net, staging);
-    const void *from = staging->output;
-    if (last->kind == CUDA_DOT)
-        from = last->output; // floats without padding already
-    else
-        CUDA_TRY(context, orr_cuda_unpad_launch(net->type, &convert, context->stream));
-    int code = (int)cudaMemcpyAsync(output, from, floats * sizeof *output, cudaMemcpyDeviceToHost,
-                                    context->stream);
-    code = cuda_settle(context, code); // `output` is the caller's again
-    return cuda_check(context, code, "copying from the device", error);
-}
 
 // ---- networks -----------------------------------------------------------------------------------
 
@@ -162,7 +110,7 @@ static orr_status stage_gradient(cuda_network *self, const float *gradient, void
     cuda_net *net = &self->net;
     size_t one = orr_gan_output_floats(&self->base.network) * sizeof(float);
     size_t given = (size_t)self->passed * one, whole = net->batch * one;
-    orr_cuda_convert convert = output_convert(net, &self->staging);
+    orr_cuda_convert convert = cuda_output_convert(net, &self->staging);
     CUDA_TRY(context, cudaMemsetAsync(self->staging.output, 0, whole, context->stream));
     CUDA_TRY(context, cudaMemcpyAsync(self->staging.output, gradient, given, cudaMemcpyHostToDevice,
                                       context->stream));
@@ -181,7 +129,7 @@ static orr_status fetch_input_gradient(cuda_network *self, const void *dx, float
                                        orr_error *error) {
     const cuda_context *context = &self->context;
     size_t floats = (size_t)self->passed * orr_gan_input_floats(&self->base.network);
-    orr_cuda_convert convert = input_convert(&self->net, &self->staging);
+    orr_cuda_convert convert = cuda_input_convert(&self->net, &self->staging);
     convert.from = dx;
     convert.to = self->staging.input;
     CUDA_TRY(context, orr_cuda_unpad_launch(self->net.type, &convert, context->stream));
@@ -224,7 +172,7 @@ static orr_status check_device(int device, orr_error *reason) {
 #define BACKEND(number, text)                                   \
     {                                                           \
         .base = {.abi = ORR_GAN_ABI,                            \
-                 .name = (text),                                  \
+                 .name = (text),                                \
                  .net_open = net_open,                          \
                  .net_close = net_close,                        \
                  .net_set = net_set,                            \
@@ -239,7 +187,7 @@ static orr_status check_device(int device, orr_error *reason) {
                  .trainer_statistics = cuda_trainer_statistics, \
                  .trainer_sample = cuda_trainer_sample,         \
                  .trainer_state = cuda_trainer_state},          \
-        .graph = (number)                                         \
+        .graph = (number)                                       \
     }
 
 __attribute__((visibility("default"))) const orr_gan_cuda_library *orr_gan_cuda_library_get(void) {

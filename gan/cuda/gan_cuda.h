@@ -3,6 +3,7 @@
 #define ORRERY_GAN_CUDA_GAN_CUDA_H
 
 #include "gan/cuda/device_net.h"
+#include "gan/cuda/staging.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,19 +27,6 @@ orr_status cuda_trainer_statistics(orr_gan_trainer *trainer, orr_gan_statistics 
 orr_status cuda_trainer_sample(orr_gan_trainer *trainer, const float *latents, uint32_t count,
                                float *images, orr_error *error);
 orr_status cuda_trainer_state(orr_gan_trainer *trainer, orr_gan_state *state, orr_error *error);
-
-// Room for one batch of a net's input and output as floats without padding.
-typedef struct cuda_staging {
-    float *input, *output;
-} cuda_staging;
-void cuda_staging_layout(cuda_staging *staging, const orr_gan_network *network, uint32_t batch,
-                         cuda_memory *memory);
-// `count` images of the host, at most a batch, into net->input; the last layer's output of `count`
-// images to the host. Wait for the device.
-orr_status cuda_stage_in(cuda_net *net, const cuda_staging *staging, const float *input,
-                         uint32_t count, orr_error *error);
-orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *output, uint32_t count,
-                          orr_error *error);
 
 // Batches of images on their way to the host as bytes: while one is computed, the one before is
 // copied back through pinned memory by a stream of its own.
