@@ -17,7 +17,7 @@ typedef struct orr_raster_source {
     uint8_t *samples;        // the whole image, interleaved; malloc
     uint8_t *scratch;        // malloc; both are wiped and freed by orr_raster_decode
     int cut;                 // the file ended before its format does
-    int whole;               // all rows are there
+    int complete;            // all rows are there
     const char *flaw;        // orr_raster's
     orr_error *error;
     jmp_buf escape;

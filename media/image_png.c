@@ -71,14 +71,14 @@ static orr_status png_rows(orr_raster_source *image, png_structp png, png_infop 
     if (status != ORR_OK) return status;
     for (int pass = 0; pass < passes; pass++)
         for (uint32_t y = 0; y < height; y++) png_read_row(png, image->samples + y * row, NULL);
-    image->whole = 1;
+    image->complete = 1;
     png_read_end(png, NULL); // checks what is behind the last row, too
     return ORR_OK;
 }
 
 // Is the image data whole in a file that ended too early? libpng has read all rows then, but
 // perhaps not the sums that they are checked by. A chunk is length, type, data, sum.
-static int png_data_is_whole(const orr_raster_source *image) {
+static int png_data_is_complete(const orr_raster_source *image) {
     int seen = 0;
     for (size_t at = 8; image->length - at >= 8;) {
         const uint8_t *head = image->bytes + at;
@@ -101,7 +101,7 @@ orr_status orr_png_decode(orr_raster_source *image) {
     }
     orr_status status;
     if (setjmp(image->escape)) {
-        if (image->whole && image->cut && png_data_is_whole(image)) {
+        if (image->complete && image->cut && png_data_is_complete(image)) {
             image->flaw = "its end (the IEND chunk) is missing, but no pixel is";
             status = ORR_OK;
         } else {

@@ -90,7 +90,7 @@ void *cuda_take(cuda_memory *memory, size_t bytes) {
     return part;
 }
 
-int cuda_settle(const cuda_context *context, int code) {
+int cuda_wait(const cuda_context *context, int code) {
     int waited = (int)cudaStreamSynchronize(context->stream);
     // Once more: it fails again on a dead device, where nothing runs.
     if (waited != 0) (void)cudaStreamSynchronize(context->stream);

@@ -52,7 +52,7 @@ orr_status cuda_check(const cuda_context *context, int code, const char *call, o
 // Waits for the stream before host memory of a copy may be freed or used again, also after an
 // error: a copy that is under way still reads or writes it. Returns `code`, or what the wait said.
 // Copies are queued in the stream alone.
-int cuda_settle(const cuda_context *context, int code);
+int cuda_wait(const cuda_context *context, int code);
 
 // Device memory is one block. A first walk over everything that wants a part of it, with base NULL,
 // finds out how large it must be; a second one gives the parts out.

@@ -117,7 +117,7 @@ static orr_status upload(cuda_trainer *self, const orr_gan_state *state, orr_err
     }
     CUDA_TRY(context, cudaMemcpyAsync(self->progress, &progress, sizeof progress,
                                       cudaMemcpyHostToDevice, context->stream));
-    CUDA_TRY(context, cuda_settle(context, 0));
+    CUDA_TRY(context, cuda_wait(context, 0));
     return ORR_OK;
 }
 
@@ -166,7 +166,7 @@ orr_status cuda_trainer_data(orr_gan_trainer *trainer, const uint8_t *images, ui
     cuda_take(&self->data, bytes);
     CUDA_TRY(context, cudaMemcpyAsync(self->data.base, images, bytes, cudaMemcpyHostToDevice,
                                       context->stream));
-    CUDA_TRY(context, cuda_settle(context, 0));
+    CUDA_TRY(context, cuda_wait(context, 0));
     self->image_count = count;
     return ORR_OK;
 }
@@ -282,7 +282,7 @@ static orr_status send_arrays(cuda_trainer *self, const orr_gan_batch *batch, or
         code = (int)cudaMemcpyAsync(self->latents, batch->latents,
                                     (size_t)count * self->base.shape.latent * sizeof(float),
                                     cudaMemcpyHostToDevice, context->stream);
-    CUDA_TRY(context, cuda_settle(context, code));
+    CUDA_TRY(context, cuda_wait(context, code));
     return ORR_OK;
 }
 
@@ -347,7 +347,7 @@ orr_status cuda_trainer_statistics(orr_gan_trainer *trainer, orr_gan_statistics 
     if (code == 0)
         code = (int)cudaMemsetAsync((uint8_t *)self->progress + first, 0, sizeof sums - first,
                                     context->stream);
-    CUDA_TRY(context, cuda_settle(context, code)); // `sums` may be on its way also after a failure
+    CUDA_TRY(context, cuda_wait(context, code)); // `sums` may be on its way also after a failure
     self->counted_from = self->step;
     double count = steps ? (double)steps : 1;
     *statistics = (orr_gan_statistics){.steps = steps,

@@ -80,7 +80,7 @@ static orr_status send(const cuda_net *net, walk every, size_t count, const floa
     every(net, pad_number, &copy);
     int code = (int)cudaMemcpyAsync(device, copy.to, count * sizeof(float), cudaMemcpyHostToDevice,
                                     net->context->stream);
-    code = cuda_settle(net->context, code);
+    code = cuda_wait(net->context, code);
     drop(copy.to, count);
     return cuda_check(net->context, code, "copying to the device", error);
 }
@@ -92,7 +92,7 @@ static orr_status receive(const cuda_net *net, walk every, size_t count, const f
     if (!staged) return orr_fail(error, ORR_INTERNAL, "out of memory for a network's parameters");
     int code = (int)cudaMemcpyAsync(staged, device, count * sizeof(float), cudaMemcpyDeviceToHost,
                                     net->context->stream);
-    code = cuda_settle(net->context, code);
+    code = cuda_wait(net->context, code);
     copying copy = {staged, to};
     if (code == 0) every(net, unpad_number, &copy);
     drop(staged, count);
@@ -168,7 +168,7 @@ orr_status cuda_net_gradient(const cuda_net *net, float *gradient, int accumulat
             code = (int)cudaMemcpyAsync(weights, net->weight_gradient,
                                         net->weight_count * net->element, cudaMemcpyDeviceToHost,
                                         stream);
-        code = cuda_settle(net->context, code);
+        code = cuda_wait(net->context, code);
         status = cuda_check(net->context, code, "copying gradients from the device", error);
     }
     if (status == ORR_OK) {

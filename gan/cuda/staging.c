@@ -29,7 +29,7 @@ orr_status cuda_stage_in(cuda_net *net, const cuda_staging *staging, const float
     int code = (int)cudaMemcpyAsync(staging->input, input, floats * sizeof *input,
                                     cudaMemcpyHostToDevice, context->stream);
     if (code == 0) code = (int)orr_cuda_pad_launch(net->type, &convert, context->stream);
-    code = cuda_settle(context, code); // `input` is the caller's again
+    code = cuda_wait(context, code); // `input` is the caller's again
     return cuda_check(context, code, "copying to the device", error);
 }
 
@@ -46,6 +46,6 @@ orr_status cuda_stage_out(cuda_net *net, const cuda_staging *staging, float *out
         CUDA_TRY(context, orr_cuda_unpad_launch(net->type, &convert, context->stream));
     int code = (int)cudaMemcpyAsync(output, from, floats * sizeof *output, cudaMemcpyDeviceToHost,
                                     context->stream);
-    code = cuda_settle(context, code); // `output` is the caller's again
+    code = cuda_wait(context, code); // `output` is the caller's again
     return cuda_check(context, code, "copying from the device", error);
 }

@@ -143,7 +143,7 @@ static void fail_all(orr_cuda_volumes *v, const orr_error *error) {
 // ---- copies -------------------------------------------------------------------------------------
 
 // Waits until the stream of ciphers is empty, and so the stage is free.
-static orr_status settle(orr_cuda_volumes *v, orr_error *error) {
+static orr_status empty_stage(orr_cuda_volumes *v, orr_error *error) {
     const orr_cuda_health *health = v->health;
     ORR_CUDA_TRY(cudaStreamSynchronize(v->ciphers));
     v->staged_bytes = 0;
@@ -155,7 +155,7 @@ static orr_status copy_in(orr_cuda_volumes *v, void *to, const void *from, size_
                           orr_error *error) {
     const orr_cuda_health *health = v->health;
     for (size_t at = 0, n; at < bytes; at += n) {
-        orr_status status = v->staged_bytes == STAGE ? settle(v, error) : ORR_OK;
+        orr_status status = v->staged_bytes == STAGE ? empty_stage(v, error) : ORR_OK;
         if (status != ORR_OK) return status;
         uint8_t *stage = v->stage + v->staged_bytes;
         n = STAGE - v->staged_bytes < bytes - at ? STAGE - v->staged_bytes : bytes - at;
@@ -311,13 +311,13 @@ static orr_status turn(orr_cuda_volumes *v, orr_error *error) {
     if (status == ORR_OK) status = admit(v, error);
     if (status == ORR_OK) status = issue_sequences(v, error);
     if (status == ORR_OK) status = issue_ciphers(v, error);
-    if (status == ORR_OK) status = settle(v, error);
+    if (status == ORR_OK) status = empty_stage(v, error);
     for (unsigned n = 0; n < v->count && status == ORR_OK; n++) {
         if (!v->active[n]->blocks) continue;
         fetched = 1;
         status = retire(v, v->active[n], seen_of(v, n), error);
     }
-    if (status == ORR_OK) status = settle(v, error);
+    if (status == ORR_OK) status = empty_stage(v, error);
     if (status != ORR_OK) return status;
     ORR_CUDA_TRY(cudaStreamSynchronize(v->sequences));
     OPENSSL_cleanse(v->staged, LIST * sizeof *v->staged);
