@@ -54,6 +54,7 @@ static int is_opaque(const orr_job_file *file) {
 static orr_status set_target(orr_job_file *file, const char *stem, orr_error *error) {
     const char *only = file->job->root.only;
     size_t n = strlen(only ? only : stem);
+    free(file->target); // the name of an opaque output that has gone since the map was made
     char *name = file->target = malloc(n + sizeof ORR_SUFFIX);
     if (!name) return orr_file_no_memory(file, error);
     memcpy(name, only ? only : stem, n + 1);
