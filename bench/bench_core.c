@@ -7,6 +7,8 @@
 
 #include <openssl/crypto.h>
 
+#include "base/clock.h"
+#include "base/cores.h"
 #include "base/version.h"
 #include "bench/bench.h"
 #include "bench/bench_machine.h"
@@ -104,7 +106,7 @@ void orr_bench_progress(const orr_bench *bench, const char *format, ...) {
 }
 
 unsigned orr_bench_threads(const orr_bench *bench) {
-    return bench->options.threads ? bench->options.threads : orr_machine_cores();
+    return bench->options.threads ? bench->options.threads : orr_cores();
 }
 
 double orr_bench_rate(const orr_bench_result *result) {
@@ -128,7 +130,7 @@ size_t orr_bench_group_end(const orr_bench *bench, size_t first) {
 
 void orr_bench_look(orr_bench *bench) {
     orr_bench_conditions *c = &bench->conditions;
-    orr_machine_date(c->date);
+    orr_utc(time(NULL), ORR_UTC_MINUTE, c->date, sizeof c->date);
     orr_machine_processor(c->processor);
     orr_machine_memory(c->memory);
     orr_machine_kernel(c->kernel);
@@ -136,7 +138,7 @@ void orr_bench_look(orr_bench *bench) {
     snprintf(c->commit, sizeof c->commit, "%s", orr_commit());
     snprintf(c->openssl, sizeof c->openssl, "%s", OpenSSL_version(OPENSSL_VERSION));
     snprintf(c->compiler, sizeof c->compiler, "%.60s", __VERSION__);
-    c->cores = orr_machine_cores();
+    c->cores = orr_cores();
     c->quick = bench->options.quick;
     snprintf(c->device, sizeof c->device, "none: measured on the CPU alone");
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "bench/bench_suites.h"
 #include "gan/gan_device.h"
 #include "gan/philox.h"
@@ -46,7 +47,7 @@ static orr_status run_training(void *context, double *seconds, orr_error *error)
     orr_gan_statistics statistics;
     uint32_t batch = t->trainer->options.batch, index[ORR_GAN_MAX_BATCH];
     orr_status status = ORR_OK;
-    double start = orr_measure_clock(CLOCK_MONOTONIC);
+    double start = orr_seconds();
     for (unsigned n = 0; n < t->steps && status == ORR_OK; n++) {
         for (uint32_t i = 0; i < batch; i++) index[i] = (n * batch + i) % IMAGES;
         orr_gan_batch input = {.index = index, .flip = 1};
@@ -54,7 +55,7 @@ static orr_status run_training(void *context, double *seconds, orr_error *error)
     }
     if (status == ORR_OK) // waits for the device
         status = t->backend->trainer_statistics(t->trainer, &statistics, error);
-    *seconds = orr_measure_clock(CLOCK_MONOTONIC) - start;
+    *seconds = orr_seconds() - start;
     if (status == ORR_OK && !(isfinite(statistics.loss_d) && isfinite(statistics.loss_g)))
         status = orr_fail(error, ORR_SELF_TEST, "training on %s gives losses that are no numbers",
                           t->backend->name);
@@ -63,9 +64,9 @@ static orr_status run_training(void *context, double *seconds, orr_error *error)
 
 static orr_status run_generation(void *context, double *seconds, orr_error *error) {
     drawn *d = context;
-    double start = orr_measure_clock(CLOCK_MONOTONIC);
+    double start = orr_seconds();
     orr_status status = orr_gan_evaluate_bytes(d->net, d->latents, d->count, d->images, error);
-    *seconds = orr_measure_clock(CLOCK_MONOTONIC) - start;
+    *seconds = orr_seconds() - start;
     return status;
 }
 

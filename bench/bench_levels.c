@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/clock.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/map.h"
 
@@ -164,10 +165,10 @@ static int run_tile(const place *p, int n) {
 // Processor time of this thread, so that other programs on a busy machine do not count.
 static orr_status run_place(void *context, double *seconds, orr_error *error) {
     const place *p = context;
-    double start = orr_measure_clock(CLOCK_THREAD_CPUTIME_ID);
+    double start = orr_clock(CLOCK_THREAD_CPUTIME_ID);
     for (int n = 0; n < p->levels->tiles; n++)
         if (!run_tile(p, n)) return orr_fail(error, ORR_INTERNAL, "OpenSSL's AES failed");
-    *seconds = orr_measure_clock(CLOCK_THREAD_CPUTIME_ID) - start;
+    *seconds = orr_clock(CLOCK_THREAD_CPUTIME_ID) - start;
     return ORR_OK;
 }
 

@@ -1,13 +1,11 @@
 #include "bench/bench_machine.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 void orr_machine_processor(char name[96]) {
     FILE *file = fopen("/proc/cpuinfo", "re");
@@ -45,13 +43,6 @@ void orr_machine_kernel(char text[72]) {
         snprintf(text, 72, "%.20s %.30s %.18s", name.sysname, name.release, name.machine);
 }
 
-void orr_machine_date(char text[24]) {
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(text, 24, "%Y-%m-%d %H:%M UTC", &utc);
-}
-
 void orr_machine_filesystem(const char *path, char text[24]) {
     static const struct {
         long type;
@@ -65,9 +56,4 @@ void orr_machine_filesystem(const char *path, char text[24]) {
     snprintf(text, 24, "type 0x%lx", (unsigned long)st.f_type);
     for (size_t n = 0; n < sizeof known / sizeof known[0]; n++)
         if ((long)st.f_type == known[n].type) snprintf(text, 24, "%s", known[n].name);
-}
-
-unsigned orr_machine_cores(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }

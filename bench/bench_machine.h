@@ -8,14 +8,12 @@ extern "C" {
 
 // The processor's name, without characters that would need escapes in JSON.
 void orr_machine_processor(char name[96]);
-// One-minute load average, memory ("15.6 GiB"), kernel ("Linux 6.1.0 x86_64"), date in UTC.
+// One-minute load average, memory ("15.6 GiB"), kernel ("Linux 6.1.0 x86_64").
 void orr_machine_load(char text[32]);
 void orr_machine_memory(char text[24]);
 void orr_machine_kernel(char text[72]);
-void orr_machine_date(char text[24]);
 // Type of the file system that holds a path ("tmpfs", "ext4", a number for others).
 void orr_machine_filesystem(const char *path, char text[24]);
-unsigned orr_machine_cores(void); // that this process may use
 
 #ifdef __cplusplus
 }

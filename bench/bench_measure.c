@@ -2,12 +2,6 @@
 
 #include <stdlib.h>
 
-double orr_measure_clock(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 orr_status orr_measure_rounds(orr_measure_item *items, size_t count, int rounds,
                               const volatile sig_atomic_t *stop, orr_error *error) {
     for (size_t n = 0; n < count; n++) {

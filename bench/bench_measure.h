@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "base/status.h"
 
@@ -36,7 +35,6 @@ void orr_measure_free(orr_measure_item *items, size_t count);
 
 // Percentiles of `count` values (the nearest rank below), which are sorted.
 orr_spread orr_spread_of(double *values, int count);
-double orr_measure_clock(clockid_t clock); // seconds
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
+#include "base/cores.h"
 #include "bench/bench_files.h"
 #include "bench/bench_machine.h"
 #include "bench/bench_suites.h"
@@ -95,10 +97,10 @@ static orr_status run_verb(void *context, double *seconds, orr_error *error) {
     int counts = r->runs++ > 0;
     if (r->to) orr_bench_files_remove(&r->suite->files, r->to);
     (void)orr_timed_backend_busy(r->suite->timed);
-    double processor = processor_time(), start = orr_measure_clock(CLOCK_MONOTONIC);
+    double processor = processor_time(), start = orr_seconds();
     orr_status status =
         run_job(r->suite, r->verb, r->from, r->to, counts ? &r->stages : &unused, error);
-    *seconds = orr_measure_clock(CLOCK_MONOTONIC) - start;
+    *seconds = orr_seconds() - start;
     if (!counts) return status;
     r->wall += *seconds;
     r->processor += processor_time() - processor;
@@ -206,7 +208,7 @@ static orr_status add_device_parts(suite *s, const run *r, const char *verb, uin
 }
 
 static void say_what_binds(suite *s, const run *r, const char *verb) {
-    double cores = orr_machine_cores(), threads = orr_bench_threads(s->bench), host = 0, own = 0;
+    double cores = orr_cores(), threads = orr_bench_threads(s->bench), host = 0, own = 0;
     double processor = r->processor / (r->wall * (cores < threads && !s->on_cpu ? threads : cores));
     double device = r->device / r->wall;
     int most = 0;

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 #include "bench/evidence/evidence.h"
 #include "base/version.h"
 #include "cli/cli.h"
@@ -20,17 +21,11 @@ typedef struct analyze_view {
     double start, last;
 } analyze_view;
 
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 // A bar on a terminal, a line for each ten seconds elsewhere, status lines with --json.
 static void show_progress(void *context, const char *what, double share) {
     analyze_view *view = context;
     orr_console *console = view->console;
-    double now = seconds_now();
+    double now = orr_seconds();
     char text[320], elapsed[24];
     orr_human_time(now - view->start, elapsed);
     if (console->json) {
@@ -98,7 +93,7 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     const orr_evidence_library *library = orr_library_table(&orr_evidence_module, error);
     if (!library) return ORR_UNSUPPORTED;
-    double now = seconds_now();
+    double now = orr_seconds();
     analyze_view view = {&cli->console, now, now};
     orr_evidence_summary summary = {0};
     char program[64];

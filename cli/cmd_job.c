@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/job_report.h"
@@ -10,12 +12,6 @@
 #include "host/paper/planets.h"
 #include "host/job/trust.h"
 #include "kernels/volume.h"
-
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static int lies_below(const char *path, const char *directory) {
     size_t length = strlen(directory);
@@ -47,12 +43,11 @@ static void warn_of_key_place(orr_cli *cli) {
 }
 
 static void show_planets(orr_cli *cli) {
-    time_t when = time(NULL);
-    struct tm utc;
-    char stamp[32] = "";
+    int64_t when = time(NULL);
+    char stamp[32];
     double au[8];
-    orr_planet_distances((int64_t)when, au);
-    if (gmtime_r(&when, &utc)) strftime(stamp, sizeof stamp, "%d-%m-%Y %H:%M:%S", &utc);
+    orr_planet_distances(when, au);
+    orr_utc(when, "%d-%m-%Y %H:%M:%S", stamp, sizeof stamp);
     orr_console_note(&cli->console,
                      "distances from the Sun at %s UTC, in astronomical units:", stamp);
     for (int rank = 0; rank < 8; rank++) {
@@ -149,7 +144,7 @@ static orr_status run_over_files(orr_cli *cli, const orr_job_options *options, o
     orr_job_hooks hooks = {report, orr_report_file, orr_report_warning, orr_report_note};
     orr_progress progress = {0};
     orr_summary summary = {0};
-    double start = seconds_now();
+    double start = orr_seconds();
     orr_ticker *ticker = orr_ticker_start(&cli->console, cli->arguments.command->name, &progress);
     orr_status status =
         orr_job_run(options, &hooks, &progress, &orr_stop_requested, &summary, error);
@@ -160,7 +155,7 @@ static orr_status run_over_files(orr_cli *cli, const orr_job_options *options, o
     } else {
         summary.status = status; // the job itself broke off: *error says why
     }
-    if (cli->said || summary.files) orr_report_end(report, &summary, seconds_now() - start);
+    if (cli->said || summary.files) orr_report_end(report, &summary, orr_seconds() - start);
     orr_report_free(report);
     free(report);
     return status;

@@ -2,16 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 #include "cli/generator.h"
 #include "base/text.h"
 
 static void format_time(int64_t seconds, char out[32]) {
-    time_t when = (time_t)seconds;
-    struct tm utc;
-    if (!gmtime_r(&when, &utc) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc))
-        snprintf(out, 32, "unknown");
+    if (!orr_utc(seconds, ORR_UTC_STAMP, out, 32)) snprintf(out, 32, "unknown");
 }
 
 static cJSON *key_object(const orr_master_key *key) {

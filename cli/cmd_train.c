@@ -1,7 +1,8 @@
 // orrery train: a training run on the chosen device, with its progress.
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 #include "base/version.h"
 #include "cli/generator.h"
 #include "cli/stop.h"
@@ -24,12 +25,6 @@ typedef struct show {
     int snapshots;
     orr_training_outcome outcome; // images 0: the run has not come to its end
 } show;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void on_skipped(void *context, const char *path, const char *reason) {
     show *s = context;
@@ -119,7 +114,7 @@ static void json_progress(orr_console *console, const orr_training_progress *p) 
 static void on_progress(void *context, const orr_training_progress *p) {
     show *s = context;
     orr_console *console = &s->cli->console;
-    double time = now();
+    double time = orr_seconds();
     char text[256], left[24] = "?";
     int bar = console->terminal && !console->json;
     if (!bar && time - s->last < (console->json ? JSON_SECONDS : LINE_SECONDS)) return;

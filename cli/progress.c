@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 #include "cli/stop.h"
 
 #define TICK_NANOSECONDS 200000000 // the bar moves five times a second
@@ -26,12 +28,6 @@ struct orr_ticker {
     uint64_t last_bytes;
 };
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static unsigned terminal_columns(void) {
     struct winsize size;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
@@ -40,7 +36,7 @@ static unsigned terminal_columns(void) {
 
 static orr_progress_view look(orr_ticker *t) {
     orr_progress *p = t->progress;
-    double time = now(), step = time - t->last_time;
+    double time = orr_seconds(), step = time - t->last_time;
     orr_progress_view view = {
         .done_bytes = p->done_bytes,
         .total_bytes = p->total_bytes,
@@ -182,7 +178,7 @@ orr_ticker *orr_ticker_start(orr_console *console, const char *verb, orr_progres
     orr_ticker *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     *t = (orr_ticker){.console = console, .verb = verb, .progress = progress};
-    t->start = t->last_time = t->last_line = now();
+    t->start = t->last_time = t->last_line = orr_seconds();
     if (console->json)
         t->last_line -= 1; // a program wants to know at once that the run is under way
     pthread_condattr_t attributes;

@@ -1,12 +1,12 @@
 // options.json: what a run was asked for, and what a resumed one goes on with.
 #include <float.h>
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "base/cores.h"
 #include "gan/gan_device.h"
 #include "training/session.h"
 
@@ -17,9 +17,7 @@ static const char *const precisions[] = {"float32", "tf32", "bf16"}; // as orr_g
 #define PRECISIONS (sizeof precisions / sizeof *precisions)
 
 static unsigned thread_count(const orr_training_options *o) {
-    cpu_set_t cores;
-    if (o->gan.threads) return o->gan.threads;
-    return sched_getaffinity(0, sizeof cores, &cores) ? 1 : (unsigned)CPU_COUNT(&cores);
+    return o->gan.threads ? o->gan.threads : orr_cores();
 }
 
 static void describe_device(const orr_training_options *o, char out[64]) {

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gan/gan_device.h"
 #include "training/checkpoint.h"
 #include "training/listing.h"
@@ -25,12 +26,6 @@ orr_training_options orr_training_default_options(void) {
                                   .flip = 1,
                                   .device = "cpu",
                                   .version = ""};
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static int stopped(const orr_session *s) {
@@ -188,7 +183,7 @@ static void pick(const orr_session *s, loop *l, uint64_t step) {
 
 static void tell_progress(const orr_session *s, const loop *l, uint64_t step,
                           const orr_gan_statistics *recent, double rate) {
-    double spent = now() - l->begun, done = (double)(step - s->first_step);
+    double spent = orr_seconds() - l->begun, done = (double)(step - s->first_step);
     orr_training_progress progress = {.step = step,
                                       .steps = s->steps,
                                       .epoch = orr_session_epoch(s, step),
@@ -206,7 +201,7 @@ static orr_status take_statistics(orr_session *s, loop *l, uint64_t step, orr_er
     orr_gan_statistics recent;
     orr_status status = s->options.backend->trainer_statistics(s->trainer, &recent, error);
     if (status != ORR_OK || !recent.steps) return status;
-    double seconds = now() - l->interval_begun;
+    double seconds = orr_seconds() - l->interval_begun;
     double rate = (double)(step - l->interval_step) * s->options.gan.batch / fmax(seconds, 1e-9);
     orr_history_steps record = {.step = step,
                                 .epoch = orr_session_epoch(s, step),
@@ -250,7 +245,7 @@ static orr_status run_steps(orr_session *s, loop *l, orr_error *error) {
     if (interval < 1) interval = 1;
     if (interval > MAX_INTERVAL) interval = MAX_INTERVAL;
     orr_status status = first_snapshot(s, error);
-    l->begun = l->interval_begun = now();
+    l->begun = l->interval_begun = orr_seconds();
     l->interval_step = s->first_step;
     for (uint64_t step = s->first_step; status == ORR_OK && step < s->steps;) {
         orr_gan_batch batch = {.index = l->index, .flip = s->options.flip};
@@ -274,7 +269,7 @@ static orr_status run_steps(orr_session *s, loop *l, orr_error *error) {
         if (due || step % interval == 0) {
             status = take_statistics(s, l, step, error);
             if (status == ORR_OK && due) status = orr_snapshot_take(s, error);
-            l->interval_begun = now();
+            l->interval_begun = orr_seconds();
             l->interval_step = step;
         }
     }

@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "bench/evidence/parallel.h"
 #include "kernels/map.h"
 
@@ -69,21 +69,15 @@ static orr_status search_top(void *context, size_t index, orr_error *error) {
     return ORR_OK;
 }
 
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 orr_status orr_attack_state(const orr_state_search *search, orr_state_result *result,
                             orr_error *error) {
     state_pool pool = {.search = search, .result = result};
     size_t tops = (size_t)1 << (TOP_BITS - search->known_bits);
     memset(result, 0, sizeof *result);
     pthread_mutex_init(&pool.lock, NULL);
-    double start = seconds_now();
+    double start = orr_seconds();
     orr_status status = orr_parallel(search->threads, tops, search_top, &pool, error);
-    result->seconds = seconds_now() - start;
+    result->seconds = orr_seconds() - start;
     result->tried = (uint64_t)tops << LOW_BITS;
     pthread_mutex_destroy(&pool.lock);
     return status;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/flush.h"
 #include "base/fresh.h"
 #include "base/io.h"
@@ -176,10 +177,7 @@ static void begin_images(orr_evidence *e, orr_sink *page, const char *when) {
 static orr_status write_page(orr_evidence *e, orr_error *error) {
     orr_sink page;
     char when[64];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
+    orr_utc(time(NULL), ORR_UTC_MINUTE, when, sizeof when);
     orr_sink_memory(&page);
     (e->options->bits ? begin_bits : begin_images)(e, &page, when);
     orr_status status = orr_sink_finish(&e->headline, error);
@@ -291,16 +289,10 @@ static orr_status run_sections(orr_evidence *e, orr_error *error) {
     return status;
 }
 
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_summary *summary,
                             orr_error *error) {
     orr_evidence e = {.options = options, .section = ""};
-    double start = seconds_now();
+    double start = orr_seconds();
     int made = 0;
     if (snprintf(e.directory, sizeof e.directory, "%s", options->output) >= (int)sizeof e.directory)
         return orr_fail(error, ORR_USAGE, "the name of the report's directory is too long");
@@ -320,7 +312,7 @@ orr_status orr_evidence_run(const orr_evidence_options *options, orr_evidence_su
     e.findings = cJSON_AddArrayToObject(e.root, "findings");
     if (status == ORR_OK) status = load_pictures(&e, error);
     if (status == ORR_OK) status = run_sections(&e, error);
-    e.summary.seconds = seconds_now() - start;
+    e.summary.seconds = orr_seconds() - start;
     if (status == ORR_OK) status = write_json(&e, error);
     if (status == ORR_OK && (status = write_page(&e, error)) != ORR_OK) remove_json(&e);
     if (status != ORR_OK && made) rmdir(e.directory); // fails when there is something in it

@@ -1,8 +1,9 @@
 #include "bench/evidence/parallel.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
+
+#include "base/cores.h"
 
 #define MAX_THREADS 256
 
@@ -13,12 +14,6 @@ typedef struct pool {
     orr_error first; // failure
     pthread_mutex_t lock;
 } pool;
-
-unsigned orr_processors(void) {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count > 0 ? (unsigned)count : 1;
-}
 
 static void *run(void *argument) {
     pool *p = argument;
@@ -43,7 +38,7 @@ orr_status orr_parallel(unsigned threads, size_t count, orr_parallel_work work, 
     pthread_t thread[MAX_THREADS];
     size_t started = 0;
     sigset_t all, before;
-    if (threads == 0) threads = orr_processors();
+    if (threads == 0) threads = orr_cores();
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     pthread_mutex_init(&p.lock, NULL);
     sigfillset(&all); // signals belong to the main thread

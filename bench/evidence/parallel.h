@@ -17,8 +17,6 @@ typedef orr_status (*orr_parallel_work)(void *context, size_t index, orr_error *
 // processor; the caller's is one of them). The first failure stops the rest and is returned.
 orr_status orr_parallel(unsigned threads, size_t count, orr_parallel_work work, void *context,
                         orr_error *error);
-// Processors that this process may use, at least 1.
-unsigned orr_processors(void);
 
 #ifdef __cplusplus
 }

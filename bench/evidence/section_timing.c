@@ -2,17 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "bench/evidence/evidence_report.h"
 
 #define SIZES 6 // 64 x 64 .. 2048 x 2048
-
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 // Slope of log y over log x by least squares.
 static double exponent_of(const double *x, const double *y, size_t count) {
@@ -33,10 +27,10 @@ static orr_status time_one(orr_subject subject, uint32_t side, uint8_t *data, do
     orr_volume_shape shape = {3, side, side};
     *seconds = INFINITY;
     for (int n = 0; n < 3; n++) {
-        double start = seconds_now();
+        double start = orr_seconds();
         orr_status status = orr_subject_encrypt(subject, key, shape, data, data, error);
         if (status != ORR_OK) return status;
-        *seconds = fmin(*seconds, seconds_now() - start);
+        *seconds = fmin(*seconds, orr_seconds() - start);
     }
     return ORR_OK;
 }

@@ -10,6 +10,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/clock.h"
 #include "bench/bench_levels.h"
 #include "bench/bench_machine.h"
 #include "kernels/tile.h"
@@ -40,11 +41,11 @@ static uint64_t ticks(void) {
 }
 
 static orr_status measure(bench *b, orr_error *error) {
-    double begin = orr_measure_clock(CLOCK_MONOTONIC);
+    double begin = orr_seconds();
     uint64_t tick = ticks();
     orr_status status = orr_measure_rounds(b->items, b->count, b->rounds, NULL, error);
     if (status != ORR_OK) return status;
-    b->tick_rate = (double)(ticks() - tick) / ((orr_measure_clock(CLOCK_MONOTONIC) - begin) * 1e9);
+    b->tick_rate = (double)(ticks() - tick) / ((orr_seconds() - begin) * 1e9);
     double *gcm = malloc(sizeof(double) * (size_t)b->rounds);
     double *values = malloc(sizeof(double) * (size_t)b->rounds);
     if (gcm && values) {

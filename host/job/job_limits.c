@@ -1,9 +1,10 @@
 #include "host/job/job_limits.h"
 
 #include <limits.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/cores.h"
 
 #define DEFAULT_MEMORY (256ull << 20)
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
@@ -21,9 +22,7 @@ unsigned orr_job_workers(uint64_t mem, unsigned jobs) {
     uint64_t need = FIXED_MEMORY + 2 * chunk_memory(ORR_SEGMENT_TILES, 0), most = FIXED_WORKERS;
     uint64_t memory = mem ? mem : DEFAULT_MEMORY;
     if (memory > need) most += (memory - need) / WORKER_MEMORY;
-    cpu_set_t set; // as the CPU backend counts: cores that this process may use
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    unsigned wanted = jobs ? jobs : cores > 0 ? (unsigned)cores : 1;
+    unsigned wanted = jobs ? jobs : orr_cores();
     return wanted < most ? wanted : (unsigned)most;
 }
 

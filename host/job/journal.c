@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "host/container/crypto.h"
 #include "host/job/state.h"
 #include "base/text.h"
@@ -234,10 +235,7 @@ static int write_line(orr_journal *journal, cJSON *line) {
 static cJSON *new_line(const char *event) {
     cJSON *line = cJSON_CreateObject();
     char when[32];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    orr_utc(time(NULL), ORR_UTC_STAMP, when, sizeof when);
     cJSON_AddStringToObject(line, "event", event);
     cJSON_AddStringToObject(line, "time", when);
     return line;

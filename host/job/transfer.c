@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "host/job/existing.h"
 #include "host/job/job_paper.h"
@@ -53,8 +53,6 @@ typedef struct seal_text {
 static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_event *event) {
     const orr_sealed *sealed = file->from.sealed;
     const orr_metadata *m = file->metadata;
-    time_t when;
-    struct tm utc;
     if (!sealed || !m || sealed->container.active < 0) return;
     const orr_container *c = &sealed->container;
     const orr_slot *slot = &c->slot[c->active];
@@ -66,9 +64,8 @@ static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_ev
     event->generation = slot->generation;
     int damaged = orr_sealed_damaged_slot(sealed);
     event->damaged_slot = damaged < 0 ? NULL : damaged ? "B" : "A";
-    when = (time_t)orr_metadata_time(m);
-    if (when && gmtime_r(&when, &utc) &&
-        strftime(text->sealed_at, sizeof text->sealed_at, "%Y-%m-%dT%H:%M:%SZ", &utc))
+    int64_t when = orr_metadata_time(m);
+    if (when && orr_utc(when, ORR_UTC_STAMP, text->sealed_at, sizeof text->sealed_at))
         event->sealed_at = text->sealed_at;
 }
 

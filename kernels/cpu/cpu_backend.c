@@ -4,7 +4,6 @@
 // to the next, so that batches overlap at their ends. A volume is one piece of work: its key
 // sequences are serial, so several volumes go side by side, one on each thread.
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/cores.h"
 #include "kernels/cpu/cpu.h"
 
 #define MAX_THREADS 1024
@@ -227,17 +227,10 @@ static const orr_backend_api cpu_api = {
     .volume_wait = cpu_volume_wait,
 };
 
-// Cores this process may run on, at least one.
-static unsigned usable_cores(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 1) return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 orr_status orr_cpu_backend_open(unsigned threads, orr_simd level, orr_backend **backend,
                                 orr_error *error) {
     *backend = NULL;
-    if (threads == 0) threads = usable_cores();
+    if (threads == 0) threads = orr_cores();
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     cpu_backend *cpu = calloc(1, sizeof *cpu);
     cpu_worker *worker = calloc(threads, sizeof *worker);

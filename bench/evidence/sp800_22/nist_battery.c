@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/cores.h"
 #include "bench/evidence/sp800_22/nist_internal.h"
 
 #define DEFAULT_BITS 1000000
@@ -179,19 +181,10 @@ static orr_status fill_defaults(orr_nist_options *o, orr_error *error) {
     if (!(o->alpha > 0 && o->alpha < 0.5)) {
         return orr_fail(error, ORR_USAGE, "a level of significance lies between 0 and 0.5");
     }
-    if (o->threads == 0) {
-        long processors = sysconf(_SC_NPROCESSORS_ONLN);
-        o->threads = processors > 0 ? (unsigned)processors : 1;
-    }
+    if (o->threads == 0) o->threads = orr_cores();
     if (o->threads > MOST_THREADS) o->threads = MOST_THREADS;
     if (o->threads > o->sequences) o->threads = (unsigned)o->sequences;
     return ORR_OK;
-}
-
-static double seconds_of(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static void run_workers(battery *b) {
@@ -223,7 +216,7 @@ orr_status orr_nist_run(const orr_nist_source *source, const orr_nist_options *o
     if (status != ORR_OK) return status;
     pthread_mutex_init(&b.reading, NULL);
     pthread_mutex_init(&b.storing, NULL);
-    double began = seconds_of(CLOCK_MONOTONIC), used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    double began = orr_seconds(), used = orr_clock(CLOCK_PROCESS_CPUTIME_ID);
     run_workers(&b);
     pthread_mutex_destroy(&b.reading);
     pthread_mutex_destroy(&b.storing);
@@ -239,8 +232,8 @@ orr_status orr_nist_run(const orr_nist_source *source, const orr_nist_options *o
     result->unused_bits = b.unused;
     result->alpha = b.options.alpha;
     result->constants = b.options.constants;
-    result->seconds = seconds_of(CLOCK_MONOTONIC) - began;
-    result->processor_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used;
+    result->seconds = orr_seconds() - began;
+    result->processor_seconds = orr_clock(CLOCK_PROCESS_CPUTIME_ID) - used;
     return orr_nist_analyse(result, error);
 }
 
