@@ -12,6 +12,7 @@
 
 #include <linux/magic.h>
 
+#include "base/directory.h"
 #include "base/flush.h"
 
 #define PREFIX ".orrery-"
@@ -42,24 +43,6 @@ int orr_is_same_file(int directory, const char *name, int fd) {
     struct stat named, opened;
     return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
            orr_is_same(&named, &opened, fd);
-}
-
-DIR *orr_directory_list(int directory) {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
-    int number = errno;
-    if (!listing && copy >= 0) close(copy);
-    errno = number;
-    return listing;
-}
-
-int orr_directory_lists(int directory, const char *name) {
-    DIR *listing = orr_directory_list(directory);
-    struct dirent *d;
-    int found = 0;
-    while (listing && !found && (d = readdir(listing))) found = !strcmp(d->d_name, name);
-    if (listing) closedir(listing);
-    return found;
 }
 
 const char *orr_partial_suffix(const char *name) {

@@ -12,7 +12,6 @@
 #ifndef ORRERY_BASE_PARTIAL_H
 #define ORRERY_BASE_PARTIAL_H
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #ifdef __cplusplus
@@ -52,12 +51,6 @@ void orr_partial_sweep(int directory, const char *except);
 // Takes the mark from a file or directory that has its final name. 0, also where the file system
 // refuses; -1 with errno.
 int orr_partial_unmark(int fd);
-// The entries of an open directory, whose own position stays; the caller closes the listing
-// (closedir). NULL with errno.
-DIR *orr_directory_list(int directory);
-// Does a directory list this very name? Looking it up may find another one: a file system may take
-// capitals for small letters, say.
-int orr_directory_lists(int directory, const char *name);
 // Do inode numbers of the file system that `fd` lies on stay as they are?
 int orr_inodes_last(int fd);
 // Are they one file? Where inode numbers do not last (`fd` is one of the two, or lies beside them),

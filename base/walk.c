@@ -1,6 +1,5 @@
 #include "base/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,13 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/text.h"
 
 // One directory being read: its names are held sorted so that runs are repeatable.
 typedef struct frame {
     int fd;
-    char **names;
-    size_t count, next;
+    orr_listing listing;
+    size_t next;
     char *source, *relative; // relative is "" at a contents-only root
     struct frame *parent;
 } frame;
@@ -38,58 +38,13 @@ static char *join(const char *directory, const char *name) {
     return path;
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void frame_free(frame *f) {
     if (!f) return;
-    for (size_t i = f->next; i < f->count; i++) free(f->names[i]);
-    free(f->names);
+    orr_listing_free(&f->listing);
     free(f->source);
     free(f->relative);
     if (f->fd >= 0) close(f->fd);
     free(f);
-}
-
-// Reads all names of f->fd. Returns 0, or an errno value.
-static int frame_read(frame *f) {
-    int copy = dup(f->fd), result = 0;
-    size_t room = 0;
-    if (copy < 0) return errno;
-    DIR *directory = fdopendir(copy);
-    if (!directory) {
-        result = errno;
-        close(copy);
-        return result;
-    }
-    for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(directory);
-        if (!entry) {
-            result = errno;
-            break;
-        }
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        if (f->count == room) {
-            room = room ? room * 2 : 64;
-            char **grown = realloc(f->names, room * sizeof *grown);
-            if (!grown) {
-                result = ENOMEM;
-                break;
-            }
-            f->names = grown;
-        }
-        f->names[f->count] = strdup(entry->d_name);
-        if (!f->names[f->count]) {
-            result = ENOMEM;
-            break;
-        }
-        f->count++;
-    }
-    closedir(directory);
-    if (f->count) qsort(f->names, f->count, sizeof *f->names, compare_names);
-    return result;
 }
 
 orr_walk *orr_walk_open(const orr_inputs *inputs, dev_t output_dev, ino_t output_ino,
@@ -137,7 +92,7 @@ static void descend(orr_walk *walk, orr_walk_item *item) {
         item->fd = -1;
         f->source = strdup(item->source);
         f->relative = strdup(item->relative);
-        failure = f->source && f->relative ? frame_read(f) : ENOMEM;
+        if (f->source && f->relative) failure = orr_listing_read(f->fd, &f->listing) ? errno : 0;
     }
     if (failure) {
         frame_free(f);
@@ -243,14 +198,14 @@ static int next_input(orr_walk *walk, orr_walk_item *item) {
 int orr_walk_next(orr_walk *walk, orr_walk_item *item) {
     memset(item, 0, sizeof *item);
     item->fd = -1;
-    while (walk->top && walk->top->next == walk->top->count) {
+    while (walk->top && walk->top->next == walk->top->listing.count) {
         frame *done = walk->top;
         walk->top = done->parent;
         frame_free(done);
     }
     if (!walk->top) return next_input(walk, item);
     frame *f = walk->top;
-    char *name = f->names[f->next++];
+    const char *name = f->listing.names[f->next++];
     item->source = join(f->source, name);
     item->relative = join(f->relative, name);
     if (!item->source || !item->relative) {
@@ -262,6 +217,5 @@ int orr_walk_next(orr_walk *walk, orr_walk_item *item) {
     } else {
         classify(walk, f->fd, name, 0, item);
     }
-    free(name);
     return 1;
 }

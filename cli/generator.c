@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/place.h"
 #include "gan/gan_device.h"
 
@@ -168,7 +169,7 @@ orr_status orr_generator_folder(orr_generator *generator, const char *folder, in
     DIR *directory = opendir(folder);
     if (!directory && errno == ENOENT) {
         if (!make) return ORR_OK;
-        generator->made_folder = mkdir(folder, 0700) == 0;
+        generator->made_folder = orr_directory_make(folder, 0700) == 0;
         if (generator->made_folder) return ORR_OK;
         return orr_fail(error, ORR_IO, "%s: %s", folder, strerror(errno));
     }

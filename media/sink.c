@@ -52,6 +52,15 @@ void orr_sink_text(orr_sink *sink, const char *text) {
     orr_sink_put(sink, text, strlen(text));
 }
 
+void orr_sink_name(orr_sink *sink, const char *name) {
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
+        if (*p < 32 || *p == 127 || *p == '\\')
+            orr_sink_format(sink, "\\x%02X", *p);
+        else
+            orr_sink_put(sink, (const char *)p, 1);
+    }
+}
+
 void orr_sink_format(orr_sink *sink, const char *format, ...) {
     char text[512], *more = text;
     va_list arguments, again;

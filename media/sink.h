@@ -29,6 +29,8 @@ void orr_sink_free(orr_sink *sink);
 void orr_sink_put(orr_sink *sink, const char *bytes, size_t count);
 void orr_sink_text(orr_sink *sink, const char *text);
 void orr_sink_format(orr_sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// A name that may have any bytes, as part of one line: control characters and \ as \xHH.
+void orr_sink_name(orr_sink *sink, const char *name);
 // Appends text as character data or attribute value of XML 1.0 and HTML: & < > " ' become
 // references; bytes that are not UTF-8, and characters that XML forbids, become U+FFFD. NULL is "".
 void orr_sink_escaped(orr_sink *sink, const char *text);

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/directory.h"
 #include "base/flush.h"
 #include "base/partial.h"
 #include "base/rename.h"
 #include "gan/weights.h"
-#include "training/listing.h"
 
 #define MAGIC "ORRTRAIN"
 #define HEADER 128
@@ -230,9 +230,7 @@ static orr_status io_error(const orr_run_directory *run, const char *doing, orr_
 }
 
 static int open_folder(const orr_run_directory *run) {
-    int made = !mkdirat(run->fd, FOLDER, 0700);
-    if (!made && errno != EEXIST) return -1;
-    if (made && orr_flush(run->fd) < 0) return -1;
+    if (orr_directory_make_at(run->fd, FOLDER, 0700) < 0) return -1;
     return openat(run->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/directory.h"
 #include "gan/philox.h"
-#include "training/listing.h"
+#include "media/sink.h"
 #include "training/resample.h"
 
 typedef struct loader {
@@ -60,7 +61,7 @@ static orr_status add_line(loader *l, const uint8_t *image, const char *below) {
     orr_status status = orr_digest_hex(image, orr_dataset_image_bytes(l->set), digest, l->error);
     if (status != ORR_OK) return status;
     orr_sink_format(&l->manifest, "%s  ", digest);
-    orr_put_name(&l->manifest, below);
+    orr_sink_name(&l->manifest, below);
     orr_sink_text(&l->manifest, "\n");
     return orr_sink_finish(&l->manifest, l->error);
 }

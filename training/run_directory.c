@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +11,9 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/flush.h"
+#include "base/directory.h"
 #include "base/fresh.h"
 #include "base/io.h"
-#include "training/listing.h"
 
 static orr_status io_error(orr_error *error, const char *directory, const char *name,
                            const char *doing) {
@@ -26,38 +23,6 @@ static orr_status io_error(orr_error *error, const char *directory, const char *
                            : "";
     return orr_fail(error, ORR_IO, "%s%s%s: cannot %s: %s%s", directory, *name ? "/" : "", name,
                     doing, strerror(number), next);
-}
-
-// Makes a directory and flushes the one that it is in, if that may be opened: also for one that is
-// there, since a run that made it may have been killed before it did so. -1 with errno, EEXIST when
-// it is there.
-static int make_directory(const char *path, mode_t mode) {
-    int found = mkdir(path, mode) != 0;
-    if (found && errno != EEXIST) return -1;
-    char *copy = strdup(path);
-    int above = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int failed = above < 0 || orr_fsync(above) < 0 ? errno : 0;
-    if (above < 0 && failed == EACCES) failed = 0;
-    if (above >= 0) close(above);
-    free(copy);
-    if (found && failed != EIO && failed != ENOSPC && failed != EDQUOT) failed = EEXIST;
-    if (failed && !found) rmdir(path);
-    errno = failed;
-    return failed ? -1 : 0;
-}
-
-// mkdir -p of what lies above the run directory.
-static int make_parents(const char *path) {
-    char *copy = strdup(path);
-    int result = copy ? 0 : -1;
-    for (char *p = copy ? copy + 1 : NULL; p && *p && result == 0; p++) {
-        if (*p != '/') continue;
-        *p = 0;
-        if (make_directory(copy, 0777) && errno != EEXIST) result = -1;
-        *p = '/';
-    }
-    free(copy);
-    return result;
 }
 
 // 1: nothing in it, 0: something, -1: errno. What a run wrote and was killed at is nothing.
@@ -79,8 +44,11 @@ orr_status orr_run_directory_open(orr_run_directory *run, const char *path, int 
     // "run/" is not a directory above the run, with the rights of those.
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) run->path[n - 1] = 0;
     path = run->path;
-    run->made = create && !make_parents(path) && !make_directory(path, 0700);
-    if (create && !run->made && errno != EEXIST) {
+    int found = !create                              ? 1
+                : orr_directory_make_above(path) < 0 ? -1
+                                                     : orr_directory_make(path, 0700);
+    run->made = found == 0;
+    if (found < 0) {
         status = io_error(error, path, "", "make this directory");
         goto end;
     }

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "gan/gan_device.h"
 #include "training/checkpoint.h"
-#include "training/listing.h"
 #include "training/session.h"
 
 #define COPIES_TOLD 0.01 // of the images: fewer copies are not worth a word
@@ -36,7 +35,7 @@ static int stopped(const orr_session *s) {
 
 static void note_skipped(void *context, const char *path, const char *reason) {
     orr_session *s = context;
-    orr_put_name(&s->skipped, path);
+    orr_sink_name(&s->skipped, path);
     orr_sink_format(&s->skipped, ": %s\n", reason);
     if (s->hooks.skipped) s->hooks.skipped(s->hooks.context, path, reason);
 }

@@ -1,6 +1,5 @@
 #include "bench/evidence/evidence.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/flush.h"
 #include "base/fresh.h"
 #include "base/io.h"
@@ -45,21 +45,26 @@ static const section sections[] = {
 
 // Makes the report's directory. One that is there must be empty; *made tells which.
 static orr_status make_directory(const char *path, int *made, orr_error *error) {
-    *made = mkdir(path, 0777) == 0;
+    orr_listing listing;
+    int found = orr_directory_make(path, 0777);
+    *made = found == 0;
     if (*made) return ORR_OK;
-    if (errno != EEXIST)
+    if (found < 0)
         return orr_fail(error, ORR_IO, "%s: cannot make the directory: %s", path, strerror(errno));
-    DIR *directory = opendir(path);
-    if (!directory)
-        return errno == ENOTDIR
-                   ? orr_fail(error, ORR_EXISTS, "%s: exists and is not a directory", path)
-                   : orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-    int empty = 1;
-    for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 && errno == ENOTDIR)
+        return orr_fail(error, ORR_EXISTS, "%s: exists and is not a directory", path);
+    int failed = directory < 0 || orr_listing_read(directory, &listing) != 0, why = errno;
+    if (failed) {
+        if (directory >= 0) close(directory);
+        return orr_fail(error, ORR_IO, "%s: %s", path, strerror(why));
+    }
+    int empty = listing.count == 0;
     // Before minutes of work for nothing.
-    int writable = faccessat(dirfd(directory), ".", W_OK | X_OK, AT_EACCESS) == 0, why = errno;
-    closedir(directory);
+    int writable = faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == 0;
+    why = errno;
+    orr_listing_free(&listing);
+    close(directory);
     if (empty && !writable)
         return orr_fail(error, ORR_IO, "%s: cannot write into this directory: %s", path,
                         strerror(why));

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/directory.h"
+#include "base/flush.h"
+#include "base/text.h"
 #include "host/container/crypto.h"
 #include "host/job/state.h"
-#include "base/text.h"
-#include "base/flush.h"
-#include "base/partial.h"
 
 #define SHARD_LEAD ORR_JOURNAL_NAME "-"
 #define NAME_BYTES 64

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/flush.h"
 #include "base/io.h"
 #include "base/text.h"
@@ -28,40 +29,6 @@ orr_status orr_output_too_long(const orr_output_root *root, const char *shown, o
                     shown,
                     root->restores ? "decrypt this file alone, and name it with -o"
                                    : "use --names opaque when encrypting");
-}
-
-// mkdir; the directory is made durable in its parent, for nobody flushes that later: also one that
-// is there, since a run that made it may have been killed before it did so. One that may not be
-// read cannot be flushed.
-static int make_directory(const char *path) {
-    int found = mkdir(path, 0777) != 0;
-    if (found && errno != EEXIST) return -1;
-    int made = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int parent = made >= 0 ? openat(made, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int failed = parent < 0 ? errno != EACCES : orr_fsync(parent) < 0;
-    int number = errno;
-    if (made >= 0) close(made);
-    if (parent >= 0) close(parent);
-    errno = number;
-    // What was there before need not be ours, nor the disk's where the output goes.
-    if (found && number != EIO && number != ENOSPC && number != EDQUOT) failed = 0;
-    return failed ? -1 : 0;
-}
-
-// mkdir -p, for the part of a path that the user chose.
-static int make_directories(const char *path) {
-    char *copy = strdup(path);
-    int result = 0;
-    if (!copy) return -1;
-    for (char *p = copy + 1; *p && result == 0; p++) {
-        if (*p != '/') continue;
-        *p = 0;
-        result = make_directory(copy);
-        *p = '/';
-    }
-    if (result == 0) result = make_directory(copy);
-    free(copy);
-    return result;
 }
 
 // Does OUT name a file rather than a directory? (docs/CLI.md, "Where outputs go")
@@ -101,7 +68,8 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
             *slash = 0;
         if (!root->only) goto failed;
     }
-    if (!dry_run && make_directories(root->path) != 0) {
+    if (!dry_run &&
+        (orr_directory_make_above(root->path) < 0 || orr_directory_make(root->path, 0777) < 0)) {
         status = io_error(error, root->path, "create this directory");
         goto failed;
     }
@@ -152,8 +120,8 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         component[n] = 0;
         p += n + 1;
         // A new directory is made durable in its parent: nobody flushes that later.
-        int made = create && mkdirat(fd, component, create) == 0;
-        if (create && (made ? orr_fsync(fd) < 0 : errno != EEXIST)) {
+        int made = create ? orr_directory_make_at(fd, component, create) : 1;
+        if (made < 0) {
             orr_status status = errno == ENAMETOOLONG
                                     ? orr_output_too_long(root, relative, error)
                                     : io_error(error, relative, "create its directory");
@@ -164,7 +132,7 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         int number = errno;
         orr_status status =
             create && below >= 0 && root->trust
-                ? orr_trust_directory(root->trust, below, fd, made, root->path, error)
+                ? orr_trust_directory(root->trust, below, fd, made == 0, root->path, error)
                 : ORR_OK;
         close(fd);
         fd = below;

@@ -5,9 +5,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "host/job/output.h"
+#include "base/directory.h"
 #include "base/partial.h"
 #include "base/text.h"
+#include "host/job/output.h"
 
 #define SHARD_LEAD ".shard-"
 

@@ -9,7 +9,7 @@
 
 #include <xxhash.h>
 
-#include "base/partial.h"
+#include "base/directory.h"
 #include "base/text.h"
 
 typedef struct entry {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/text.h"
 #include "host/job/contents.h"
 #include "host/job/job_file.h"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/directory.h"
 #include "base/flush.h"
 #include "base/fresh.h"
 #include "base/io.h"
