@@ -47,20 +47,13 @@ static const char *structure(const uint8_t *at, size_t left, int big, int level)
     return NULL;
 }
 
-static uint64_t element(const orr_tag *tag, uint32_t n) {
-    unsigned each = orr_type_bytes(tag->type);
-    uint64_t value = 0;
-    for (unsigned i = each; i > 0; i--) value = value << 8 | tag->value[n * each + i - 1];
-    return value;
-}
-
 // One value, or the same for every sample (some writers give more). Only unsigned integers count:
 // others are read differently by different readers.
 static int says(const orr_tag *tag, uint64_t value, unsigned samples) {
-    if (tag->type != 1 && tag->type != 3 && tag->type != 4 && tag->type != 16) return 0;
+    if (!orr_tag_is_number(tag)) return 0;
     if (tag->count != 1 && (samples == 1 || tag->count < samples)) return 0;
     for (uint32_t n = 0; n < tag->count; n++)
-        if (element(tag, n) != value) return 0;
+        if (orr_tag_element(tag, n) != value) return 0;
     return 1;
 }
 

@@ -11,7 +11,7 @@
 #define ORR_RECORD_MAX (67108864u - 65536u)
 #define ORR_DIRECTORY_MAX 65535u
 
-// ---- a growing run of bytes
+// ---- a growing run of bytes (image_buffer.c)
 typedef struct orr_buffer {
     uint8_t *data;
     size_t bytes, room;
@@ -25,6 +25,19 @@ void orr_buffer_le32(orr_buffer *buffer, uint32_t value);
 void orr_buffer_free(orr_buffer *buffer); // wipes
 // Takes memory for `bytes` in all at once, so that growing needs none beside it.
 void orr_buffer_reserve(orr_buffer *buffer, size_t bytes);
+
+// ---- encoded tags, of the record and of nested directories (image_page.c)
+#define ORR_TAG_BYTES 12 // before a tag's value
+// The tag at *at, of which *left bytes follow, and moves on. 0 at the end, or when it is cut.
+int orr_tag_next(const uint8_t **at, size_t *left, orr_tag *tag);
+// Bytes of one element of a TIFF type, 0 for an unknown type; bytes that change places with the
+// byte order (a rational is two numbers of 4).
+unsigned orr_type_bytes(unsigned type);
+unsigned orr_type_unit(unsigned type);
+// Is it of an unsigned integer type?
+int orr_tag_is_number(const orr_tag *tag);
+// Element n of such a tag.
+uint64_t orr_tag_element(const orr_tag *tag, uint32_t n);
 
 // ---- raw directories (image_tags.c)
 typedef struct orr_tiff_file {
@@ -46,10 +59,6 @@ typedef struct orr_raw_entry {
 
 uint64_t orr_tiff_load(const orr_tiff_file *file, const uint8_t *at, size_t bytes);
 void orr_tiff_store(const orr_tiff_file *file, uint8_t *at, size_t bytes, uint64_t value);
-// Bytes of one element of a TIFF type, 0 for an unknown type; bytes that change places with the
-// byte order (a rational is two numbers of 4).
-unsigned orr_type_bytes(unsigned type);
-unsigned orr_type_unit(unsigned type);
 // Turns elements between file order and little-endian in place, or copies them so (the same way
 // both ways).
 void orr_turn_elements(const orr_tiff_file *file, unsigned type, uint8_t *data, size_t bytes);
@@ -73,11 +82,6 @@ int orr_tag_is_nested(unsigned id, int level);
 int orr_tag_points(unsigned type, int bigtiff);
 // Offsets of every directory of the main chain: *offsets is malloc'ed.
 orr_status orr_tiff_chain(orr_tiff_file *file, uint64_t **offsets, uint32_t *count);
-
-// ---- encoded tags, of the record and of nested directories (image_record.c)
-#define ORR_TAG_BYTES 12 // before a tag's value
-// The tag at *at, of which *left bytes follow, and moves on. 0 at the end, or when it is cut.
-int orr_tag_next(const uint8_t **at, size_t *left, orr_tag *tag);
 
 // ---- planes that no page shows (image_planes.c)
 // What says that page `index`, in a file of that many bytes, stands for more planes than there are

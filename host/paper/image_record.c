@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "host/container/crypto.h"
 #include "host/container/format.h"
 #include "host/paper/image_parts.h"
 
@@ -12,71 +11,7 @@
 #define PAGE_BYTES 44
 #define DEEPEST 2 // page, EXIF or GPS, interoperability
 
-// ---- buffer
-
-uint8_t *orr_buffer_add(orr_buffer *buffer, const void *from, size_t bytes) {
-    if (buffer->failed) return NULL;
-    if (bytes > buffer->room - buffer->bytes) {
-        size_t room = buffer->room < 1024 ? 1024 : buffer->room;
-        while (room - buffer->bytes < bytes && room < SIZE_MAX / 4) room *= 2;
-        uint8_t *data = room - buffer->bytes < bytes ? NULL : malloc(room);
-        if (!data) {
-            buffer->failed = 1;
-            return NULL;
-        }
-        if (buffer->bytes) {
-            memcpy(data, buffer->data, buffer->bytes);
-            orr_wipe(buffer->data, buffer->bytes);
-        }
-        free(buffer->data);
-        buffer->data = data;
-        buffer->room = room;
-    }
-    uint8_t *at = buffer->data + buffer->bytes;
-    if (from && bytes)
-        memcpy(at, from, bytes);
-    else
-        memset(at, 0, bytes);
-    buffer->bytes += bytes;
-    return at;
-}
-
-void orr_buffer_le16(orr_buffer *buffer, uint16_t value) {
-    uint8_t bytes[2];
-    orr_store_le16(bytes, value);
-    orr_buffer_add(buffer, bytes, sizeof bytes);
-}
-
-void orr_buffer_le32(orr_buffer *buffer, uint32_t value) {
-    uint8_t bytes[4];
-    orr_store_le32(bytes, value);
-    orr_buffer_add(buffer, bytes, sizeof bytes);
-}
-
-void orr_buffer_free(orr_buffer *buffer) {
-    if (buffer->data) orr_wipe(buffer->data, buffer->bytes);
-    free(buffer->data);
-    *buffer = (orr_buffer){0};
-}
-
-void orr_buffer_reserve(orr_buffer *buffer, size_t bytes) {
-    if (buffer->data || buffer->failed) return;
-    buffer->data = malloc(bytes + 1);
-    buffer->room = buffer->data ? bytes + 1 : 0;
-    buffer->failed = !buffer->data;
-}
-
 // ---- tags
-
-int orr_tag_next(const uint8_t **at, size_t *left, orr_tag *tag) {
-    if (*left < ORR_TAG_BYTES) return 0;
-    *tag = (orr_tag){orr_load_le16(*at), orr_load_le16(*at + 2), orr_load_le32(*at + 4),
-                     orr_load_le32(*at + 8), *at + ORR_TAG_BYTES};
-    if (tag->bytes > *left - ORR_TAG_BYTES) return 0;
-    *at += ORR_TAG_BYTES + tag->bytes;
-    *left -= ORR_TAG_BYTES + tag->bytes;
-    return 1;
-}
 
 // Are these `count` tags that the encoder writes at this level? *used: their length.
 static int tags_are_sound(const uint8_t *in, size_t bytes, uint32_t count, int level,
@@ -220,19 +155,4 @@ orr_status orr_image_record_decode(orr_image *image, const uint8_t *record, size
             name, n + 1, why);
     }
     return ORR_OK;
-}
-
-uint64_t orr_image_memory(const orr_image *image) {
-    uint64_t each = sizeof *image->pages;
-    if (!image->borrowed) each += 32; // what the allocator adds to each page's tags
-    return image->page_count * each;
-}
-
-void orr_image_free(orr_image *image) {
-    for (uint32_t n = 0; image->pages && !image->borrowed && n < image->page_count; n++) {
-        if (image->pages[n].tags) orr_wipe(image->pages[n].tags, image->pages[n].tag_bytes);
-        free(image->pages[n].tags);
-    }
-    free(image->pages);
-    *image = (orr_image){0};
 }

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "host/container/crypto.h"
 #include "host/container/format.h"
 #include "host/paper/image_parts.h"
 
@@ -23,15 +22,6 @@ enum {
 };
 
 // ---- elements
-
-unsigned orr_type_bytes(unsigned type) {
-    static const uint8_t bytes[19] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8};
-    return type < 19 ? bytes[type] : 0;
-}
-
-unsigned orr_type_unit(unsigned type) {
-    return type == 5 || type == 10 ? 4 : orr_type_bytes(type);
-}
 
 uint64_t orr_tiff_load(const orr_tiff_file *file, const uint8_t *at, size_t bytes) {
     uint64_t value = 0;
