@@ -22,6 +22,10 @@ double orr_seconds(void);
 int orr_utc(int64_t seconds, const char *format, char *out, size_t room)
     __attribute__((format(strftime, 2, 0)));
 
+static inline int orr_same_time(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 #ifdef __cplusplus
 }
 #endif

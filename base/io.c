@@ -1,6 +1,7 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 // What is left to do after a call that moved `now` bytes, or failed with -1: nonzero to go on.
@@ -41,5 +42,21 @@ size_t orr_pwrite_in_full(int fd, const void *data, size_t bytes, uint64_t offse
            goes_on(pwrite(fd, (const char *)data + done, bytes - done, (off_t)(offset + done)),
                    &done, ENOSPC))
         continue;
+    return done;
+}
+
+size_t orr_write_to_reader(int fd, const void *data, size_t bytes, orr_stop_flag *stop) {
+    size_t done = 0;
+    while (done < bytes) {
+        if (orr_stopped(stop)) {
+            errno = EINTR;
+            break;
+        }
+        ssize_t now = write(fd, (const char *)data + done, bytes - done);
+        if (now < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            (void)poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 1000);
+        else if (!goes_on(now, &done, EIO))
+            break;
+    }
     return done;
 }

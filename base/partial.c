@@ -12,6 +12,7 @@
 
 #include <linux/magic.h>
 
+#include "base/clock.h"
 #include "base/directory.h"
 #include "base/flush.h"
 
@@ -35,8 +36,7 @@ int orr_is_same(const struct stat *a, const struct stat *b, int fd) {
     if (a->st_dev != b->st_dev) return 0;
     if (a->st_ino == b->st_ino) return 1;
     return S_ISREG(a->st_mode) && !orr_inodes_last(fd) && a->st_mode == b->st_mode &&
-           a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+           a->st_size == b->st_size && orr_same_time(&a->st_mtim, &b->st_mtim);
 }
 
 int orr_is_same_file(int directory, const char *name, int fd) {

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/io.h"
 #include "cli/cli.h"
 #include "cli/stop.h"
 #include "kernels/map.h"
@@ -12,19 +14,12 @@
 
 // *closed: the reader has gone away, which is how an endless stream ends.
 static orr_status write_bytes(const uint8_t *bytes, size_t count, int *closed, orr_error *error) {
-    while (count) {
-        ssize_t wrote = write(STDOUT_FILENO, bytes, count);
-        if (wrote < 0 && errno == EPIPE) {
-            *closed = 1;
-            return ORR_OK;
-        }
-        if (wrote < 0 && errno == EINTR && !orr_stop_requested) continue;
-        if (wrote < 0 && errno == EINTR) return orr_fail(error, ORR_STOPPED, "stopped");
-        if (wrote < 0) return orr_fail(error, ORR_IO, "standard output: %s", strerror(errno));
-        bytes += wrote;
-        count -= (size_t)wrote;
-    }
-    return ORR_OK;
+    if (orr_write_to_reader(STDOUT_FILENO, bytes, count, &orr_stop_requested) == count)
+        return ORR_OK;
+    *closed = errno == EPIPE;
+    if (*closed) return ORR_OK;
+    if (errno == EINTR) return orr_fail(error, ORR_STOPPED, "stopped");
+    return orr_fail(error, ORR_IO, "standard output: %s", strerror(errno));
 }
 
 static orr_status run(orr_cli *cli, orr_error *error) {

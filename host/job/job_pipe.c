@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/io.h"
 #include "base/partial.h"
 #include "base/text.h"
 #include "host/container/content_digest.h"
@@ -26,28 +27,15 @@ typedef struct pipe_job {
     orr_metadata *metadata;
 } pipe_job;
 
-// Whatever the other end is, also one that does not wait (O_NONBLOCK).
 static orr_status write_out(const pipe_job *p, const uint8_t *bytes, size_t count,
                             orr_error *error) {
-    while (count) {
-        if (orr_stopped(p->stop))
-            return orr_fail(error, ORR_STOPPED, "%s: stopped before all of it was written",
-                            p->shown);
-        ssize_t n = write(p->out, bytes, count);
-        if (n > 0) {
-            bytes += n;
-            count -= (size_t)n;
-        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            (void)poll(&(struct pollfd){.fd = p->out, .events = POLLOUT}, 1, 1000);
-        } else if (n == 0 || errno != EINTR) {
-            int number = n == 0 ? EIO : errno;
-            return orr_fail_errno(error, number, "%s: cannot write all of %s: %s%s", p->shown,
-                                  p->path, strerror(number),
-                                  number == EPIPE ? " (its reader has gone)"
-                                                  : orr_errno_hint(number));
-        }
-    }
-    return ORR_OK;
+    if (orr_write_to_reader(p->out, bytes, count, p->stop) == count) return ORR_OK;
+    int number = errno;
+    if (number == EINTR)
+        return orr_fail(error, ORR_STOPPED, "%s: stopped before all of it was written", p->shown);
+    return orr_fail_errno(error, number, "%s: cannot write all of %s: %s%s", p->shown, p->path,
+                          strerror(number),
+                          number == EPIPE ? " (its reader has gone)" : orr_errno_hint(number));
 }
 
 static orr_status archive(pipe_job *p, orr_error *error) {
@@ -130,8 +118,7 @@ static orr_status open_source(pipe_job *p, const struct stat *verified, orr_erro
         return orr_fail_errno(error, errno, "%s: cannot open this file: %s", p->path,
                               strerror(errno));
     if (!orr_is_same(&st, verified, p->from.fd) || st.st_size != verified->st_size ||
-        st.st_mtim.tv_sec != verified->st_mtim.tv_sec ||
-        st.st_mtim.tv_nsec != verified->st_mtim.tv_nsec)
+        !orr_same_time(&st.st_mtim, &verified->st_mtim))
         return orr_fail(error, ORR_IO,
                         "%s: was changed while it was verified: nothing was written to %s; run the "
                         "same command again",

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/directory.h"
 #include "base/text.h"
 #include "host/job/contents.h"
@@ -88,9 +89,7 @@ static void compare_restored(orr_job_file *file) {
     if (status != ORR_OK) orr_file_fail(file, &error);
     if (status != ORR_OK || file->later) return;
     file->outcome = ORR_OUT_PRESENT;
-    if (fstat(fd, &after) == 0 && after.st_ctim.tv_sec == st.st_ctim.tv_sec &&
-        after.st_ctim.tv_nsec == st.st_ctim.tv_nsec)
-        record(file, fd, &st);
+    if (fstat(fd, &after) == 0 && orr_same_time(&after.st_ctim, &st.st_ctim)) record(file, fd, &st);
 }
 
 // Whose is the file that is open as to.plain->existing? The one that this job's state names needs

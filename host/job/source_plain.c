@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/io.h"
 #include "host/container/content_digest.h"
 #include "host/job/contents.h"
 #include "host/job/existing.h"
@@ -114,10 +116,6 @@ static int is_racy(const orr_source *from) {
     return age < (changed->tv_nsec ? TICK : COARSE);
 }
 
-static int same_timespec(const struct timespec *a, const struct timespec *b) {
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 // Did it stay what it was? ORR_IO when its size or mtime changed while it was read, ORR_UNSUPPORTED
 // when there are bytes behind its size. Sets from.touched when its inode changed: a new name or
 // mode, or other contents whose time was set back.
@@ -127,26 +125,24 @@ static orr_status check_times(orr_job_file *file, orr_error *error) {
     struct stat now;
     struct statx fresh;
     uint8_t byte;
-    ssize_t more;
     orr_status status = orr_file_flush_source(file, error);
     if (status != ORR_OK) return status;
     // Network file systems then ask their server, in place of answering from memory.
     (void)statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &fresh);
     if (fstat(fd, &now) != 0)
         return orr_fail_source(error, errno, "%s: %s", file->source, strerror(errno));
-    if (now.st_size != st->st_size || !same_timespec(&now.st_mtim, &st->st_mtim))
+    if (now.st_size != st->st_size || !orr_same_time(&now.st_mtim, &st->st_mtim))
         return fail_changed(file, error);
-    file->from.touched = !same_timespec(&now.st_ctim, &st->st_ctim) || is_racy(&file->from);
+    file->from.touched = !orr_same_time(&now.st_ctim, &st->st_ctim) || is_racy(&file->from);
     // Some virtual files have more bytes than their size says, which is often 0.
-    do more = pread(fd, &byte, 1, now.st_size);
-    while (more < 0 && errno == EINTR);
-    if (more < 0)
+    size_t more = orr_pread_in_full(fd, &byte, 1, (uint64_t)now.st_size);
+    if (!more && errno)
         return orr_fail_source(error, errno, "%s: cannot read to its end: %s", file->source,
                                strerror(errno));
     // Unless it has just grown: that is a change like any other.
-    if (more > 0 && fstat(fd, &now) == 0 && now.st_size != st->st_size)
+    if (more && fstat(fd, &now) == 0 && now.st_size != st->st_size)
         return fail_changed(file, error);
-    if (more > 0)
+    if (more)
         return orr_fail(error, ORR_UNSUPPORTED,
                         "%s: holds more than the %lld bytes that its size says: a virtual file? "
                         "Copy it, and encrypt the copy",

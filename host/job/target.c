@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/flush.h"
 #include "base/io.h"
 #include "base/partial.h"
@@ -106,10 +107,6 @@ int orr_target_set_mode(orr_target *t, int fd, mode_t mode) {
     return ORR_LACKS_MODE;
 }
 
-static int same_time(const struct timespec *a, const struct timespec *b) {
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 // Sets a file's mtime and reads it back as the target holds it.
 static int try_time(int fd, const struct timespec *wanted, struct timespec *held) {
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, *wanted};
@@ -129,7 +126,7 @@ int orr_target_set_time(orr_target *t, int fd, const struct timespec *mtime) {
                 t->path, strerror(number));
         return ORR_LACKS_TIME;
     }
-    if (same_time(mtime, &held)) return 0;
+    if (orr_same_time(mtime, &held)) return 0;
     if (first_time(t, SAID_ROUNDED))
         say(t, 0,
             "%s: this file system does not hold every time exactly: some are rounded or clamped",
@@ -260,7 +257,7 @@ static int is_rounded_down(const struct timespec *exact, const struct timespec *
 int orr_target_time_is_held(orr_target *t, int directory, int may_write,
                             const struct timespec *wanted, const struct timespec *found) {
     struct timespec held;
-    if (same_time(wanted, found)) return 1;
-    if (may_write && ask_time(t, directory, wanted, &held)) return same_time(&held, found);
+    if (orr_same_time(wanted, found)) return 1;
+    if (may_write && ask_time(t, directory, wanted, &held)) return orr_same_time(&held, found);
     return is_rounded_down(wanted, found);
 }

@@ -122,6 +122,43 @@ TEST(Io, WritesThroughSignals) {
     EXPECT_EQ(got, sent);
 }
 
+TEST(Io, WaitsForASlowReaderAlsoWithoutBlocking) {
+    Pipe pipe;
+    ASSERT_EQ(fcntl(pipe.out, F_SETFL, O_NONBLOCK), 0);
+    const auto sent = pattern(300000);
+    std::vector<char> got(sent.size());
+    std::thread reader([&] {
+        usleep(20000);
+        EXPECT_EQ(orr_read_in_full(pipe.in, got.data(), got.size()), got.size());
+    });
+    EXPECT_EQ(orr_write_to_reader(pipe.out, sent.data(), sent.size(), nullptr), sent.size());
+    pipe.end();
+    reader.join();
+    EXPECT_EQ(got, sent);
+}
+
+TEST(Io, WritesToNoReaderForEver) {
+    Pipe pipe;
+    volatile sig_atomic_t stop = 0;
+    const auto sent = pattern(300000);
+    const Interrupted interrupt;
+    std::thread stopper([&] {
+        usleep(20000); // the pipe is full by then
+        stop = 1;
+        interrupt.now();
+    });
+    size_t put = orr_write_to_reader(pipe.out, sent.data(), sent.size(), &stop);
+    EXPECT_EQ(errno, EINTR);
+    EXPECT_GT(put, 0u);
+    EXPECT_LT(put, sent.size());
+    stopper.join();
+    signal(SIGPIPE, SIG_IGN);
+    close(pipe.in);
+    EXPECT_EQ(orr_write_to_reader(pipe.out, sent.data(), 10, nullptr), 0u);
+    EXPECT_EQ(errno, EPIPE);
+    pipe.in = open("/dev/null", O_RDONLY);
+}
+
 TEST(Io, WritesAndReadsAtAnOffset) {
     int fd = memfd_create("io_test", MFD_CLOEXEC);
     ASSERT_GE(fd, 0);
