@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 
 static const struct {
@@ -192,7 +193,7 @@ static orr_status read_header(orr_safetensors *file, uint64_t length, orr_error 
         return damaged(file, error,
                        "it looks like one of torch.save(); save the state dictionary in PyTorch "
                        "with safetensors.torch.save_file()");
-    for (int i = 7; i >= 0; i--) bytes = bytes << 8 | prefix[i];
+    bytes = orr_load_le64(prefix);
     if (bytes < 2 || bytes > ORR_SAFETENSORS_MAX_HEADER)
         return damaged(file, error, "no header of a sensible length");
     if (bytes > length - 8) return damaged(file, error, "truncated inside the header");

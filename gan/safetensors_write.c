@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/fresh.h"
 
 uint16_t orr_half_from_float(float value) {
@@ -102,7 +103,7 @@ static int write_tensor(FILE *out, const orr_tensor *tensor) {
 static int write_all(FILE *out, const char *header, const orr_tensor *tensors, size_t count) {
     size_t length = strlen(header), padded = (length + 7) / 8 * 8, size = 8;
     uint8_t prefix[8];
-    for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
+    orr_store_le64(prefix, padded);
     if (fwrite(prefix, 1, 8, out) != 8 ||
         fprintf(out, "%s%*s", header, (int)(padded - length), "") < 0)
         return 0;

@@ -9,6 +9,7 @@
 
 #include <png.h>
 
+#include "base/bytes.h"
 #include "base/fresh.h"
 #include "base/io.h"
 #include "media/image_codecs.h"
@@ -82,7 +83,7 @@ static int png_data_is_complete(const orr_raster_source *image) {
     int seen = 0;
     for (size_t at = 8; image->length - at >= 8;) {
         const uint8_t *head = image->bytes + at;
-        size_t length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | head[2] << 8 | head[3];
+        size_t length = orr_load_be32(head);
         int data = memcmp(head + 4, "IDAT", 4) == 0;
         if (length + 12 > image->length - at) return seen && !data;
         seen |= data;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/digest.h"
 #include "base/directory.h"
 #include "base/flush.h"
@@ -23,16 +24,6 @@
 #define MAX_STATE ((size_t)2 << 30) // the largest network is below 1.1 GB
 
 // ---- bytes
-
-static void put(uint8_t *at, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *at, int bytes) {
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
 
 // The arrays in the file's order; returns how many floats.
 #define ARRAYS 8
@@ -60,22 +51,22 @@ orr_status orr_checkpoint_encode(const orr_gan_state *state, const char data_has
     if (!*bytes) return orr_fail(error, ORR_INTERNAL, "no memory for a checkpoint");
     uint8_t *at = *bytes;
     memcpy(at, MAGIC, 8);
-    put(at + 8, 1, 4);
-    put(at + 12, state->shape.image_size, 4);
-    put(at + 16, state->shape.channels, 4);
-    put(at + 20, state->shape.latent, 4);
-    put(at + 24, state->shape.width, 4);
-    put(at + 32, state->seed, 8);
-    put(at + 40, state->step, 8);
+    orr_store_le32(at + 8, 1);
+    orr_store_le32(at + 12, state->shape.image_size);
+    orr_store_le32(at + 16, state->shape.channels);
+    orr_store_le32(at + 20, state->shape.latent);
+    orr_store_le32(at + 24, state->shape.width);
+    orr_store_le64(at + 32, state->seed);
+    orr_store_le64(at + 40, state->step);
     memcpy(at + 48, data_hash, 64);
-    put(at + 112, state->state[ORR_GAN_GENERATOR].batches, 8);
-    put(at + 120, state->state[ORR_GAN_DISCRIMINATOR].batches, 8);
+    orr_store_le64(at + 112, state->state[ORR_GAN_GENERATOR].batches);
+    orr_store_le64(at + 120, state->state[ORR_GAN_DISCRIMINATOR].batches);
     at += HEADER;
     for (int n = 0; n < ARRAYS; n++)
         for (size_t i = 0; i < counts[n]; i++, at += 4) {
             uint32_t word;
             memcpy(&word, &arrays[n][i], 4);
-            put(at, word, 4);
+            orr_store_le32(at, word);
         }
     orr_status status = orr_digest(*bytes, *count - DIGEST, at, error);
     if (status != ORR_OK) {
@@ -95,7 +86,7 @@ static void take_arrays(const uint8_t *at, orr_gan_state *state) {
     list_arrays(state, arrays, counts);
     for (int n = 0; n < ARRAYS; n++)
         for (size_t i = 0; i < counts[n]; i++, at += 4) {
-            uint32_t word = (uint32_t)get(at, 4);
+            uint32_t word = orr_load_le32(at);
             memcpy(&arrays[n][i], &word, 4);
         }
 }
@@ -107,10 +98,10 @@ orr_status orr_checkpoint_decode(const uint8_t *bytes, size_t count, const char 
     memset(state, 0, sizeof *state);
     if (count < HEADER + DIGEST || memcmp(bytes, MAGIC, 8))
         return damaged_file(shown, "it does not begin like one", error);
-    if (get(bytes + 8, 4) != 1)
+    if (orr_load_le32(bytes + 8) != 1)
         return damaged_file(shown, "it is of a version that this program does not know", error);
-    orr_gan_shape shape = {(uint32_t)get(bytes + 12, 4), (uint32_t)get(bytes + 16, 4),
-                           (uint32_t)get(bytes + 20, 4), (uint32_t)get(bytes + 24, 4)};
+    orr_gan_shape shape = {orr_load_le32(bytes + 12), orr_load_le32(bytes + 16),
+                           orr_load_le32(bytes + 20), orr_load_le32(bytes + 24)};
     if (orr_gan_shape_check(&shape, NULL) != ORR_OK)
         return damaged_file(shown, "it is of a network that cannot be", error);
     orr_gan_generator(&shape, &generator);
@@ -125,12 +116,12 @@ orr_status orr_checkpoint_decode(const uint8_t *bytes, size_t count, const char 
         return damaged_file(shown, "its checksum is wrong", error);
     status = orr_gan_state_new(&shape, state, error);
     if (status != ORR_OK) return status;
-    state->seed = get(bytes + 32, 8);
-    state->step = get(bytes + 40, 8);
+    state->seed = orr_load_le64(bytes + 32);
+    state->step = orr_load_le64(bytes + 40);
     memcpy(data_hash, bytes + 48, 64);
     data_hash[64] = 0;
-    state->state[ORR_GAN_GENERATOR].batches = get(bytes + 112, 8);
-    state->state[ORR_GAN_DISCRIMINATOR].batches = get(bytes + 120, 8);
+    state->state[ORR_GAN_GENERATOR].batches = orr_load_le64(bytes + 112);
+    state->state[ORR_GAN_DISCRIMINATOR].batches = orr_load_le64(bytes + 120);
     take_arrays(bytes + HEADER, state);
     return ORR_OK;
 }

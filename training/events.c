@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define MAX_TAG 100
 #define MAX_SCALARS 16
 #define MAX_RECORD (64 + MAX_SCALARS * (MAX_TAG + 16))
@@ -14,10 +16,6 @@ uint32_t orr_crc32c(const void *bytes, size_t count) {
         for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
     }
     return ~crc;
-}
-
-static void put_little(uint8_t *at, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> (8 * i));
 }
 
 static uint8_t *put_varint(uint8_t *at, uint64_t value) {
@@ -34,7 +32,7 @@ static uint8_t *put_double(uint8_t *at, unsigned field, double value) {
     uint64_t bits;
     memcpy(&bits, &value, 8);
     at = put_field(at, field, 1);
-    put_little(at, bits, 8);
+    orr_store_le64(at, bits);
     return at + 8;
 }
 
@@ -46,11 +44,11 @@ static uint8_t *put_bytes(uint8_t *at, unsigned field, const void *bytes, size_t
 
 static void put_record(orr_sink *sink, const uint8_t *record, size_t count) {
     uint8_t frame[12], tail[4];
-    put_little(frame, count, 8);
+    orr_store_le64(frame, count);
     uint32_t crc = orr_crc32c(frame, 8);
-    put_little(frame + 8, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
+    orr_store_le32(frame + 8, (crc >> 15 | crc << 17) + 0xa282ead8u);
     crc = orr_crc32c(record, count);
-    put_little(tail, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
+    orr_store_le32(tail, (crc >> 15 | crc << 17) + 0xa282ead8u);
     orr_sink_put(sink, (const char *)frame, sizeof frame);
     orr_sink_put(sink, (const char *)record, count);
     orr_sink_put(sink, (const char *)tail, sizeof tail);
@@ -73,7 +71,7 @@ void orr_events_scalars(orr_sink *sink, double wall_time, uint64_t step,
         memcpy(&bits, &single, 4);
         uint8_t *at = put_bytes(value, 1, scalars[i].tag, strnlen(scalars[i].tag, MAX_TAG));
         at = put_field(at, 2, 5);
-        put_little(at, bits, 4);
+        orr_store_le32(at, bits);
         end = put_bytes(end, 1, value, (size_t)(at + 4 - value));
     }
     uint8_t *at = put_double(record, 1, wall_time);

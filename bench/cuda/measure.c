@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "base/bytes.h"
 #include "kernels/map.h"
 
 #define UNTOUCHED 0xee // what result buffers hold before a run whose bytes are looked at
@@ -43,10 +44,6 @@ static uint8_t doubled(uint8_t x) {
     return (uint8_t)(x << 1 ^ (x & 128 ? 0x1b : 0));
 }
 
-static uint32_t word_at(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 // FIPS 197, section 5.1.1, by powers of 3: inverse of 3^n is 3^(255 - n).
 static void fill_sbox(uint8_t sbox[256]) {
     uint8_t power[256];
@@ -73,7 +70,7 @@ void orr_aes_prepare(uint32_t table[256], uint32_t round_keys[ORR_AES_ROUND_KEYS
         uint32_t s = sbox[n], twice = doubled(sbox[n]);
         table[n] = twice << 24 | s << 16 | s << 8 | (twice ^ s);
     }
-    for (int n = 0; n < 8; n++) round_keys[n] = word_at(key + 4 * n);
+    for (int n = 0; n < 8; n++) round_keys[n] = orr_load_be32(key + 4 * n);
     for (int n = 8; n < ORR_AES_ROUND_KEYS; n++) { // FIPS 197, section 5.2
         uint32_t x = round_keys[n - 1];
         if (n % 8 == 0) {
@@ -181,7 +178,8 @@ static orr_status fill(orr_bench_cuda_session *s, orr_error *error) {
     }
     orr_bench_cuda_key(0, 0, &key);
     orr_aes_prepare(table, s->aes.key, (const uint8_t *)key.state);
-    for (int n = 0; n < 4; n++) s->aes.counter[n] = word_at((uint8_t *)key.state + 32 + 4 * n);
+    for (int n = 0; n < 4; n++)
+        s->aes.counter[n] = orr_load_be32((uint8_t *)key.state + 32 + 4 * n);
     s->aes.in = (const uint32_t *)s->in;
     s->aes.out = (uint32_t *)s->out;
     s->aes.table = s->table;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "host/container/crypto.h"
 
 orr_status orr_evidence_step(orr_evidence *e, orr_error *error, const char *format, ...) {
@@ -44,10 +45,8 @@ void orr_json_add_reals(cJSON *object, const char *key, const double *values, si
 
 void orr_evidence_key(const orr_evidence *e, const char *label, uint64_t index, uint8_t key[64]) {
     uint8_t number[16];
-    for (int n = 0; n < 8; n++) {
-        number[n] = (uint8_t)(e->options->seed >> (8 * n));
-        number[8 + n] = (uint8_t)(index >> (8 * n));
-    }
+    orr_store_le64(number, e->options->seed);
+    orr_store_le64(number + 8, index);
     // Without SHA-512 nothing in this program works; zeros would show in every figure.
     if (orr_sha512(number, sizeof number, label, strlen(label), key) != ORR_OK) memset(key, 0, 64);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "bench/evidence/attack_reuse.h"
 #include "bench/evidence/attack_rules.h"
 #include "bench/evidence/attack_state.h"
@@ -230,8 +231,7 @@ static void lane_words(const orr_attack_layout *layout, const uint8_t *k4,
     size_t plane = (size_t)layout->shape.rows * layout->shape.columns;
     for (int n = 0; n < 6; n++) {
         const uint8_t *at = k4 + channel[n % 3] * plane + (size_t)(n / 3) * layout->shape.columns;
-        words[n] =
-            (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+        words[n] = orr_load_le32(at);
         if (complement >> (n % 3) & 1) words[n] = ~words[n];
     }
 }
