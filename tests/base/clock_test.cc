@@ -1,7 +1,8 @@
 // Times as text, the clock that only goes on, and the cores of this process.
-#include <gtest/gtest.h>
 #include <sched.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "base/clock.h"
 #include "base/cores.h"
