@@ -1,6 +1,7 @@
 #include "base/digest.h"
 
 #include <openssl/sha.h>
+
 #include "base/text.h"
 
 orr_status orr_digest(const void *bytes, size_t count, uint8_t out[32], orr_error *error) {

@@ -50,12 +50,12 @@ FILE *orr_fresh_stream(const orr_fresh *fresh) {
 static mode_t default_mode;
 
 static void read_umask(void) {
-    FILE *status = fopen("/proc/self/status", "re"); // umask(2) cannot ask without changing it
+    FILE *told = fopen("/proc/self/status", "re"); // umask(2) cannot ask without changing it
     char line[128];
     mode_t mask = 022;
-    while (status && fgets(line, sizeof line, status))
+    while (told && fgets(line, sizeof line, told))
         if (!strncmp(line, "Umask:", 6)) mask = (mode_t)strtoul(line + 6, NULL, 8);
-    if (status) fclose(status);
+    if (told) fclose(told);
     default_mode = 0666 & ~mask;
 }
 

@@ -5,6 +5,7 @@
 #define ORRERY_BASE_FRESH_H
 
 #include <stdio.h>
+
 #include "base/partial.h"
 
 #ifdef __cplusplus

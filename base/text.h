@@ -2,8 +2,9 @@
 #ifndef ORRERY_BASE_TEXT_H
 #define ORRERY_BASE_TEXT_H
 
-#include <cjson/cJSON.h>
 #include <stddef.h>
+
+#include <cjson/cJSON.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,6 +4,7 @@
 #define ORRERY_BASE_WALK_H
 
 #include <sys/stat.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

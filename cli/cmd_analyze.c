@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "bench/evidence/evidence.h"
 #include "base/version.h"
+#include "bench/evidence/evidence.h"
 #include "cli/cli.h"
 #include "cli/stop.h"
 

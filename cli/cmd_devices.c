@@ -1,6 +1,7 @@
 // orrery devices: what this machine has, each with the known-answer self-test.
 #include <stdio.h>
 #include <string.h>
+
 #include "cli/cli.h"
 #include "kernels/cuda_loader.h"
 #include "kernels/device.h"

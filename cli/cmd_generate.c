@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "gan/npy.h"
-#include "gan/philox.h"
+
+#include "base/text.h"
 #include "cli/generator.h"
 #include "cli/stop.h"
-#include "base/text.h"
+#include "gan/npy.h"
+#include "gan/philox.h"
 
 #define GAP 2 // white pixels between the images of a grid
 

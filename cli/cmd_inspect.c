@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/stop.h"
-#include "base/text.h"
 
 #define ARCHIVE_WORDS \
     "confidentiality and integrity: AES-256-GCM; the planet layer adds no claimed bits"

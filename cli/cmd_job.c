@@ -5,12 +5,12 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
-#include "cli/progress.h"
 #include "cli/job_report.h"
+#include "cli/progress.h"
 #include "cli/stop.h"
 #include "cli/stream_out.h"
-#include "host/paper/planets.h"
 #include "host/job/trust.h"
+#include "host/paper/planets.h"
 #include "kernels/volume.h"
 
 static int lies_below(const char *path, const char *directory) {
@@ -191,12 +191,12 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     if (status == ORR_OK) status = watch_key(cli, &options, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
     if (status == ORR_OK) status = orr_cli_backend(cli, &backend, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     options.backend = backend;
     say_before(cli);
     status = stream.fd >= 0 ? orr_stream_out_run(cli, &options, &stream, error)
                             : run_over_files(cli, &options, error);
-done:
+end:
     orr_stream_out_close(&stream);
     if (backend) backend->api->close(backend);
     orr_key_watch_close(options.watch);

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/generator.h"
 #include "base/text.h"
+#include "cli/generator.h"
 
 static void format_time(int64_t seconds, char out[32]) {
     if (!orr_utc(seconds, ORR_UTC_STAMP, out, 32)) snprintf(out, 32, "unknown");
@@ -72,17 +72,17 @@ static orr_status run_new(orr_cli *cli, orr_error *error) {
     status = orr_keyring_init(&keyring, a->keyring.label ? a->keyring.label : "master", error);
     if (status == ORR_OK) status = add_decoys(cli, &keyring, error);
     if (status == ORR_OK && a->weights) status = open_generator(cli, &generator, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     if (a->dry_run) {
         size_t decoys = a->weights ? a->decoys.count : keyring.decoy_count;
         if (!decoys) decoys = ORR_DEFAULT_DECOYS;
         orr_console_note(&cli->console, "would make the keyring %s with %zu decoy%s", a->output,
                          decoys, decoys == 1 ? "" : "s");
-        goto done;
+        goto end;
     }
     if (!a->keyring.no_passphrase) {
         status = orr_cli_new_passphrase(cli, &a->keyring.passphrase, &passphrase, error);
-        if (status != ORR_OK) goto done;
+        if (status != ORR_OK) goto end;
     }
     if (a->weights) { // after the passphrase, for it starts threads
         status = orr_cli_decoy_pool(cli, &generator, &keyring, error);
@@ -90,7 +90,7 @@ static orr_status run_new(orr_cli *cli, orr_error *error) {
     if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, &passphrase, error);
     if (status != ORR_OK) { // decoys of no keyring are of no use, and can show patients
         if (a->decoys.save) orr_generator_unsave(&generator, a->decoys.save, keyring.decoy_count);
-        goto done;
+        goto end;
     }
     orr_cli_warn_of_keyring(cli, a->output);
     print_key(cli, &keyring.keys[0]);
@@ -106,7 +106,7 @@ static orr_status run_new(orr_cli *cli, orr_error *error) {
         orr_console_note(&cli->console,
                          "it has no passphrase: whoever can read the file has the keys");
     }
-done:
+end:
     orr_generator_close(&generator);
     orr_passphrase_wipe(&passphrase);
     orr_keyring_free(&keyring);

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "cli/generator.h"
 #include "cli/stop.h"
 #include "gan/gan_device.h"
-#include "base/text.h"
 #include "training/train.h"
 
 #define SKIPPED_SHOWN 5 // without -v

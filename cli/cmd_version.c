@@ -1,5 +1,6 @@
 // orrery version: which Orrery this is, and which of its modules are there.
 #include <string.h>
+
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/modules.h"

@@ -1,6 +1,7 @@
 // Every command, in the order of the help. Each is described in its cmd_*.c.
 #include <stdio.h>
 #include <string.h>
+
 #include "cli/options.h"
 
 #define COMMANDS(X)      \

@@ -1,5 +1,6 @@
 // Completion scripts for bash, zsh and fish.
 #include <string.h>
+
 #include "cli/help.h"
 
 enum { BASH, ZSH, FISH };

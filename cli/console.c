@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
 #include "base/text.h"
 
 #define LINE_BYTES 8192 // the longest line shown; a path has at most 4,096 bytes

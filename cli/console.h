@@ -5,10 +5,12 @@
 #ifndef ORRERY_CLI_CONSOLE_H
 #define ORRERY_CLI_CONSOLE_H
 
-#include <cjson/cJSON.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cjson/cJSON.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

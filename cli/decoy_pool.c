@@ -2,9 +2,10 @@
 // generator and are wiped; the images stay in memory only, unless --save-decoys asks for them.
 #include <stdlib.h>
 #include <string.h>
-#include "gan/philox.h"
+
 #include "cli/generator.h"
 #include "cli/stop.h"
+#include "gan/philox.h"
 #include "training/quality.h"
 
 #define WORDS 256 // drawn at a time

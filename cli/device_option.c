@@ -1,5 +1,6 @@
 // From --device to an open backend that has passed its self-test.
 #include <string.h>
+
 #include "cli/generator.h"
 #include "gan/gan_device.h"
 #include "kernels/device.h"

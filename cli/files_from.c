@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "cli/cli.h"
 
 #define MAX_LIST_BYTES ((size_t)4 << 30)

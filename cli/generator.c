@@ -2,12 +2,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/evp.h>
 
 #include "base/directory.h"
 #include "base/place.h"
@@ -36,7 +37,7 @@ static orr_status hash_file(const char *path, uint8_t sha256[32], orr_error *err
     orr_status status = ORR_OK;
     if (!in) {
         status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-        goto done;
+        goto end;
     }
     int fine = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
     while (fine && (got = fread(buffer, 1, sizeof buffer, in)) > 0) {
@@ -47,7 +48,7 @@ static orr_status hash_file(const char *path, uint8_t sha256[32], orr_error *err
     } else if (!fine || !EVP_DigestFinal_ex(context, sha256, NULL)) {
         status = orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", path);
     }
-done:
+end:
     EVP_MD_CTX_free(context);
     if (in) fclose(in);
     return status;

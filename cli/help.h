@@ -3,6 +3,7 @@
 #define ORRERY_CLI_HELP_H
 
 #include <stdio.h>
+
 #include "cli/options.h"
 
 #ifdef __cplusplus

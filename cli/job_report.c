@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "base/text.h"
 
 static const char *const done_word[] = {[ORR_VERB_ENCRYPT] = "encrypted",

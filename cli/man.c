@@ -2,6 +2,7 @@
 // another day.
 #include <ctype.h>
 #include <string.h>
+
 #include "base/version.h"
 #include "cli/help.h"
 

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "host/container/format.h"
 #include "host/job/job.h"
 #include "host/keys/keyring.h"

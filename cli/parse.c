@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "cli/options.h"
 
 // getopt_long's return value for the n-th option of the command; above every letter.

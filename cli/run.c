@@ -1,6 +1,7 @@
 // From argv to an exit status: parse, dispatch, say why it failed.
 #include <stdio.h>
 #include <string.h>
+
 #include "base/flush.h"
 #include "cli/cli.h"
 #include "cli/help.h"
@@ -64,7 +65,7 @@ int orr_cli_main(int argc, char **argv) {
     orr_status status = orr_arguments_parse(&cli.arguments, argc, argv, &error);
     if (status == ORR_OK && (cli.arguments.help)) {
         status = print_asked_help(&cli.arguments);
-        goto done;
+        goto end;
     }
     if (status != ORR_OK) {
         orr_console_error(&cli.console, &error, NULL);
@@ -80,7 +81,7 @@ int orr_cli_main(int argc, char **argv) {
         fprintf(stderr, "orrery: standard output: %s\n", strerror(cli.console.output_lost));
         status = ORR_IO;
     }
-done:
+end:
     orr_arguments_free(&cli.arguments);
     orr_console_free(&cli.console);
     return status;

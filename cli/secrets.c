@@ -1,6 +1,7 @@
 // Passphrases and the keyring, as the command line asks for them.
 #include <stdio.h>
 #include <string.h>
+
 #include "cli/cli.h"
 
 static void warn_of_mode(orr_cli *cli, const char *path) {

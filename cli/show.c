@@ -1,6 +1,7 @@
 // Text that is safe to show: escapes, UTF-8 repair, sizes and times for people.
 #include <stdio.h>
 #include <string.h>
+
 #include "cli/console.h"
 
 // Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7) and its code point; 0 when

@@ -1,5 +1,6 @@
 // The nearest of some words to one that was mistyped.
 #include <string.h>
+
 #include "cli/options.h"
 
 #define LONGEST 24 // no command or option is longer

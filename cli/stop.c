@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
 #include "base/status.h"
 
 #define MOMENT 1000 // ms

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cli/progress.h"
+
 #include "cli/job_report.h"
+#include "cli/progress.h"
 #include "cli/stop.h"
 #include "host/job/job_pipe.h"
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "cli/options.h"
 
 // Digits only: strtoull alone would take " -1" for a very large number.

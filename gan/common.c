@@ -1,10 +1,11 @@
 // What every implementation of the DCGAN shares: options, state, loss, Adam, latents, bytes.
 #include "gan/gan_backend.h"
-#include "gan/philox.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "gan/philox.h"
 
 orr_gan_options orr_gan_default_options(void) {
     return (orr_gan_options){.batch = 128,

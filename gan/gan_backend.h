@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "gan/network.h"
 
 #ifdef __cplusplus

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gan/cuda/gan_cuda_library.h"
 #include "base/library.h"
+#include "gan/cuda/gan_cuda_library.h"
 
 // libgomp lets waiting threads spin unless its environment says otherwise, which on a machine with
 // other work takes the processor from the very thread that they wait for: the same training steps

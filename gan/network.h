@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

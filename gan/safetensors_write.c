@@ -1,11 +1,12 @@
 #include "gan/safetensors.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cjson/cJSON.h>
 
 #include "base/bytes.h"
 #include "base/fresh.h"

@@ -1,10 +1,11 @@
 // The training step in host memory, on top of an implementation's networks: the loop body of the
 // PyTorch DCGAN example.
 #include "gan/gan_backend.h"
-#include "gan/philox.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "gan/philox.h"
 
 typedef struct host_trainer {
     orr_gan_trainer base;

@@ -5,7 +5,6 @@ set -euo pipefail
 cd "${SOURCE:-$(dirname "${BASH_SOURCE[0]}")/..}"
 version=14
 files=('*.c' '*.h' '*.inc' '*.cc' '*.cu' '*.cuh')
-files+=(':!host' ':!cli' ':!gan') # not formatted yet
 
 skip() {
     echo "SKIPPED: $1"

@@ -1,11 +1,12 @@
 // The CUDA implementation behind the seam (gan/gan_backend.h): networks, and what the library
 // exports.
+#include "gan/cuda/gan_cuda.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "gan/cuda/gan_cuda.h"
-#include "gan/cuda/gan_cuda_library.h"
 #include "base/cuda_count.h"
+#include "gan/cuda/gan_cuda_library.h"
 
 typedef struct cuda_network {
     orr_gan_net base;

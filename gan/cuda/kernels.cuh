@@ -23,7 +23,8 @@ constexpr uint32_t TILE_ROWS = THREADS / TILE_PACKS; // rows at a time
 constexpr uint32_t TILE = TILE_PACKS * PACK;         // channels
 constexpr uint32_t SUBSETS = THREADS / PACK;         // of the pieces, in the second step
 
-// ---- launches --------------------------------------------------------------------------------------
+// ---- launches
+// --------------------------------------------------------------------------------------
 
 ORR_DEVICE uint32_t first_item() {
     return orr_block_id() * THREADS + orr_thread_id();

@@ -1,5 +1,5 @@
-// The inner loops of gan/onednn/conv4.h, compiled for AVX2 and FMA and called where the processor has
-// both.
+// The inner loops of gan/onednn/conv4.h, compiled for AVX2 and FMA and called where the processor
+// has both.
 #include "gan/onednn/conv4.h"
 
 #if defined(__x86_64__)

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "gan/gan_backend.h"
 
 #ifdef __cplusplus

@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include <oneapi/dnnl/dnnl.h>
+
 #include "gan/network.h"
 
 #if DNNL_VERSION_MAJOR >= 3

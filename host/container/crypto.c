@@ -164,16 +164,16 @@ orr_status orr_kwp_unwrap(const uint8_t kek[32], const uint8_t *wrapped, size_t 
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     if (ctx) EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
     if (!ctx || !algorithm.kwp || EVP_DecryptInit_ex2(ctx, algorithm.kwp, kek, NULL, NULL) != 1) {
-        goto done;
+        goto end;
     }
     status = ORR_KEY;
     if (EVP_DecryptUpdate(ctx, opened, &part, wrapped, (int)wrapped_bytes) != 1 ||
         EVP_DecryptFinal_ex(ctx, opened + part, &rest) != 1 || (size_t)(part + rest) != bytes) {
-        goto done;
+        goto end;
     }
     memcpy(secret, opened, bytes);
     status = ORR_OK;
-done:
+end:
     EVP_CIPHER_CTX_free(ctx);
     orr_wipe(opened, sizeof opened);
     return status;

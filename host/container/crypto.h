@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "base/status.h"
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "base/text.h"
 #include "host/container/crypto.h"
 #include "kernels/tile.h"
@@ -171,8 +172,8 @@ orr_status orr_archive_head_write(const orr_header *header, const orr_file_keys 
                                   const orr_slot *slot, const orr_metadata *metadata, int fd,
                                   const char *name, orr_error *error);
 
-// Complete reads and writes at an offset. ORR_IO with errno's text; for a read that meets the end of
-// the file, ORR_AUTH ("truncated").
+// Complete reads and writes at an offset. ORR_IO with errno's text; for a read that meets the end
+// of the file, ORR_AUTH ("truncated").
 orr_status orr_pread_all(int fd, void *out, size_t bytes, uint64_t offset, const char *name,
                          orr_error *error);
 orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset, const char *name,
@@ -234,8 +235,8 @@ orr_status orr_container_read_metadata(const orr_container *container, int fd,
 // Rebuilds what needs no key and compares it with the file's bytes, in pieces of at most 1 MiB:
 // page 0 and the zero bytes before the IFD, and in the archive profile IFD, arrays and padding up
 // to the data. So a changed bit in TIFF header, description, IFD or arrays is ORR_AUTH. (The paper
-// profile's IFDs are checked by host/paper/paper.h.) Salvage may skip it: nothing here is needed to find
-// or open a tile.
+// profile's IFDs are checked by host/paper/paper.h.) Salvage may skip it: nothing here is needed to
+// find or open a tile.
 orr_status orr_container_check_head(const orr_container *container, int fd, const char *name,
                                     orr_error *error);
 // Both of the above.

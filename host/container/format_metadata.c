@@ -128,20 +128,20 @@ static orr_status decode(const uint8_t *in, size_t bytes, orr_metadata *metadata
     memset(metadata, 0, sizeof *metadata);
     while (at < bytes) {
         const uint8_t *head = in + at;
-        if (bytes - at < RECORD_HEADER) goto refused;
+        if (bytes - at < RECORD_HEADER) goto end;
         unsigned tag = orr_load_le16(head);
         size_t length = orr_load_le32(head + 4);
         if (tag <= last || tag > TAG_PAPER || orr_load_le16(head + 2) != 0 ||
             length > bytes - at - RECORD_HEADER) {
-            goto refused;
+            goto end;
         }
-        if (!take(metadata, tag, head + RECORD_HEADER, length)) goto refused;
+        if (!take(metadata, tag, head + RECORD_HEADER, length)) goto end;
         last = tag;
         seen |= 1u << tag;
         at += RECORD_HEADER + length;
     }
     if ((seen & required) == required) return ORR_OK;
-refused:
+end:
     metadata->paper = NULL;
     orr_metadata_free(metadata);
     return orr_fail(error, ORR_AUTH,
@@ -204,22 +204,22 @@ orr_status orr_container_read_metadata(const orr_container *container, int fd,
     orr_status status = ORR_INTERNAL;
     if (!buffer || !gcm) {
         orr_fail(error, status, "%s: out of memory for %zu bytes of metadata", name, bytes);
-        goto done;
+        goto end;
     }
     status = orr_pread_all(fd, buffer, bytes + ORR_GCM_TAG, ORR_METADATA_OFFSET, name, error);
-    if (status != ORR_OK) goto done;
+    if (status != ORR_OK) goto end;
     status = orr_gcm_open(gcm, zero_nonce, NULL, 0, buffer, bytes, buffer, buffer + bytes);
     if (status != ORR_OK) {
         orr_fail(error, status,
                  status == ORR_AUTH ? "%s: the sealed metadata was altered or damaged"
                                     : "%s: opening the sealed metadata failed (OpenSSL)",
                  name);
-        goto done;
+        goto end;
     }
     status = decode(buffer, bytes, metadata, &inner);
     if (status != ORR_OK) {
         orr_fail(error, status, "%s: %s", name, inner.text);
-        goto done;
+        goto end;
     }
     if (metadata->paper) { // up to 64 MiB: it keeps the memory that it was read into
         memmove(buffer, metadata->paper, metadata->paper_length);
@@ -235,7 +235,7 @@ orr_status orr_container_read_metadata(const orr_container *container, int fd,
                           "this file",
                           name);
     }
-done:
+end:
     orr_gcm_free(gcm);
     if (buffer) orr_wipe(buffer, bytes);
     free(buffer);

@@ -151,14 +151,14 @@ int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secr
     size_t padding = (size_t)orr_tile_rows(geometry, last) * ORR_TILE_ROW_BYTES -
                      orr_tile_source_bytes(length, last);
     int fits = -2;
-    if (!tile || !digest_gcm || orr_tile_reader_init(&r, NULL) != ORR_OK) goto out;
+    if (!tile || !digest_gcm || orr_tile_reader_init(&r, NULL) != ORR_OK) goto end;
     fits = -1;
     // A wrong secret makes noise of the padding: mostly one tile tells, of a segment of many.
     if (padding >= 16 && orr_tile_read(&r, last, tile, shown, NULL) == ORR_OK)
         fits = padding_is_zero(&r, length, last, tile);
     for (uint64_t s = geometry->segments; fits == -1 && s-- > 0;)
         fits = segment_fits(&r, digest_gcm, s, length, tile, shown);
-out:
+end:
     orr_tile_reader_end(&r);
     orr_gcm_free(digest_gcm);
     if (tile) orr_wipe(tile, ORR_TILE_BYTES);

@@ -4,12 +4,13 @@
 
 #include <signal.h>
 #include <stdint.h>
+
 #include "base/walk.h"
 #include "host/container/format.h"
-#include "host/keys/key_watch.h"
-#include "host/keys/keyring.h"
 #include "host/job/stages.h"
 #include "host/job/target.h"
+#include "host/keys/key_watch.h"
+#include "host/keys/keyring.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus

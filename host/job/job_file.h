@@ -10,8 +10,9 @@
 #ifndef ORRERY_HOST_JOB_JOB_FILE_H
 #define ORRERY_HOST_JOB_JOB_FILE_H
 
-#include <openssl/evp.h>
 #include <pthread.h>
+
+#include <openssl/evp.h>
 
 #include "host/job/job_run.h"
 #include "host/job/sealed.h"

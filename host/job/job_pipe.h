@@ -5,6 +5,7 @@
 #define ORRERY_HOST_JOB_JOB_PIPE_H
 
 #include <sys/stat.h>
+
 #include "host/job/job.h"
 
 #ifdef __cplusplus

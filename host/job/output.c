@@ -51,11 +51,11 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     root->dry_run = dry_run;
     if (!root->path || !root->target) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
-        goto failed;
+        goto end;
     }
     if (!*path) {
         status = orr_fail(error, ORR_USAGE, "no output directory given");
-        goto failed;
+        goto end;
     }
     if (single && names_a_file(path)) {
         char *slash = strrchr(root->path, '/');
@@ -66,23 +66,23 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
             slash[1] = 0;
         else
             *slash = 0;
-        if (!root->only) goto failed;
+        if (!root->only) goto end;
     }
     if (!dry_run &&
         (orr_directory_make_above(root->path) < 0 || orr_directory_make(root->path, 0777) < 0)) {
         status = io_error(error, root->path, "create this directory");
-        goto failed;
+        goto end;
     }
     root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root->fd < 0 && dry_run && errno == ENOENT) return ORR_OK;
     if (root->fd < 0 || fstat(root->fd, &st) != 0) {
         status = io_error(error, root->path, "open this output directory");
-        goto failed;
+        goto end;
     }
     root->dev = st.st_dev;
     root->ino = st.st_ino;
     return ORR_OK;
-failed:
+end:
     orr_output_root_close(root);
     return status;
 }
@@ -173,24 +173,24 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
     snprintf(output->shown, room, "%s/%s", root->path, relative);
     if (strlen(name) > NAME_MAX) {
         status = orr_output_too_long(root, output->shown, error);
-        goto failed;
+        goto end;
     }
     orr_target_sweep(root->target, output->directory);
     status = orr_target_probe(root->target, output->directory, output->shown, error);
-    if (status != ORR_OK) goto failed;
+    if (status != ORR_OK) goto end;
     output->fd = orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX,
                                     orr_target_mark(root->target), output->partial);
     if (output->fd < 0) {
         status = io_error(error, output->shown, "create this file");
-        goto failed;
+        goto end;
     }
     if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
         (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
         status = io_error(error, output->shown, "reserve its space");
-        goto failed;
+        goto end;
     }
     return ORR_OK;
-failed:
+end:
     orr_output_abort(output);
     return status;
 }

@@ -5,10 +5,11 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+
 #include "base/partial.h"
+#include "base/status.h"
 #include "host/job/target.h"
 #include "host/job/trust.h"
-#include "base/status.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -71,7 +71,7 @@ static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup,
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
     else if (fstat(fd, &st) != 0)
         status = orr_fail(error, ORR_IO, "%s: %s", name, strerror(errno));
-    if (status != ORR_OK || !S_ISREG(st.st_mode)) goto out;
+    if (status != ORR_OK || !S_ISREG(st.st_mode)) goto end;
     status = orr_container_read(container, fd, (uint64_t)st.st_size, name, error);
     if (status == ORR_OK)
         status = orr_container_unlock(container, lookup, context, name, &secret, &keys, error);
@@ -91,7 +91,7 @@ static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup,
     }
     orr_wipe(&secret, sizeof secret);
     orr_wipe(&keys, sizeof keys);
-out:
+end:
     if (metadata) orr_metadata_free(metadata);
     free(metadata);
     free(container);

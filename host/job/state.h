@@ -15,6 +15,7 @@
 #define ORRERY_HOST_JOB_STATE_H
 
 #include <sys/stat.h>
+
 #include "host/container/format.h"
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
+
 #include "base/rename.h"
 #include "base/status.h"
 

@@ -7,8 +7,9 @@
 
 #include <pthread.h>
 #include <stddef.h>
-#include "host/job/claims.h"
+
 #include "base/status.h"
+#include "host/job/claims.h"
 
 #ifdef __cplusplus
 extern "C" {

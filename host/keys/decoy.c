@@ -10,7 +10,7 @@ orr_status orr_decoy_from_image(const char *path, orr_decoy *decoy, const char *
     memset(decoy, 0, sizeof *decoy);
     orr_status status = orr_raster_read(path, NULL, &raster, error);
     if (flaw) *flaw = raster.flaw;
-    if (status) return status;
+    if (status != ORR_OK) return status;
     size_t pixels = (size_t)raster.width * raster.height;
     const uint8_t *pixel = raster.pixels;
     for (size_t i = 0; i < pixels; i++, pixel += raster.channels)

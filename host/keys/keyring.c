@@ -7,7 +7,6 @@
 #include <strings.h>
 #include <time.h>
 
-#include "host/keys/keyring_codec.h"
 #include "base/text.h"
 
 const char *orr_key_state_name(orr_key_state state) {
@@ -20,6 +19,44 @@ const char *orr_key_state_name(orr_key_state state) {
         return "destroyed";
     }
     return "unknown";
+}
+
+// Length in bytes of the UTF-8 character at s (RFC 3629), or 0 when there is none or it is a
+// control character: labels are printed on terminals.
+static size_t character_length(const uint8_t *s) {
+    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
+    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    uint32_t code = s[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0; // also stops at the NUL
+        code = code << 6 | (s[i] & 0x3f);
+    }
+    static const uint32_t least[5] = {0, 0, 0xa0, 0x800, 0x10000}; // 0x80..0x9f are controls
+    int surrogate = code >= 0xd800 && code < 0xe000;
+    return s[0] >= 0xc2 && code >= least[n] && code < 0x110000 && !surrogate ? n : 0;
+}
+
+int orr_label_is_valid(const char *label) {
+    const uint8_t *s = (const uint8_t *)label;
+    size_t length = strnlen(label, ORR_LABEL_BYTES), at = 0;
+    if (length >= ORR_LABEL_BYTES) return 0;
+    while (at < length) {
+        size_t n = character_length(s + at);
+        if (!n) return 0;
+        at += n;
+    }
+    return 1;
+}
+
+orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES],
+                             orr_error *error) {
+    static const char salt[] = "orrery v1 master key", info[] = "orrery v1 key id";
+    uint8_t prk[64];
+    orr_status status = orr_hkdf_extract(salt, strlen(salt), key, 32, prk);
+    if (status == ORR_OK) status = orr_hkdf_expand(prk, info, strlen(info), id, ORR_KEY_ID_BYTES);
+    orr_wipe(prk, sizeof prk);
+    if (status != ORR_OK) return orr_fail(error, status, "OpenSSL could not derive a key ID");
+    return ORR_OK;
 }
 
 void orr_keyring_free(orr_keyring *keyring) {
@@ -58,9 +95,9 @@ static orr_status draw_key(orr_keyring *keyring, const char *label, orr_key_stat
                         ORR_LABEL_BYTES - 1);
     memcpy(key.label, label, strlen(label));
     orr_status status = orr_random(key.key, sizeof key.key, error);
-    if (!status) status = orr_master_key_id(key.key, key.id, error);
-    if (!status) status = append_key(keyring, &key, error);
-    if (!status && id) memcpy(id, key.id, ORR_KEY_ID_BYTES);
+    if (status == ORR_OK) status = orr_master_key_id(key.key, key.id, error);
+    if (status == ORR_OK) status = append_key(keyring, &key, error);
+    if (status == ORR_OK && id) memcpy(id, key.id, ORR_KEY_ID_BYTES);
     orr_wipe(&key, sizeof key);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "host/container/format.h"
 
 #ifdef __cplusplus
@@ -15,6 +16,11 @@ extern "C" {
 #define ORR_KEYRING_MAX_DECOYS 65536
 #define ORR_LABEL_BYTES 64
 #define ORR_KEYRING_SEAL_BYTES 44 // salt and nonce: drawn anew each time that a keyring is sealed
+
+// Default scrypt cost: 2^17 * 8 * 128 bytes = 128 MiB, about half a second.
+#define ORR_SCRYPT_LOG2_N 17
+#define ORR_SCRYPT_R 8
+#define ORR_SCRYPT_P 1
 
 typedef enum orr_key_state {
     ORR_KEY_ACTIVE = 1,
@@ -107,6 +113,13 @@ orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase
 int orr_file_mode_warning(const char *path, char *text, size_t text_bytes);
 // Does its file system refuse to flush it? As above.
 int orr_file_flush_warning(const char *path, char *text, size_t text_bytes);
+
+// The ID of a master key: HKDF-Extract-SHA-512(salt = "orrery v1 master key", IKM = key), then
+// HKDF-Expand(info = "orrery v1 key id", 16 bytes) (RFC 5869).
+orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES], orr_error *error);
+
+// Is `label` (bytes before the NUL) UTF-8 without control characters, at most 63 bytes?
+int orr_label_is_valid(const char *label);
 
 // Changes, for use inside orr_keyring_update.
 orr_status orr_keyring_add(orr_keyring *keyring, const char *label, uint8_t id[ORR_KEY_ID_BYTES],

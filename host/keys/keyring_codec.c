@@ -11,44 +11,6 @@ static const char NO_PASSPHRASE[] = "orrery v1 keyring without passphrase";
 // A sum above this cannot come from an image that orr_decoy_from_image or the generator accepts.
 #define MAX_SUM (255ull << 26)
 
-// Length in bytes of the UTF-8 character at s (RFC 3629), or 0 when there is none or it is a
-// control character: labels are printed on terminals.
-static size_t character_length(const uint8_t *s) {
-    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    uint32_t code = s[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0; // also stops at the NUL
-        code = code << 6 | (s[i] & 0x3f);
-    }
-    static const uint32_t least[5] = {0, 0, 0xa0, 0x800, 0x10000}; // 0x80..0x9f are controls
-    int surrogate = code >= 0xd800 && code < 0xe000;
-    return s[0] >= 0xc2 && code >= least[n] && code < 0x110000 && !surrogate ? n : 0;
-}
-
-int orr_label_is_valid(const char *label) {
-    const uint8_t *s = (const uint8_t *)label;
-    size_t length = strnlen(label, ORR_LABEL_BYTES), at = 0;
-    if (length >= ORR_LABEL_BYTES) return 0;
-    while (at < length) {
-        size_t n = character_length(s + at);
-        if (!n) return 0;
-        at += n;
-    }
-    return 1;
-}
-
-orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES],
-                             orr_error *error) {
-    static const char salt[] = "orrery v1 master key", info[] = "orrery v1 key id";
-    uint8_t prk[64];
-    orr_status status = orr_hkdf_extract(salt, strlen(salt), key, 32, prk);
-    if (!status) status = orr_hkdf_expand(prk, info, strlen(info), id, ORR_KEY_ID_BYTES);
-    orr_wipe(prk, sizeof prk);
-    if (status) return orr_fail(error, status, "OpenSSL could not derive a key ID");
-    return ORR_OK;
-}
-
 orr_status orr_keyring_cost_check(unsigned log2_n, unsigned r, unsigned p, const char *name,
                                   orr_error *error) {
     int ok = log2_n >= 1 && log2_n <= 24 && r >= 1 && r <= 64 && p >= 1 && p <= 4;
@@ -88,7 +50,7 @@ orr_status orr_keyring_header_decode(orr_keyring_header *header, const uint8_t *
     if (kdf == ORR_KDF_SCRYPT) {
         orr_status status =
             orr_keyring_cost_check(header->log2_n, header->r, header->p, name, error);
-        if (status) return status;
+        if (status != ORR_OK) return status;
     }
     if (header->payload_bytes < ORR_KEYRING_PAYLOAD_HEAD ||
         header->payload_bytes > ORR_KEYRING_MAX_PAYLOAD)
@@ -185,32 +147,32 @@ orr_status orr_keyring_payload_decode(orr_keyring *keyring, const uint8_t *paylo
     orr_status status = ORR_UNSUPPORTED;
     const char *why = "its length";
     memset(keyring, 0, sizeof *keyring);
-    if (bytes < ORR_KEYRING_PAYLOAD_HEAD) goto out;
+    if (bytes < ORR_KEYRING_PAYLOAD_HEAD) goto end;
     uint32_t keys = orr_load_le32(payload), decoys = orr_load_le32(payload + 4);
     why = "the number of keys or decoys";
-    if (keys < 1 || keys > ORR_KEYRING_MAX_KEYS || decoys > ORR_KEYRING_MAX_DECOYS) goto out;
+    if (keys < 1 || keys > ORR_KEYRING_MAX_KEYS || decoys > ORR_KEYRING_MAX_DECOYS) goto end;
     keyring->key_count = keys;
     keyring->decoy_count = decoys;
     why = "its length";
-    if (bytes != payload_size(keyring)) goto out;
+    if (bytes != payload_size(keyring)) goto end;
     memcpy(keyring->generator_hash, payload + 8, 32);
     keyring->keys = calloc(keys, sizeof *keyring->keys);
     keyring->decoys = calloc(decoys ? decoys : 1, sizeof *keyring->decoys);
     status = ORR_INTERNAL;
     why = "memory running out";
-    if (!keyring->keys || !keyring->decoys) goto out;
+    if (!keyring->keys || !keyring->decoys) goto end;
     const uint8_t *at = payload + ORR_KEYRING_PAYLOAD_HEAD;
     for (uint32_t i = 0; i < keys; i++, at += ORR_KEYRING_KEY_RECORD)
-        if ((status = key_decode(&keyring->keys[i], at, &why)) != ORR_OK) goto out;
-    if ((status = keys_check(keyring, &why)) != ORR_OK) goto out;
+        if ((status = key_decode(&keyring->keys[i], at, &why)) != ORR_OK) goto end;
+    if ((status = keys_check(keyring, &why)) != ORR_OK) goto end;
     for (uint32_t i = 0; i < decoys; i++, at += ORR_KEYRING_DECOY_RECORD)
         for (int c = 0; c < 3; c++) {
             keyring->decoys[i].sum[c] = orr_load_le64(at + 8 * c);
             why = "a decoy's sum";
             if (keyring->decoys[i].sum[c] > MAX_SUM) status = ORR_UNSUPPORTED;
         }
-out:
-    if (!status) return ORR_OK;
+end:
+    if (status == ORR_OK) return ORR_OK;
     // The counts may be larger than what was allocated.
     if (!keyring->keys) keyring->key_count = 0;
     if (!keyring->decoys) keyring->decoy_count = 0;
@@ -227,16 +189,17 @@ static orr_status sealing_key(const orr_keyring_header *header, const orr_passph
     if (header->kdf == ORR_KDF_SCRYPT) {
         status = orr_scrypt(passphrase->bytes, passphrase->length, header->salt, header->log2_n,
                             header->r, header->p, key);
-        if (!status) return ORR_OK;
+        if (status == ORR_OK) return ORR_OK;
         return orr_fail(
             error, status, "%s: scrypt failed; it needs %llu MiB of memory", name,
             (unsigned long long)((((uint64_t)128 << header->log2_n) * header->r) >> 20));
     }
     uint8_t prk[64];
     status = orr_hkdf_extract(header->salt, 32, NO_PASSPHRASE, strlen(NO_PASSPHRASE), prk);
-    if (!status) status = orr_hkdf_expand(prk, "orrery v1 keyring key", 21, key, 32);
+    if (status == ORR_OK) status = orr_hkdf_expand(prk, "orrery v1 keyring key", 21, key, 32);
     orr_wipe(prk, sizeof prk);
-    if (status) return orr_fail(error, status, "%s: OpenSSL could not derive a key", name);
+    if (status != ORR_OK)
+        return orr_fail(error, status, "%s: OpenSSL could not derive a key", name);
     return ORR_OK;
 }
 
@@ -250,7 +213,7 @@ static orr_status open_with(orr_keyring *keyring, const orr_keyring_header *head
     orr_gcm *gcm = orr_gcm_new(key);
     if (!payload || !gcm) {
         orr_fail(error, status, "%s: out of memory", name);
-        goto out;
+        goto end;
     }
     status = orr_gcm_open(gcm, header->nonce, file, ORR_KEYRING_HEADER_BYTES,
                           file + ORR_KEYRING_HEADER_BYTES, bytes, payload,
@@ -262,10 +225,10 @@ static orr_status open_with(orr_keyring *keyring, const orr_keyring_header *head
     else if (status == ORR_AUTH)
         status =
             orr_fail(error, ORR_KEY, "%s: the keyring is damaged; restore it from a copy", name);
-    else if (status)
+    else if (status != ORR_OK)
         orr_fail(error, status, "%s: OpenSSL failed to open the keyring", name);
-    if (!status) status = orr_keyring_payload_decode(keyring, payload, bytes, name, error);
-out:
+    if (status == ORR_OK) status = orr_keyring_payload_decode(keyring, payload, bytes, name, error);
+end:
     orr_gcm_free(gcm);
     if (payload) orr_wipe(payload, bytes);
     free(payload);
@@ -278,7 +241,7 @@ orr_status orr_keyring_open(orr_keyring *keyring, const uint8_t *file, size_t by
     uint8_t key[32];
     memset(keyring, 0, sizeof *keyring);
     orr_status status = orr_keyring_header_decode(&header, file, bytes, name, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     int sealed = header.kdf == ORR_KDF_SCRYPT;
     if (sealed && (!passphrase || !passphrase->present))
         return orr_fail(error, ORR_KEY, "%s: this keyring needs its passphrase", name);
@@ -288,9 +251,9 @@ orr_status orr_keyring_open(orr_keyring *keyring, const uint8_t *file, size_t by
                         "meant to be without, somebody may have put another keyring in its place",
                         name);
     status = sealing_key(&header, passphrase, key, name, error);
-    if (!status) status = open_with(keyring, &header, file, key, name, error);
+    if (status == ORR_OK) status = open_with(keyring, &header, file, key, name, error);
     orr_wipe(key, sizeof key);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     memcpy(keyring->seal, header.salt, sizeof header.salt);
     memcpy(keyring->seal + sizeof header.salt, header.nonce, sizeof header.nonce);
     keyring->has_passphrase = sealed;
@@ -310,11 +273,11 @@ static orr_status header_new(orr_keyring_header *header, const orr_keyring *keyr
         header->p = keyring->p;
         orr_status status =
             orr_keyring_cost_check(header->log2_n, header->r, header->p, name, error);
-        if (status) return status;
+        if (status != ORR_OK) return status;
     }
     header->payload_bytes = (uint32_t)payload_size(keyring);
     orr_status status = orr_random(header->salt, sizeof header->salt, error);
-    return status ? status : orr_random(header->nonce, sizeof header->nonce, error);
+    return status != ORR_OK ? status : orr_random(header->nonce, sizeof header->nonce, error);
 }
 
 // Seals into file, which has room, and opens the result again: a keyring that does not open must
@@ -332,12 +295,12 @@ static orr_status seal_with(const orr_keyring *keyring, const orr_keyring_header
     orr_status status = orr_gcm_seal(gcm, header->nonce, file, ORR_KEYRING_HEADER_BYTES, body,
                                      bytes, body, body + bytes);
     orr_gcm_free(gcm);
-    if (status) {
+    if (status != ORR_OK) {
         orr_wipe(body, bytes);
         return orr_fail(error, status, "%s: OpenSSL failed to seal the keyring", name);
     }
     status = open_with(&copy, header, file, key, name, error);
-    if (!status) orr_keyring_free(&copy);
+    if (status == ORR_OK) orr_keyring_free(&copy);
     return status;
 }
 
@@ -351,14 +314,14 @@ orr_status orr_keyring_seal(const orr_keyring *keyring, const orr_passphrase *pa
         return orr_fail(error, ORR_INTERNAL, "%s: too many keys or decoys", name);
     int sealed = passphrase && passphrase->present;
     orr_status status = header_new(&header, keyring, sealed, name, error);
-    if (!status) status = sealing_key(&header, passphrase, key, name, error);
-    if (status) return status;
+    if (status == ORR_OK) status = sealing_key(&header, passphrase, key, name, error);
+    if (status != ORR_OK) return status;
     *bytes = ORR_KEYRING_HEADER_BYTES + (size_t)header.payload_bytes + ORR_GCM_TAG;
     *file = malloc(*bytes);
     status = *file ? seal_with(keyring, &header, *file, key, name, error)
                    : orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
     orr_wipe(key, sizeof key);
-    if (status) {
+    if (status != ORR_OK) {
         free(*file);
         *file = NULL;
     }

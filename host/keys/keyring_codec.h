@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "host/keys/keyring.h"
 
 #ifdef __cplusplus
@@ -19,11 +20,6 @@ extern "C" {
     (ORR_KEYRING_PAYLOAD_HEAD + ORR_KEYRING_MAX_KEYS * ORR_KEYRING_KEY_RECORD + \
      ORR_KEYRING_MAX_DECOYS * ORR_KEYRING_DECOY_RECORD)
 #define ORR_KEYRING_MAX_FILE (ORR_KEYRING_HEADER_BYTES + ORR_KEYRING_MAX_PAYLOAD + ORR_GCM_TAG)
-
-// Default scrypt cost: 2^17 * 8 * 128 bytes = 128 MiB, about half a second.
-#define ORR_SCRYPT_LOG2_N 17
-#define ORR_SCRYPT_R 8
-#define ORR_SCRYPT_P 1
 
 typedef enum orr_keyring_kdf { ORR_KDF_NONE = 0, ORR_KDF_SCRYPT = 1 } orr_keyring_kdf;
 
@@ -61,13 +57,6 @@ orr_status orr_keyring_open(orr_keyring *keyring, const uint8_t *file, size_t by
 // program would not have written. *keyring as orr_keyring_open.
 orr_status orr_keyring_payload_decode(orr_keyring *keyring, const uint8_t *payload, size_t bytes,
                                       const char *name, orr_error *error);
-
-// The ID of a master key: HKDF-Extract-SHA-512(salt = "orrery v1 master key", IKM = key), then
-// HKDF-Expand(info = "orrery v1 key id", 16 bytes) (RFC 5869).
-orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES], orr_error *error);
-
-// Is `label` (bytes before the NUL) UTF-8 without control characters, at most 63 bytes?
-int orr_label_is_valid(const char *label);
 
 #ifdef __cplusplus
 }

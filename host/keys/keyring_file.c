@@ -39,27 +39,27 @@ static orr_status read_file(const char *path, int head_only, uint8_t **file, uin
     if (fd < 0) return fail_open(error, path);
     if (fstat(fd, info)) {
         fail_errno(error, path, "cannot read the keyring");
-        goto out;
+        goto end;
     }
     if (!S_ISREG(info->st_mode) || info->st_size > ORR_KEYRING_MAX_FILE) {
         status = orr_fail(error, ORR_NOT_ORRERY, "%s: not an Orrery keyring", path);
-        goto out;
+        goto end;
     }
     size_t want = (size_t)info->st_size;
     if (head_only && want > ORR_KEYRING_HEADER_BYTES) want = ORR_KEYRING_HEADER_BYTES;
     *file = malloc(want + 1);
     if (!*file) {
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
-        goto out;
+        goto end;
     }
     if (orr_read_in_full(fd, *file, want) != want) {
         fail_errno(error, path, "cannot read the keyring");
-        goto out;
+        goto end;
     }
     *length = (uint64_t)info->st_size;
     status = ORR_OK;
-out:
-    if (status) {
+end:
+    if (status != ORR_OK) {
         free(*file);
         *file = NULL;
     }
@@ -74,9 +74,9 @@ orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error 
     uint64_t length;
     *needs = 0;
     orr_status status = read_file(path, 1, &file, &length, &info, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     status = orr_keyring_header_decode(&header, file, length, path, error);
-    if (!status) *needs = header.kdf == ORR_KDF_SCRYPT;
+    if (status == ORR_OK) *needs = header.kdf == ORR_KDF_SCRYPT;
     free(file);
     return status;
 }
@@ -89,9 +89,9 @@ orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTE
     uint64_t length;
     if (access(path, F_OK)) return fail_errno(error, path, "cannot look at the keyring");
     orr_status status = read_file(path, 1, &file, &length, &info, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     status = orr_keyring_header_decode(&header, file, length, path, error);
-    if (!status) {
+    if (status == ORR_OK) {
         memcpy(seal, header.salt, sizeof header.salt);
         memcpy(seal + sizeof header.salt, header.nonce, sizeof header.nonce);
     }
@@ -105,7 +105,7 @@ static orr_status load(orr_keyring *keyring, const char *path, const orr_passphr
     uint64_t length;
     memset(keyring, 0, sizeof *keyring);
     orr_status status = read_file(path, 0, &file, &length, info, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     status = orr_keyring_open(keyring, file, (size_t)length, passphrase, path, error);
     free(file);
     return status;
@@ -152,19 +152,19 @@ orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
     // Asked first only to spare the user an scrypt; the naming decides.
     if (!lstat(path, &info)) return fail_exists(error, path);
     orr_status status = orr_keyring_seal(keyring, passphrase, path, &file, &bytes, error);
-    if (!status) status = fresh_begin(&fresh, path, error);
-    if (!status) status = fresh_write(&fresh, path, file, bytes, NULL, error);
-    if (status) goto out;
+    if (status == ORR_OK) status = fresh_begin(&fresh, path, error);
+    if (status == ORR_OK) status = fresh_write(&fresh, path, file, bytes, NULL, error);
+    if (status != ORR_OK) goto end;
     if (orr_fresh_name(&fresh, 0)) {
         status = errno == EEXIST ? fail_exists(error, path)
                                  : fail_errno(error, path, "cannot name the keyring");
-        goto out;
+        goto end;
     }
     if (orr_fresh_settle(&fresh)) {
         status = fail_errno(error, path, "cannot flush its directory");
         orr_fresh_take_back(&fresh); // nobody has used it yet: what is not sure to last goes
     }
-out:
+end:
     orr_fresh_end(&fresh);
     free(file);
     return status;
@@ -214,19 +214,19 @@ static orr_status replace(const char *target, const orr_passphrase *passphrase,
     size_t bytes;
     orr_fresh fresh = ORR_FRESH_NONE;
     orr_status status = load(&keyring, target, passphrase, &info, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     status = change ? change(&keyring, context, error) : ORR_OK;
-    if (status) goto out;
+    if (status != ORR_OK) goto end;
     if (!new_passphrase && keyring.has_passphrase) new_passphrase = passphrase;
     status = orr_keyring_seal(&keyring, new_passphrase, target, &file, &bytes, error);
-    if (!status) status = fresh_begin(&fresh, target, error);
-    if (!status) status = fresh_write(&fresh, target, file, bytes, &info, error);
-    if (status) goto out;
+    if (status == ORR_OK) status = fresh_begin(&fresh, target, error);
+    if (status == ORR_OK) status = fresh_write(&fresh, target, file, bytes, &info, error);
+    if (status != ORR_OK) goto end;
     if (orr_fresh_name(&fresh, 1))
         status = fail_errno(error, target, "cannot replace the keyring");
     else if (orr_fresh_settle(&fresh))
         status = fail_errno(error, target, "cannot flush its directory");
-out:
+end:
     orr_fresh_end(&fresh);
     free(file);
     orr_keyring_free(&keyring);
@@ -241,7 +241,8 @@ orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase
     char *target = realpath(path, NULL);
     if (!target) return fail_open(error, path);
     orr_status status = lock(target, &fd, error);
-    if (!status) status = replace(target, passphrase, new_passphrase, change, context, error);
+    if (status == ORR_OK)
+        status = replace(target, passphrase, new_passphrase, change, context, error);
     if (fd >= 0) close(fd);
     free(target);
     return status;

@@ -76,8 +76,8 @@ static orr_status finish(orr_passphrase *passphrase, const char *source, orr_err
         status = orr_fail(error, ORR_KEY, "%s: the passphrase is empty", source);
     else if (passphrase->length > MAX_BYTES)
         status = orr_fail(error, ORR_KEY, "%s: the passphrase is over %d bytes", source, MAX_BYTES);
-    passphrase->present = !status;
-    if (status) orr_passphrase_wipe(passphrase);
+    passphrase->present = status == ORR_OK;
+    if (status != ORR_OK) orr_passphrase_wipe(passphrase);
     return status;
 }
 
@@ -221,13 +221,13 @@ orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *p
     int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (tty < 0) return orr_fail(error, ORR_KEY, "%s", NO_TERMINAL);
     orr_status status = ask_once(tty, prompt, passphrase, error);
-    if (!status && confirm) {
+    if (status == ORR_OK && confirm) {
         status = ask_once(tty, "Again: ", &again, error);
-        if (!status && (again.length != passphrase->length ||
-                        !orr_equal_secret(again.bytes, passphrase->bytes, again.length)))
+        if (status == ORR_OK && (again.length != passphrase->length ||
+                                 !orr_equal_secret(again.bytes, passphrase->bytes, again.length)))
             status = orr_fail(error, ORR_KEY, "the two passphrases differ; nothing was changed");
         orr_passphrase_wipe(&again);
-        if (status) orr_passphrase_wipe(passphrase);
+        if (status != ORR_OK) orr_passphrase_wipe(passphrase);
     }
     close(tty);
     return status;

@@ -31,7 +31,7 @@ orr_status orr_file_random(void *out, size_t bytes, orr_error *error) {
         for (int i = 0; i < 8; i++) number[i] = (uint8_t)(stream.block >> (56 - 8 * i));
         stream.block++;
         orr_status status = orr_sha512(stream.key, sizeof stream.key, number, sizeof number, block);
-        if (status) return orr_fail(error, status, "SHA-512 failed");
+        if (status != ORR_OK) return orr_fail(error, status, "SHA-512 failed");
         memcpy(at, block, n);
         at += n;
         bytes -= n;
@@ -51,7 +51,7 @@ static orr_status draw_below(uint32_t n, uint32_t *index, orr_error *error) {
     uint32_t word;
     do {
         orr_status status = orr_file_random(&word, sizeof word, error);
-        if (status) return status;
+        if (status != ORR_OK) return status;
     } while (word >= limit);
     *index = word % n;
     orr_wipe(&word, sizeof word);
@@ -90,15 +90,16 @@ orr_status orr_file_secret_new(const orr_keyring *keyring, int64_t now, orr_file
             error, ORR_KEY,
             "the keyring has no decoys; make one with `orrery keyring new --decoy IMAGE`");
     orr_status status = format_timestamp(now, timestamp, error);
-    if (!status) status = orr_file_random(secret->seal_root, sizeof secret->seal_root, error);
-    if (!status) status = orr_file_random(r, sizeof r, error);
-    if (!status) status = draw_below((uint32_t)keyring->decoy_count, &index, error);
-    if (!status) {
+    if (status == ORR_OK)
+        status = orr_file_random(secret->seal_root, sizeof secret->seal_root, error);
+    if (status == ORR_OK) status = orr_file_random(r, sizeof r, error);
+    if (status == ORR_OK) status = draw_below((uint32_t)keyring->decoy_count, &index, error);
+    if (status == ORR_OK) {
         status = orr_planet_secret(&keyring->decoys[index], timestamp, r, secret->planet_secret);
-        if (status) orr_fail(error, status, "SHA-512 failed");
+        if (status != ORR_OK) orr_fail(error, status, "SHA-512 failed");
     }
     orr_wipe(r, sizeof r);
-    if (status) orr_wipe(secret, sizeof *secret);
+    if (status != ORR_OK) orr_wipe(secret, sizeof *secret);
     return status;
 }
 
@@ -113,6 +114,6 @@ orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secre
     memcpy(wrap->key_id, key->id, ORR_KEY_ID_BYTES);
     orr_status status = orr_kwp_wrap(key->key, plain, sizeof plain, wrap->wrapped);
     orr_wipe(plain, sizeof plain);
-    if (status) return orr_fail(error, status, "OpenSSL could not wrap a file secret");
+    if (status != ORR_OK) return orr_fail(error, status, "OpenSSL could not wrap a file secret");
     return ORR_OK;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+
 #include "host/container/crypto.h"
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "kernels/volume.h"
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 #define ORRERY_HOST_PAPER_IMAGE_PARTS_H
 
 #include <stdarg.h>
+
 #include <tiffio.h>
 
 #include "host/paper/image.h"

@@ -134,7 +134,7 @@ static orr_status check_memory(const orr_image_source *source, uint32_t index, o
 static orr_status describe_page(orr_image_source *source, uint32_t index, orr_error *error) {
     orr_image_page *page = &source->image.pages[index];
     orr_status status = select_page(source, index, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     if (!read_fields(source->tif, page))
         return orr_image_refuse(source->name, error, "page %u lacks tags that every image has",
                                 index + 1);
@@ -152,7 +152,7 @@ static orr_status describe_page(orr_image_source *source, uint32_t index, orr_er
                                 "page %u has tag %d of type BYTE, where TIFF has SHORT or LONG",
                                 index + 1, orr_page_tag_of_bytes(page));
     status = check_memory(source, index, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     uint64_t stride = chunk_stride(page);
     uint64_t said = page->tiled ? TIFFTileRowSize64(source->tif) : TIFFScanlineSize64(source->tif);
     if (said != stride)
@@ -187,20 +187,21 @@ static orr_status read_directories(orr_image_source *source, orr_error *error) {
                           .error = error};
     uint32_t pages = 0;
     orr_status status = orr_tiff_chain(&file, &source->offsets, &pages);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     source->image =
         (orr_image){file.big_endian, file.bigtiff, 0, calloc(pages, sizeof(orr_image_page)), 0};
     if (!source->image.pages)
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source->name);
     source->image.page_count = pages;
-    for (uint32_t n = 0; !status && n < pages; n++)
+    for (uint32_t n = 0; status == ORR_OK && n < pages; n++)
         status = orr_tiff_tags(&file, source->offsets[n], &source->image.pages[n]);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     // "c": strips as they are in the file, not chopped to libtiff's liking; "m": no memory map.
     source->tif = orr_tiff_client_open(&source->client, source->name, "rcm", source->memory_limit);
     if (!source->tif) return libtiff_failed(source, 0, "cannot be opened", error);
-    for (uint32_t n = 0; !status && n < pages; n++) status = describe_page(source, n, error);
-    return status ? status : check_planes(source, error);
+    for (uint32_t n = 0; status == ORR_OK && n < pages; n++)
+        status = describe_page(source, n, error);
+    return status != ORR_OK ? status : check_planes(source, error);
 }
 
 orr_status orr_image_open(orr_image_source **out, int fd, const char *name, uint64_t memory_limit,
@@ -215,7 +216,7 @@ orr_status orr_image_open(orr_image_source **out, int fd, const char *name, uint
     source->name = name;
     source->memory_limit = memory_limit;
     orr_status status = read_directories(source, error);
-    if (status) {
+    if (status != ORR_OK) {
         orr_image_close(source);
         return status;
     }
@@ -293,7 +294,7 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
                                orr_error *error) {
     const orr_image_page *page = &source->image.pages[index];
     orr_status status = select_page(source, index, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     source->client.complained = 0; // an odd tag is no damage; from here on errors are, and warnings
     source->client.decoding = 1;
     size_t stride = (size_t)chunk_stride(page);
@@ -307,7 +308,7 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
     for (uint32_t s = 0; good && s < page->samples; s += samples) {
         for (uint64_t i = 0; good && i < page->height; i += high) {
             for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
-                if (orr_stopped(source->client.stop)) goto done;
+                if (orr_stopped(source->client.stop)) goto end;
                 uint64_t rows = page->height - i, columns = page->width - j;
                 orr_rectangle part = {(uint32_t)i, (uint32_t)(rows < high ? rows : high),
                                       (uint32_t)j, page->chunk_columns,
@@ -318,7 +319,7 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
             }
         }
     }
-done:
+end:
     source->client.decoding = 0;
     orr_wipe(pixels, stride * high);
     free(pixels);

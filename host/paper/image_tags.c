@@ -70,7 +70,7 @@ orr_status orr_tiff_header(orr_tiff_file *file, uint64_t *first) {
     uint8_t head[16] = {0};
     size_t bytes = file->size < sizeof head ? (size_t)file->size : sizeof head;
     orr_status status = read_at(file, 0, head, bytes);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     file->big_endian = head[0] == 'M';
     uint64_t version = orr_tiff_load(file, head + 2, 2);
     file->bigtiff = version == 43;
@@ -89,7 +89,7 @@ orr_status orr_tiff_entries(orr_tiff_file *file, uint64_t offset, orr_raw_entry 
            field = file->bigtiff ? 8 : 4;
     uint8_t number[8];
     orr_status status = read_at(file, offset, number, word);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     uint64_t listed = orr_tiff_load(file, number, word);
     if (listed == 0 || listed > ORR_DIRECTORY_MAX)
         return orr_image_refuse(file->name, file->error, "damaged: a directory of %llu tags",
@@ -99,17 +99,17 @@ orr_status orr_tiff_entries(orr_tiff_file *file, uint64_t offset, orr_raw_entry 
     orr_raw_entry *out = calloc((size_t)listed, sizeof *out);
     if (!block || !out)
         status = orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
-    if (!status) status = read_at(file, offset + word, block, bytes);
-    for (size_t n = 0; !status && n < listed; n++) {
+    if (status == ORR_OK) status = read_at(file, offset + word, block, bytes);
+    for (size_t n = 0; status == ORR_OK && n < listed; n++) {
         const uint8_t *at = block + n * each;
         out[n].id = (uint16_t)orr_tiff_load(file, at, 2);
         out[n].type = (uint16_t)orr_tiff_load(file, at + 2, 2);
         out[n].count = orr_tiff_load(file, at + 4, field);
         memcpy(out[n].field, at + 4 + field, field);
     }
-    if (!status) *next = orr_tiff_load(file, block + (size_t)listed * each, field);
+    if (status == ORR_OK) *next = orr_tiff_load(file, block + (size_t)listed * each, field);
     free(block);
-    if (status) {
+    if (status != ORR_OK) {
         free(out);
         return status;
     }
@@ -123,23 +123,23 @@ orr_status orr_tiff_chain(orr_tiff_file *file, uint64_t **offsets, uint32_t *cou
     uint32_t pages = 0;
     if (!list) return orr_fail(file->error, ORR_INTERNAL, "%s: out of memory", file->name);
     orr_status status = orr_tiff_header(file, &next);
-    while (!status && next != 0) {
+    while (status == ORR_OK && next != 0) {
         orr_raw_entry *entries = NULL;
         uint32_t listed = 0;
-        for (uint32_t n = 0; n < pages && !status; n++)
+        for (uint32_t n = 0; n < pages && status == ORR_OK; n++)
             if (list[n] == next)
                 status =
                     orr_image_refuse(file->name, file->error, "damaged: its pages form a loop");
-        if (!status && pages == ORR_MAX_PAGES)
+        if (status == ORR_OK && pages == ORR_MAX_PAGES)
             status = orr_image_refuse(file->name, file->error, "more than %u pages", ORR_MAX_PAGES);
-        if (status) break;
+        if (status != ORR_OK) break;
         list[pages++] = next;
         status = orr_tiff_entries(file, next, &entries, &listed, &next);
         free(entries);
     }
-    if (!status && pages == 0)
+    if (status == ORR_OK && pages == 0)
         status = orr_image_refuse(file->name, file->error, "no image inside");
-    if (status) {
+    if (status != ORR_OK) {
         free(list);
         return status;
     }
@@ -206,7 +206,7 @@ static orr_status read_nested(orr_tiff_file *file, const orr_raw_entry *entry, i
     add_head(out, entry->id, entry->type | ORR_TAG_DIRECTORY, 0, 0);
     orr_status status =
         read_tags(file, orr_tiff_load(file, entry->field, bytes), level + 1, out, &count);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     if (out->failed) return no_memory(file);
     orr_store_le32(out->data + head + 4, count);
     orr_store_le32(out->data + head + 8, (uint32_t)(out->bytes - head - ORR_TAG_BYTES));
@@ -262,9 +262,9 @@ static orr_status read_tags(orr_tiff_file *file, uint64_t offset, int level, orr
     uint64_t next = 0;
     uint8_t seen[65536 / 8] = {0}; // of a repeated tag the first one counts, as in libtiff
     orr_status status = orr_tiff_entries(file, offset, &entries, &listed, &next);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     *count = 0;
-    for (uint32_t n = 0; !status && n < listed; n++) {
+    for (uint32_t n = 0; status == ORR_OK && n < listed; n++) {
         const orr_raw_entry *entry = &entries[n];
         uint8_t *bits = &seen[entry->id / 8], bit = (uint8_t)(1u << entry->id % 8);
         if (*bits & bit) continue;
@@ -299,7 +299,7 @@ orr_status orr_tiff_tags(orr_tiff_file *file, uint64_t offset, orr_image_page *p
         if (out.bytes) memcpy(tags, out.data, out.bytes);
         page->tags = tags; // its own memory, as long as it is, not as the buffer grew
         page->tag_bytes = (uint32_t)out.bytes;
-    } else if (!status) {
+    } else if (status == ORR_OK) {
         status = no_memory(file);
     }
     orr_buffer_free(&out);

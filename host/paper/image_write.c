@@ -130,7 +130,7 @@ orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const 
     for (uint32_t s = 0; good && s < page->samples; s += samples) {
         for (uint64_t i = 0; good && i < page->height; i += high) {
             for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
-                if (orr_stopped(writer->client.stop)) goto done;
+                if (orr_stopped(writer->client.stop)) goto end;
                 uint64_t rows = page->height - i, columns = page->width - j;
                 orr_rectangle part = {(uint32_t)i, (uint32_t)(rows < high ? rows : high),
                                       (uint32_t)j, page->chunk_columns,
@@ -141,7 +141,7 @@ orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const 
             }
         }
     }
-done:
+end:
     orr_wipe(pixels, bytes);
     free(pixels);
     if (orr_stopped(writer->client.stop))
@@ -292,7 +292,7 @@ static orr_status add_page(orr_buffer *out, orr_tiff_file *file, uint64_t base,
     size_t left = page->tag_bytes;
     orr_tag tag;
     orr_status status = orr_tiff_entries(file, old, &entries, &listed, &next);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     out_tag *tags = calloc((size_t)listed + page->tag_count, sizeof *tags);
     *offset = 0;
     if (tags) {
@@ -358,7 +358,7 @@ static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error
     uint64_t *old = NULL, base = (writer->client.size + 15) / 16 * 16, offset = 0, first = 0;
     uint32_t pages = 0;
     orr_status status = orr_tiff_chain(&file, &old, &pages);
-    if (status)
+    if (status != ORR_OK)
         return orr_fail(error, ORR_INTERNAL, "%s: libtiff wrote no readable TIFF", writer->name);
     if (pages != writer->image->page_count)
         status = orr_fail(error, ORR_INTERNAL, "%s: libtiff wrote %u pages", writer->name, pages);
@@ -367,27 +367,28 @@ static orr_status rewrite_directories(orr_image_writer *writer, orr_error *error
     size_t inside = file.bigtiff ? 8 : 4, link = 0;
     orr_buffer_reserve(&out, directory_most(writer->image));
     uint64_t linked = inside; // where the offset of the next directory belongs; first in the header
-    for (uint32_t n = 0; !status && n < pages; n++) {
+    for (uint32_t n = 0; status == ORR_OK && n < pages; n++) {
         out.bytes = 0;
         status = add_page(&out, &file, base, &writer->image->pages[n], old[n], &offset, &link);
-        if (!status && !file.bigtiff && base + out.bytes > UINT32_MAX)
+        if (status == ORR_OK && !file.bigtiff && base + out.bytes > UINT32_MAX)
             status =
                 orr_fail(error, ORR_INTERNAL, "%s: over 4 GiB in a classic TIFF", writer->name);
-        if (!status)
+        if (status == ORR_OK)
             status = orr_pwrite_all(file.fd, out.data, out.bytes, base, writer->name, error);
         orr_tiff_store(&file, number, inside, offset);
         if (n == 0)
             first = offset; // last of all: until then libtiff's directories are the file's
-        else if (!status)
+        else if (status == ORR_OK)
             status = orr_pwrite_all(file.fd, number, inside, linked, writer->name, error);
         old[n] = offset;
         linked = base + link;
         base += (out.bytes + 15) / 16 * 16;
     }
     orr_tiff_store(&file, number, inside, first);
-    if (!status) status = orr_pwrite_all(file.fd, number, inside, inside, writer->name, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(file.fd, number, inside, inside, writer->name, error);
     orr_buffer_free(&out); // libtiff is to hold the same tags
-    if (!status) status = check_directories(writer, old, base, error);
+    if (status == ORR_OK) status = check_directories(writer, old, base, error);
     free(old);
     return status;
 }

@@ -23,9 +23,9 @@ static orr_status page_key(const orr_file_secret *secret, uint32_t page, orr_vol
         orr_store_be64(number, page);
         status = orr_sha512(secret->planet_secret, 64, number, sizeof number, hash);
     }
-    if (!status) orr_volume_key_from_hash(key, hash);
+    if (status == ORR_OK) orr_volume_key_from_hash(key, hash);
     orr_wipe(hash, sizeof hash);
-    return status ? orr_fail(error, ORR_INTERNAL, "%s: SHA-512 failed", name) : ORR_OK;
+    return status != ORR_OK ? orr_fail(error, ORR_INTERNAL, "%s: SHA-512 failed", name) : ORR_OK;
 }
 
 // ---- pixels of the cipher image, strip by strip
@@ -44,7 +44,8 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
     uint8_t *pixels = malloc(stride * high);
     if (!pixels) return orr_fail(io->error, ORR_INTERNAL, "%s: out of memory", io->name);
     orr_status status = ORR_OK;
-    for (uint64_t row = 0; !status && row < page->height && !orr_stopped(io->stop); row += high) {
+    for (uint64_t row = 0; status == ORR_OK && row < page->height && !orr_stopped(io->stop);
+         row += high) {
         uint32_t rows = page->height - row < high ? (uint32_t)(page->height - row) : high;
         orr_rectangle part = {(uint32_t)row, rows, 0, page->width, 0, page->samples, stride};
         if (write) {
@@ -52,13 +53,13 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
             status = orr_pwrite_all(io->fd, pixels, stride * rows, offset, io->name, io->error);
         } else {
             status = orr_pread_all(io->fd, pixels, stride * rows, offset, io->name, io->error);
-            if (!status) orr_pixels_to_volume(page, part, pixels, volume);
+            if (status == ORR_OK) orr_pixels_to_volume(page, part, pixels, volume);
         }
         offset += stride * rows;
     }
     orr_wipe(pixels, stride * high);
     free(pixels);
-    if (!status && orr_stopped(io->stop))
+    if (status == ORR_OK && orr_stopped(io->stop))
         return orr_fail(io->error, ORR_STOPPED, "%s: stopped inside a page", io->name);
     return status;
 }
@@ -142,8 +143,8 @@ static orr_status encrypt_pages(const orr_paper_request *request, const orr_pape
     orr_status status = orr_cipher_init(&cipher, request->rule, request->k2, error);
     if (!orr_content_digest_begin(&job.digest))
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
-    if (!status) status = orr_paper_pages_run(&pages, error);
-    if (!status) orr_content_digest_segment(&job.digest, request->metadata->digest);
+    if (status == ORR_OK) status = orr_paper_pages_run(&pages, error);
+    if (status == ORR_OK) orr_content_digest_segment(&job.digest, request->metadata->digest);
     orr_content_digest_free(&job.digest);
     return status;
 }
@@ -158,21 +159,21 @@ static orr_status write_head(const orr_paper_request *request, const orr_header 
     orr_header_encode(header, encoded);
     orr_status status = sealed ? orr_file_keys_derive(&keys, request->secret, encoded, error)
                                : orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
-    if (!status) status = orr_metadata_seal(request->metadata, &keys, sealed, error);
-    if (!status)
+    if (status == ORR_OK) status = orr_metadata_seal(request->metadata, &keys, sealed, error);
+    if (status == ORR_OK)
         status =
             orr_pwrite_all(fd, sealed, sealed_bytes, ORR_METADATA_OFFSET, request->name, error);
-    if (!status)
+    if (status == ORR_OK)
         status = orr_pwrite_all(fd, layout->directories,
                                 (size_t)(layout->data_offset - layout->ifd_offset),
                                 layout->ifd_offset, request->name, error);
-    if (!status && orr_slot_encode(request->slot, keys.header_mac, page))
+    if (status == ORR_OK && orr_slot_encode(request->slot, keys.header_mac, page))
         status =
             orr_fail(error, ORR_INTERNAL, "%s: the wrap slot cannot be encoded", request->name);
-    for (int slot = 1; slot <= 2 && !status; slot++)
+    for (int slot = 1; slot <= 2 && status == ORR_OK; slot++)
         status =
             orr_pwrite_all(fd, page, ORR_PAGE, (uint64_t)slot * ORR_PAGE, request->name, error);
-    if (!status) {
+    if (status == ORR_OK) {
         orr_page0_encode(header, keys.commitment, layout->big, layout->ifd_offset, page);
         status = orr_pwrite_all(fd, page, ORR_PAGE, 0, request->name, error);
     }
@@ -189,22 +190,24 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     orr_paper_means means = request->means;
     orr_status status =
         orr_image_open(&source, source_fd, request->name, request->means.memory, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     const orr_image *image = orr_image_of(source);
     orr_image_source_stop(source, request->means.stop);
     status = orr_image_record_encode(image, request->name, &metadata->paper,
                                      &metadata->paper_length, error);
-    size_t metadata_length = status ? 0 : orr_metadata_length(metadata);
-    if (!status) // first the tags are there beside the record, at last it is once more, sealed
+    size_t metadata_length = status != ORR_OK ? 0 : orr_metadata_length(metadata);
+    if (status ==
+        ORR_OK) // first the tags are there beside the record, at last it is once more, sealed
         status = divide_memory(image,
                                orr_image_memory(image) + 2 * metadata->paper_length +
                                    tags_in_libtiff(image) + orr_paper_layout_memory(image),
                                0, &means, request->name, error);
-    if (!status)
+    if (status == ORR_OK)
         status = orr_paper_layout_init(&layout, image, metadata_length, request->name, error);
     orr_image_source_forget_tags(source);
-    if (!status) status = encrypt_pages(request, &means, source, &layout, target_fd, error);
-    if (!status) {
+    if (status == ORR_OK)
+        status = encrypt_pages(request, &means, source, &layout, target_fd, error);
+    if (status == ORR_OK) {
         orr_header header = {.version = 1,
                              .suite = 1,
                              .profile = ORR_PROFILE_PAPER,
@@ -249,17 +252,17 @@ static orr_status check_layout(const orr_paper_layout *layout, const orr_image *
     size_t bytes = (size_t)(layout->data_offset - layout->ifd_offset);
     uint8_t there[ORR_PAGE];
     orr_status status = ORR_OK;
-    for (size_t at = 0; !status && at < bytes; at += sizeof there) {
+    for (size_t at = 0; status == ORR_OK && at < bytes; at += sizeof there) {
         size_t part = bytes - at < sizeof there ? bytes - at : sizeof there;
         status = orr_pread_all(fd, there, part, layout->ifd_offset + at, name, error);
-        if (!status && memcmp(there, layout->directories + at, part) != 0)
+        if (status == ORR_OK && memcmp(there, layout->directories + at, part) != 0)
             status = altered(name, error, "the TIFF directory");
     }
-    for (uint32_t n = 0; !status && n + 1 < image->page_count; n++) {
+    for (uint32_t n = 0; status == ORR_OK && n + 1 < image->page_count; n++) {
         uint64_t end = layout->page_offset[n] + orr_page_bytes(&image->pages[n]);
         size_t gap = (size_t)(layout->page_offset[n + 1] - end);
         status = orr_pread_all(fd, there, gap, end, name, error);
-        if (!status && !orr_all_zero(there, gap))
+        if (status == ORR_OK && !orr_all_zero(there, gap))
             status = altered(name, error, "a gap between pages");
     }
     return status;
@@ -309,17 +312,17 @@ static orr_status decrypt_pages(decrypt_job *job, const uint8_t expected[ORR_DIG
                                    .load = decrypt_load,
                                    .store = decrypt_store};
     orr_status status = orr_cipher_init(&cipher, header->rule, header->k2, error);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     status = orr_content_digest_begin(&job->digest)
                  ? orr_paper_pages_run(&pages, error)
                  : orr_fail(error, ORR_INTERNAL, "%s: out of memory", job->name);
-    if (!status) orr_content_digest_segment(&job->digest, digest);
+    if (status == ORR_OK) orr_content_digest_segment(&job->digest, digest);
     orr_content_digest_free(&job->digest);
-    if (status) return status;
+    if (status != ORR_OK) return status;
     int same = memcmp(digest, expected, sizeof digest) == 0;
     if (job->writer && (same || job->means.altered))
         status = orr_image_writer_finish(job->writer, error);
-    if (status || same) return status;
+    if (status != ORR_OK || same) return status;
     if (job->means.altered) *job->means.altered = 1;
     return altered(job->name, error, "the pixels do not have the sealed digest: the image");
 }
@@ -339,26 +342,26 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
                        .name = name};
     orr_status status =
         orr_image_record_decode(&image, metadata->paper, metadata->paper_length, name, error);
-    if (!status) status = check_sizes(&container->header, &image, name, error);
-    if (!status)
+    if (status == ORR_OK) status = check_sizes(&container->header, &image, name, error);
+    if (status == ORR_OK)
         status = divide_memory(
             &image,
             metadata->paper_length + orr_image_memory(&image) + orr_paper_layout_memory(&image),
             // what was written is read again: its directories
             target_fd >= 0 ? tags_in_libtiff(&image) : 0, &job.means, name, error);
-    if (!status)
+    if (status == ORR_OK)
         status =
             orr_paper_layout_init(&layout, &image, container->header.metadata_length, name, error);
-    if (!status && container->header.file_length != layout.file_length)
+    if (status == ORR_OK && container->header.file_length != layout.file_length)
         status = altered(name, error, "the page table does not fit the header: the file");
-    if (!status) status = check_layout(&layout, &image, source_fd, name, &around);
+    if (status == ORR_OK) status = check_layout(&layout, &image, source_fd, name, &around);
     if (status == ORR_AUTH && around.status == ORR_AUTH && job.means.altered) status = ORR_OK;
-    if (status && around.status && error) *error = around;
-    if (!status && target_fd >= 0)
+    if (status != ORR_OK && around.status != ORR_OK && error) *error = around;
+    if (status == ORR_OK && target_fd >= 0)
         status = orr_image_writer_open(&job.writer, target_fd, &image, name, error);
-    if (!status && job.writer) orr_image_writer_stop(job.writer, job.means.stop);
-    if (!status) status = decrypt_pages(&job, metadata->digest, error);
-    if (!status && around.status) {
+    if (status == ORR_OK && job.writer) orr_image_writer_stop(job.writer, job.means.stop);
+    if (status == ORR_OK) status = decrypt_pages(&job, metadata->digest, error);
+    if (status == ORR_OK && around.status != ORR_OK) {
         *job.means.altered = 1;
         status = around.status;
         if (error) *error = around;
