@@ -79,6 +79,20 @@ void orr_pixels_to_volume(const orr_image_page *page, orr_rectangle part, const 
 void orr_pixels_from_volume(const orr_image_page *page, orr_rectangle part, const uint8_t *volume,
                             uint8_t *pixels);
 
+// The strips or tiles of a page as libtiff hands them out, one after the other: sample plane by
+// plane, in each row by row.
+typedef struct orr_chunks {
+    const orr_image_page *page;
+    uint32_t rows, samples; // of a whole one
+    uint64_t stride;        // bytes of a row
+    uint64_t row, column;
+    uint32_t sample;
+} orr_chunks;
+
+orr_chunks orr_chunks_of(const orr_image_page *page);
+// The next one's part of the page; 0 when there is none.
+int orr_chunks_next(orr_chunks *chunks, orr_rectangle *part);
+
 // ---- reading
 typedef struct orr_image_source orr_image_source;
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <tiff.h>
+
 #include "base/bytes.h"
 #include "host/container/crypto.h"
 #include "host/paper/image_parts.h"
@@ -132,4 +134,36 @@ void orr_image_free(orr_image *image) {
     }
     free(image->pages);
     *image = (orr_image){0};
+}
+
+orr_chunks orr_chunks_of(const orr_image_page *page) {
+    orr_chunks chunks = {.page = page, .rows = page->chunk_rows};
+    if (!page->tiled && chunks.rows > page->height) chunks.rows = page->height;
+    chunks.samples = page->planar == PLANARCONFIG_CONTIG ? page->samples : 1;
+    chunks.stride = (uint64_t)page->chunk_columns * chunks.samples * (page->bits / 8u);
+    return chunks;
+}
+
+int orr_chunks_next(orr_chunks *chunks, orr_rectangle *part) {
+    const orr_image_page *page = chunks->page;
+    if (chunks->column >= page->width) {
+        chunks->column = 0;
+        chunks->row += chunks->rows;
+    }
+    if (chunks->row >= page->height) {
+        chunks->row = 0;
+        chunks->sample += chunks->samples;
+    }
+    if (chunks->sample >= page->samples) return 0;
+    uint64_t rows = page->height - chunks->row, columns = page->width - chunks->column;
+    *part = (orr_rectangle){.row = (uint32_t)chunks->row,
+                            .rows = rows < chunks->rows ? (uint32_t)rows : chunks->rows,
+                            .column = (uint32_t)chunks->column,
+                            .columns = columns < page->chunk_columns ? (uint32_t)columns
+                                                                     : page->chunk_columns,
+                            .first_sample = chunks->sample,
+                            .samples = chunks->samples,
+                            .stride = chunks->stride};
+    chunks->column += page->chunk_columns;
+    return 1;
 }

@@ -94,25 +94,13 @@ static const char *objection(const orr_image_page *page) {
     return NULL;
 }
 
-// Rows of pixels that libtiff hands out at once, and how many samples they interleave.
-static uint32_t chunk_rows(const orr_image_page *page) {
-    return !page->tiled && page->chunk_rows > page->height ? page->height : page->chunk_rows;
-}
-
-static uint32_t chunk_samples(const orr_image_page *page) {
-    return page->planar == PLANARCONFIG_CONTIG ? page->samples : 1;
-}
-
-static uint64_t chunk_stride(const orr_image_page *page) {
-    return (uint64_t)page->chunk_columns * chunk_samples(page) * (page->bits / 8u);
-}
-
 uint64_t orr_page_memory(const orr_image_page *page) {
+    const orr_chunks chunks = orr_chunks_of(page);
     uint64_t bytes = orr_page_bytes(page), chunk = 0;
     uint64_t sides = (uint64_t)page->width * 2 + page->height + page->samples;
     // Volume, its copy, K4 (one channel at most as long), ranks and sorting, two chunks of pixels.
     uint64_t need = 3 * bytes + 48 * sides;
-    if (__builtin_mul_overflow(chunk_stride(page), (uint64_t)chunk_rows(page), &chunk) ||
+    if (__builtin_mul_overflow(chunks.stride, (uint64_t)chunks.rows, &chunk) ||
         chunk > SIZE_MAX / 4 || bytes > UINT64_MAX / 8)
         return UINT64_MAX;
     return need + 2 * chunk;
@@ -153,7 +141,7 @@ static orr_status describe_page(orr_image_source *source, uint32_t index, orr_er
                                 index + 1, orr_page_tag_of_bytes(page));
     status = check_memory(source, index, error);
     if (status != ORR_OK) return status;
-    uint64_t stride = chunk_stride(page);
+    uint64_t stride = orr_chunks_of(page).stride;
     uint64_t said = page->tiled ? TIFFTileRowSize64(source->tif) : TIFFScanlineSize64(source->tif);
     if (said != stride)
         return orr_image_refuse(source->name, error,
@@ -297,31 +285,18 @@ orr_status orr_image_read_page(orr_image_source *source, uint32_t index, uint8_t
     if (status != ORR_OK) return status;
     source->client.complained = 0; // an odd tag is no damage; from here on errors are, and warnings
     source->client.decoding = 1;
-    size_t stride = (size_t)chunk_stride(page);
-    uint32_t high = chunk_rows(page), samples = chunk_samples(page);
-    uint8_t *pixels = calloc(high, stride);
+    orr_chunks chunks = orr_chunks_of(page);
+    orr_rectangle part;
+    uint8_t *pixels = calloc(chunks.rows, chunks.stride);
     int good = 1;
     if (!pixels) {
         source->client.decoding = 0;
         return orr_fail(error, ORR_INTERNAL, "%s: out of memory", source->name);
     }
-    for (uint32_t s = 0; good && s < page->samples; s += samples) {
-        for (uint64_t i = 0; good && i < page->height; i += high) {
-            for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
-                if (orr_stopped(source->client.stop)) goto end;
-                uint64_t rows = page->height - i, columns = page->width - j;
-                orr_rectangle part = {(uint32_t)i, (uint32_t)(rows < high ? rows : high),
-                                      (uint32_t)j, page->chunk_columns,
-                                      s,           samples,
-                                      stride};
-                if (columns < part.columns) part.columns = (uint32_t)columns;
-                good = read_chunk(source, page, part, pixels, volume);
-            }
-        }
-    }
-end:
+    while (good && !orr_stopped(source->client.stop) && orr_chunks_next(&chunks, &part))
+        good = read_chunk(source, page, part, pixels, volume);
     source->client.decoding = 0;
-    orr_wipe(pixels, stride * high);
+    orr_wipe(pixels, chunks.stride * chunks.rows);
     free(pixels);
     if (orr_stopped(source->client.stop))
         return orr_fail(error, ORR_STOPPED, "%s: stopped while it was read", source->name);

@@ -118,30 +118,17 @@ void orr_image_writer_stop(orr_image_writer *writer, orr_stop_flag *stop) {
 orr_status orr_image_write_page(orr_image_writer *writer, uint32_t index, const uint8_t *volume,
                                 orr_error *error) {
     const orr_image_page *page = &writer->image->pages[index];
-    uint32_t high =
-        !page->tiled && page->chunk_rows > page->height ? page->height : page->chunk_rows;
-    uint32_t samples = page->planar == PLANARCONFIG_CONTIG ? page->samples : 1;
-    size_t stride = (size_t)page->chunk_columns * samples * (page->bits / 8u), bytes = 0;
+    orr_chunks chunks = orr_chunks_of(page);
+    orr_rectangle part;
+    size_t bytes = 0;
     if (!set_fields(writer->tif, page))
         return write_failed(writer, "a page cannot be set up", error);
-    uint8_t *pixels = __builtin_mul_overflow(stride, (size_t)high, &bytes) ? NULL : malloc(bytes);
+    uint8_t *pixels =
+        __builtin_mul_overflow(chunks.stride, chunks.rows, &bytes) ? NULL : malloc(bytes);
     if (!pixels) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", writer->name);
     int good = 1;
-    for (uint32_t s = 0; good && s < page->samples; s += samples) {
-        for (uint64_t i = 0; good && i < page->height; i += high) {
-            for (uint64_t j = 0; good && j < page->width; j += page->chunk_columns) {
-                if (orr_stopped(writer->client.stop)) goto end;
-                uint64_t rows = page->height - i, columns = page->width - j;
-                orr_rectangle part = {(uint32_t)i, (uint32_t)(rows < high ? rows : high),
-                                      (uint32_t)j, page->chunk_columns,
-                                      s,           samples,
-                                      stride};
-                if (columns < part.columns) part.columns = (uint32_t)columns;
-                good = write_chunk(writer, page, part, volume, pixels);
-            }
-        }
-    }
-end:
+    while (good && !orr_stopped(writer->client.stop) && orr_chunks_next(&chunks, &part))
+        good = write_chunk(writer, page, part, volume, pixels);
     orr_wipe(pixels, bytes);
     free(pixels);
     if (orr_stopped(writer->client.stop))
