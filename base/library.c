@@ -83,7 +83,7 @@ static void find(orr_library *library) {
         return;
     }
     orr_fail(&library->error, ORR_UNSUPPORTED,
-             "%s is not installed: install the Debian package %s, or build where %s is found "
+             "%s is not installed: install the Debian package %s, or build with %s "
              "(%s is neither in %s nor in %s)",
              library->what, library->package, library->needs, library->file, places[0], places[1]);
 }

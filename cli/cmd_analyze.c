@@ -152,7 +152,7 @@ static const orr_option quick = {.name = "quick",
                                  .help = "fewer trials, smaller attacks: under a minute",
                                  ORR_TAKES(NONE, analyze.quick)};
 
-const orr_command orr_command_analyze = {
+const orr_command orr_cmd_analyze = {
     .name = "analyze",
     .synopsis = "[OPTION]... [IMAGE...] -o REPORTDIR",
     .summary = "measure and attack the cipher; write a report",

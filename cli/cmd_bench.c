@@ -126,7 +126,7 @@ static const orr_option directory = {.name = "directory",
                                      .help = "for the pipeline's files [/dev/shm]",
                                      ORR_TAKES(DIRECTORY, bench.directory)};
 
-const orr_command orr_command_bench = {
+const orr_command orr_cmd_bench = {
     .name = "bench",
     .synopsis = "[OPTION]... [SUITE]",
     .summary = "measure this machine",

@@ -64,7 +64,7 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     return ORR_OK;
 }
 
-const orr_command orr_command_devices = {
+const orr_command orr_cmd_devices = {
     .name = "devices",
     .synopsis = "[OPTION]...",
     .summary = "list the devices and test them",

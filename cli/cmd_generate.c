@@ -182,7 +182,7 @@ static orr_status check(orr_arguments *a, orr_error *error) {
     return ORR_OK;
 }
 
-const orr_command orr_command_generate = {
+const orr_command orr_cmd_generate = {
     .name = "generate",
     .synopsis = "--weights FILE -o OUT [OPTION]...",
     .summary = "make images with a generator",

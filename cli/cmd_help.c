@@ -1,5 +1,6 @@
 // orrery help: texts made from the descriptions of the commands.
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +75,7 @@ static orr_status write_all(const char *share, orr_error *error) {
 }
 
 static orr_status run(orr_cli *cli, orr_error *error) {
+    signal(SIGPIPE, SIG_DFL); // whoever reads the head of a page wants no word about the rest
     const orr_arguments *a = &cli->arguments;
     const char *first = a->operand_count ? a->operands[0] : "",
                *second = a->operand_count > 1 ? a->operands[1] : "";
@@ -114,7 +116,7 @@ static const orr_option share = {.name = "share",
                                  .help = "write all of both below DIR, as in /usr/share",
                                  ORR_TAKES(DIRECTORY, about.share)};
 
-const orr_command orr_command_help = {
+const orr_command orr_cmd_help = {
     .name = "help",
     .synopsis = "[OPTION]... [COMMAND]",
     .summary = "show a command's options and exit statuses",

@@ -189,7 +189,7 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     return status;
 }
 
-const orr_command orr_command_inspect = {
+const orr_command orr_cmd_inspect = {
     .name = "inspect",
     .synopsis = "[OPTION]... FILE...",
     .summary = "show the headers of encrypted files; needs no key",

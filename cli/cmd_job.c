@@ -337,7 +337,7 @@ static orr_status check_encrypt(orr_arguments *a, orr_error *error) {
     return ORR_OK;
 }
 
-const orr_command orr_command_encrypt = {
+const orr_command orr_cmd_encrypt = {
     .name = "encrypt",
     .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
     .summary = "encrypt files and directories",
@@ -357,7 +357,7 @@ const orr_command orr_command_encrypt = {
     .run = run,
 };
 
-const orr_command orr_command_decrypt = {
+const orr_command orr_cmd_decrypt = {
     .name = "decrypt",
     .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
     .summary = "restore the original files",
@@ -376,7 +376,7 @@ const orr_command orr_command_decrypt = {
     .run = run,
 };
 
-const orr_command orr_command_verify = {
+const orr_command orr_cmd_verify = {
     .name = "verify",
     .synopsis = "-k KEYRING [OPTION]... IN...",
     .summary = "authenticate encrypted files without writing anything",
@@ -394,7 +394,7 @@ const orr_command orr_command_verify = {
     .run = run,
 };
 
-const orr_command orr_command_rewrap = {
+const orr_command orr_cmd_rewrap = {
     .name = "rewrap",
     .synopsis = "-k KEYRING [OPTION]... IN...",
     .summary = "put files under another master key, in place",
@@ -412,7 +412,7 @@ const orr_command orr_command_rewrap = {
     .run = run,
 };
 
-const orr_command orr_command_reencrypt = {
+const orr_command orr_cmd_reencrypt = {
     .name = "reencrypt",
     .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
     .summary = "encrypt anew with new secrets",

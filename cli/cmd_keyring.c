@@ -424,7 +424,7 @@ static orr_status check_set_state(orr_arguments *a, orr_error *error) {
     return ORR_OK;
 }
 
-const orr_command orr_command_keyring_new = {
+const orr_command orr_cmd_keyring_new = {
     .name = "keyring new",
     .synopsis = "-o KEYRING (--weights W|--decoy IMAGE...) [OPTION]...",
     .summary = "make a keyring: a master key and the decoys",
@@ -447,7 +447,7 @@ const orr_command orr_command_keyring_new = {
     .run = run_new,
 };
 
-const orr_command orr_command_keyring_add = {
+const orr_command orr_cmd_keyring_add = {
     .name = "keyring add",
     .synopsis = "-k KEYRING [OPTION]...",
     .summary = "add a master key, for rotation",
@@ -461,7 +461,7 @@ const orr_command orr_command_keyring_add = {
     .run = run_add,
 };
 
-const orr_command orr_command_keyring_list = {
+const orr_command orr_cmd_keyring_list = {
     .name = "keyring list",
     .synopsis = "-k KEYRING [OPTION]...",
     .summary = "show the master keys and their states",
@@ -475,7 +475,7 @@ const orr_command orr_command_keyring_list = {
     .run = run_list,
 };
 
-const orr_command orr_command_keyring_set_state = {
+const orr_command orr_cmd_keyring_set_state = {
     .name = "keyring set-state",
     .synopsis = "-k KEYRING [OPTION]... KEY STATE",
     .summary = "make a key active, retire it, or destroy it",
@@ -493,7 +493,7 @@ const orr_command orr_command_keyring_set_state = {
     .run = run_set_state,
 };
 
-const orr_command orr_command_keyring_passwd = {
+const orr_command orr_cmd_keyring_passwd = {
     .name = "keyring passwd",
     .synopsis = "-k KEYRING [OPTION]...",
     .summary = "change or remove the passphrase",

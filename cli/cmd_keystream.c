@@ -70,7 +70,7 @@ static const orr_option bytes = {.name = "bytes",
                                  .help = "how many, as in 1G [until the reader stops]",
                                  ORR_TAKES(SIZE, keystream.bytes)};
 
-const orr_command orr_command_keystream = {
+const orr_command orr_cmd_keystream = {
     .name = "keystream",
     .synopsis = "[OPTION]...",
     .summary = "raw key bytes on standard output, for test batteries",

@@ -407,7 +407,7 @@ static orr_status check(orr_arguments *a, orr_error *error) {
     return ORR_OK;
 }
 
-const orr_command orr_command_train = {
+const orr_command orr_cmd_train = {
     .name = "train",
     .synopsis = "--data DIR... -o RUNDIR [OPTION]...",
     .summary = "train a generator of decoy images on your own images",

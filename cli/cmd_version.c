@@ -50,7 +50,7 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     return ORR_OK;
 }
 
-const orr_command orr_command_version = {
+const orr_command orr_cmd_version = {
     .name = "version",
     .synopsis = "[OPTION]...",
     .summary = "show version, commit and modules",

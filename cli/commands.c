@@ -25,10 +25,10 @@
     X(help)              \
     X(version)
 
-#define DECLARE(name) extern const orr_command orr_command_##name;
+#define DECLARE(name) extern const orr_command orr_cmd_##name;
 COMMANDS(DECLARE)
 
-#define POINTER(name) &orr_command_##name,
+#define POINTER(name) &orr_cmd_##name,
 const orr_command *const orr_commands[] = {COMMANDS(POINTER)};
 const size_t orr_command_count = sizeof orr_commands / sizeof *orr_commands;
 

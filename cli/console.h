@@ -51,10 +51,10 @@ void orr_json_add_hex(cJSON *object, const char *key, const uint8_t *bytes, size
 // The bar of progress.c: draws `text` over the last one, or clears it when text is NULL.
 void orr_console_bar(orr_console *console, const char *text);
 
-// Text for a person's eyes, NUL-terminated, cut to the buffer at a character's border.
 // `name` where a shell takes it as one word as it stands, else `otherwise`: for commands that
 // messages suggest.
 const char *orr_shown_name(const char *name, const char *otherwise);
+// Text for a person's eyes, NUL-terminated, cut to the buffer at a character's border.
 void orr_text_escape(const char *text, char *out, size_t out_bytes);
 // "1.4 GiB", "512 B"; "1:02:03", "4:05".
 void orr_human_size(uint64_t bytes, char out[24]);

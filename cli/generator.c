@@ -61,6 +61,10 @@ orr_status orr_generator_open(orr_cli *cli, const char *name, orr_generator *gen
     generator->cli = cli;
     generator->options = orr_gan_default_options();
     orr_generator_path(name, path);
+    if (!strchr(path, '/') && access(path, F_OK) != 0)
+        return orr_fail(error, ORR_IO,
+                        "%s: no such file here, and no generator of that name comes with Orrery",
+                        path);
     orr_status status = orr_gan_weights_read(path, ORR_GAN_GENERATOR, &generator->weights, error);
     if (status == ORR_OK) status = hash_file(path, generator->sha256, error);
     if (status == ORR_OK)

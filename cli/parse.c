@@ -55,10 +55,10 @@ static orr_status parse_command(orr_arguments *a, int argc, char **argv, int *sk
     if (*first == '-')
         return orr_fail(error, ORR_USAGE, "unknown option \"%s\" before the command", first);
     const orr_group *group = orr_group_find(first);
+    a->group = group; // of which help is offered, or asked for
     if (group && argc < 3) return needs_member(group, error);
     if (group && is_help(argv[2])) {
         a->help = 1;
-        a->group = group;
         return ORR_OK;
     }
     a->command = orr_command_of_words(first, group ? argv[2] : "");

@@ -1,4 +1,5 @@
 // From argv to an exit status: parse, dispatch, say why it failed.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,13 +20,16 @@ orr_status orr_status_merge(orr_status worst, orr_status next) {
 
 static void print_usage_hint(orr_cli *cli) {
     const orr_command *command = cli->arguments.command;
-    orr_console_hint(&cli->console, "try `orrery %s%s--help`", command ? command->name : "",
-                     command ? " " : "");
+    const orr_group *group = cli->arguments.group;
+    const char *of = command ? command->name : group ? group->name : "";
+    orr_console_hint(&cli->console, "try `orrery %s%s--help`", of, *of ? " " : "");
 }
 
 static orr_status print_asked_help(const orr_arguments *arguments) {
     orr_help_print(stdout, arguments->command, arguments->group);
-    return fflush(stdout) == 0 ? ORR_OK : ORR_IO;
+    if (fflush(stdout) == 0) return ORR_OK;
+    fprintf(stderr, "orrery: standard output: %s\n", strerror(errno));
+    return ORR_IO;
 }
 
 // The last line of every --json run, whatever happened before.
@@ -63,7 +67,7 @@ int orr_cli_main(int argc, char **argv) {
     orr_console_init(&cli.console);
     cli.console.json = orr_arguments_want_json(argc, argv);
     orr_status status = orr_arguments_parse(&cli.arguments, argc, argv, &error);
-    if (status == ORR_OK && (cli.arguments.help)) {
+    if (status == ORR_OK && cli.arguments.help) {
         status = print_asked_help(&cli.arguments);
         goto end;
     }

@@ -3,7 +3,7 @@
 // Floats that cross it are float32 in host memory. Images and activations are NHWC, values of
 // images in [-1, 1]; parameters and running statistics are flat arrays in the order of
 // gan/network.h. All implementations compute the same functions; how closely they agree is
-// tests/gan_*_test.cc's business.
+// the business of the tests in tests/gan/.
 #ifndef ORRERY_GAN_GAN_BACKEND_H
 #define ORRERY_GAN_GAN_BACKEND_H
 

@@ -28,7 +28,7 @@ orr_library orr_gan_cuda_module = {.file = "liborrery_gan_cuda.so",
                                    .abi = ORR_GAN_CUDA_ABI,
                                    .what = "the DCGAN on CUDA devices",
                                    .package = "orrery-cuda",
-                                   .needs = "nvcc and cuDNN 9",
+                                   .needs = "nvcc and cuDNN 9.8 or later",
                                    .from = "cuDNN 9 comes from NVIDIA"};
 
 static const orr_gan_cuda_library *library_or_reason(orr_error *error) {

@@ -122,6 +122,12 @@ def named_files():
         for path in sorted(set(a_file.findall(text(name)))):
             if not re.search(r"[A-Z]{3}|[*[]", path) and not os.path.exists(path):
                 yield f"{name}: {path}"
+    # A name without its room may stand in the room's README, and is that of some file.
+    names = {Path(path).name for path in files()}
+    for name in files("*.md", ":!bench/results"):
+        for bare in sorted(set(re.findall(r"`(\w+\.(?:c|h|inc|cu|cuh|cc|py|sh))`", text(name)))):
+            if bare not in names and not re.search(r"[A-Z]{3}", bare):
+                yield f"{name}: {bare}"
 
 
 @rule("prose is wrapped at 100 characters (scripts/prose.py FILE does it)")

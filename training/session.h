@@ -50,7 +50,7 @@ orr_status orr_snapshot_take(orr_session *s, orr_error *error);
 // Sets s->outcome. When the generator is of no use: warns, and writes the report anew with it.
 orr_status orr_snapshot_judge(orr_session *s, orr_error *error);
 
-// report.c: loss.svg, swd.svg, report.html from the history.
+// run_report.c: loss.svg, swd.svg, report.html from the history.
 orr_status orr_report_write(const orr_session *s, orr_error *error);
 
 #endif

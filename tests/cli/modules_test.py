@@ -67,7 +67,7 @@ class Missing(Case):
 
     def test_a_missing_module_is_one_sentence(self):
         for name, (what, package, _) in MODULES.items():
-            self.fails(name, f"{what} is not installed: install the Debian package {package}, or build where ",
+            self.fails(name, f"{what} is not installed: install the Debian package {package}, or build with ",
                        f"(liborrery_{name}.so is neither in {self.place} nor in {self.place.parent}/lib")
 
     def test_an_archive_needs_no_module(self):
