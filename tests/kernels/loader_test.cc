@@ -63,7 +63,7 @@ TEST(Loader, AModuleThatIsNotThereIsNamedWithItsPackageAndWhereItWasLookedFor) {
         EXPECT_EQ(none.state, ORR_LIBRARY_MISSING);
         std::string text = error.text,
                     wanted = "the module that nobody has is not installed: install the "
-                             "Debian package orrery-none, or build where a none is found "
+                             "Debian package orrery-none, or build with a none "
                              "(liborrery_none.so is neither in " ORRERY_MODULES " nor in ";
         EXPECT_EQ(text.substr(0, wanted.size()), wanted);
         EXPECT_EQ(text.find(".."), std::string::npos) << text;
