@@ -27,7 +27,7 @@ struct Job {
     size_t next = 0;
     std::atomic<int> planning{0}, overlapping{0}, in_flight{0}, most{0};
     orr_cipher cipher{}, other{};
-    orr_status seen = ORR_OK;
+    std::atomic<orr_status> seen{ORR_OK};
     // With `in_order` each piece waits in back() for the one before it.
     bool in_order = false, late = false;
     std::mutex lock;
