@@ -3,23 +3,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/directory.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 
 typedef void (*page_printer)(FILE *out, const orr_command *command, const orr_group *group);
-
-static orr_status make_directories(char *path, orr_error *error) {
-    for (char *at = path + 1;; at++) {
-        if (*at != '/') continue;
-        *at = 0;
-        int made = mkdir(path, 0777) == 0 || errno == EEXIST;
-        *at = '/';
-        if (!made) return orr_fail(error, ORR_IO, "%s: cannot be made: %s", path, strerror(errno));
-        if (!strchr(at + 1, '/')) return ORR_OK;
-    }
-}
 
 static FILE *begin(const char *share, const char *name, orr_error *error) {
     char path[4096];
@@ -27,8 +16,7 @@ static FILE *begin(const char *share, const char *name, orr_error *error) {
         orr_fail(error, ORR_USAGE, "%s: the name is too long", share);
         return NULL;
     }
-    if (make_directories(path, error) != ORR_OK) return NULL;
-    FILE *out = fopen(path, "we");
+    FILE *out = orr_directory_make_above(path) == 0 ? fopen(path, "we") : NULL;
     if (!out) orr_fail(error, ORR_IO, "%s: cannot be written: %s", path, strerror(errno));
     return out;
 }

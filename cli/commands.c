@@ -39,7 +39,7 @@ const orr_group orr_groups[] = {
 };
 const size_t orr_group_count = sizeof orr_groups / sizeof *orr_groups;
 
-const orr_command *orr_command_find(const char *name) {
+static const orr_command *find(const char *name) {
     for (size_t i = 0; i < orr_command_count; i++)
         if (strcmp(orr_commands[i]->name, name) == 0) return orr_commands[i];
     return NULL;
@@ -70,9 +70,9 @@ const char *orr_group_member(const orr_group *group, const orr_command *command)
 
 const orr_command *orr_command_of_words(const char *first, const char *second) {
     char name[128];
-    if (!orr_group_find(first)) return strchr(first, ' ') ? NULL : orr_command_find(first);
+    if (!orr_group_find(first)) return strchr(first, ' ') ? NULL : find(first);
     snprintf(name, sizeof name, "%s %s", first, second);
-    return orr_command_find(name);
+    return find(name);
 }
 
 orr_status orr_command_unknown(const char *group, const char *word, orr_error *error) {

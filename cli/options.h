@@ -184,7 +184,6 @@ typedef struct orr_command {
 } orr_command;
 extern const orr_command *const orr_commands[];
 extern const size_t orr_command_count;
-const orr_command *orr_command_find(const char *name);
 // By the words of a command line: the second counts where the first is a group's name. NULL: none.
 const orr_command *orr_command_of_words(const char *first, const char *second);
 // ORR_USAGE, with the name that was perhaps meant. `group` is empty or a group's name.

@@ -118,16 +118,13 @@ def named_files():
     # Records tell of the tree as it was; names with capitals in their last part stand for others.
     a_file = re.compile(r"(?:^|(?<=[`( ]))(?:base|kernels|media|gan|training|host|bench|cli|tests|scripts|docs|models)"
                         r"/[\w./-]*[a-z0-9]\b", re.M)
-    for name in files("*.md", ":!bench/results"):
-        for path in sorted(set(a_file.findall(text(name)))):
-            if not re.search(r"[A-Z]{3}|[*[]", path) and not os.path.exists(path):
-                yield f"{name}: {path}"
     # A name without its room may stand in the room's README, and is that of some file.
-    names = {Path(path).name for path in files()}
+    bare = re.compile(r"`(\w+\.(?:c|h|inc|cu|cuh|cc|py|sh))`")
+    bare_names = {Path(path).name for path in files()}
     for name in files("*.md", ":!bench/results"):
-        for bare in sorted(set(re.findall(r"`(\w+\.(?:c|h|inc|cu|cuh|cc|py|sh))`", text(name)))):
-            if bare not in names and not re.search(r"[A-Z]{3}", bare):
-                yield f"{name}: {bare}"
+        missing = {path for path in a_file.findall(text(name)) if not os.path.exists(path)}
+        missing |= set(bare.findall(text(name))) - bare_names
+        yield from (f"{name}: {path}" for path in sorted(missing) if not re.search(r"[A-Z]{3}|[*[]", path))
 
 
 @rule("prose is wrapped at 100 characters (scripts/prose.py FILE does it)")

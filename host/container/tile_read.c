@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "host/container/content_digest.h"
 
 orr_status orr_tile_reader_init(orr_tile_reader *r, orr_error *error) {
@@ -63,9 +64,8 @@ orr_status orr_check_failed(const char *shown, orr_error *error) {
 static int padding_is_zero(const orr_tile_reader *r, uint64_t length, uint64_t n,
                            const uint8_t *tile) {
     size_t end = (size_t)orr_tile_rows(r->geometry, n) * ORR_TILE_ROW_BYTES;
-    for (size_t i = orr_tile_source_bytes(length, n); i < end; i++)
-        if (tile[i]) return 0;
-    return 1;
+    size_t begin = orr_tile_source_bytes(length, n);
+    return orr_all_zero(tile + begin, end - begin);
 }
 
 // Compares the digest sealed in the file with that of the segment's deciphered bytes.

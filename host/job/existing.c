@@ -173,7 +173,9 @@ orr_status orr_existing_resume(orr_job_file *file, orr_error *error) {
     if (!name) return orr_file_no_memory(file, error);
     file->target = name;
     orr_status status = orr_existing_look(file, error);
-    if (file->to.sealed->replaces) { // the new file gets a name of its own
+    const orr_sealed_sink *to = file->to.sealed;
+    // The new file gets a name of its own, also where the old one has gone since the map was made.
+    if (status == ORR_OK && (to->replaces || !to->existing)) {
         free(file->target);
         file->target = NULL;
     }

@@ -75,8 +75,7 @@ static int is_put_aside(const orr_walk_item *item) {
            (!*rest || (*rest == '-' && strspn(rest + 1, "0123456789") == strlen(rest + 1)));
 }
 
-// Has it a name that --names opaque gives: the hexadecimal digits of a file's ID?
-static int is_opaque(const char *name) {
+int orr_job_is_opaque_name(const char *name) {
     return strspn(name, "0123456789abcdef") == 64 && !strcmp(name + 64, ORR_SUFFIX);
 }
 
@@ -87,7 +86,7 @@ static int is_of_this_job(const orr_job *job, const orr_walk_item *item) {
     const char *name;
     struct stat st;
     if (!sealed && !is_of_a_job(item)) return 0;
-    if (sealed && job->options->opaque_names && !is_opaque(item->relative)) return 0;
+    if (sealed && job->options->opaque_names && !orr_job_is_opaque_name(item->relative)) return 0;
     if (job->root.only ||
         orr_output_directory(&job->root, item->relative, 0, &directory, &name, NULL) != ORR_OK ||
         directory < 0)

@@ -9,6 +9,8 @@
 int orr_job_selected(const orr_job_options *options, const char *relative);
 // Is this regular file an input by its name, or because the user named it?
 int orr_job_is_named_input(const orr_job_options *options, const orr_walk_item *item);
+// Is it a name that --names opaque gives: the hexadecimal digits of a file's ID?
+int orr_job_is_opaque_name(const char *name);
 // A new input begins with this item, or the last one has ended: one that is a directory without any
 // file may be an unmounted disk. Where there are several, that is a failure of `encrypt` and a
 // warning of the other verbs; of a single one the exit status tells.

@@ -6,6 +6,7 @@
 #include "host/job/existing.h"
 #include "host/job/job_check.h"
 #include "host/job/job_file.h"
+#include "host/job/job_inputs.h"
 #include "host/job/job_key.h"
 #include "host/job/job_known.h"
 #include "host/job/job_mode.h"
@@ -45,16 +46,13 @@ static orr_status sealed_open(orr_job_file *file, orr_error *error) {
 static int is_opaque(const orr_job_file *file) {
     const char *slash = strrchr(file->relative, '/'), *name = slash ? slash + 1 : file->relative;
     if (file->job->root.only) return 0;
-    return file->job->options->opaque_names ||
-           (file->from.sealed && strspn(name, "0123456789abcdef") == 64 &&
-            !strcmp(name + 64, ORR_SUFFIX));
+    return file->job->options->opaque_names || (file->from.sealed && orr_job_is_opaque_name(name));
 }
 
 // PATH.orr.tif, or ID.orr.tif; or that of the one file that is the output.
 static orr_status set_target(orr_job_file *file, const char *stem, orr_error *error) {
     const char *only = file->job->root.only;
     size_t n = strlen(only ? only : stem);
-    free(file->target); // the name of an opaque output that has gone since the map was made
     char *name = file->target = malloc(n + sizeof ORR_SUFFIX);
     if (!name) return orr_file_no_memory(file, error);
     memcpy(name, only ? only : stem, n + 1);

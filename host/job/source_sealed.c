@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "host/container/content_digest.h"
 #include "host/job/existing.h"
@@ -175,10 +176,9 @@ static orr_status compare_digest(const orr_job_file *file, const orr_piece *piec
                         "fault when it was written "
                         "or now; try again on another machine",
                         file->source, (unsigned long long)piece->segment);
-    for (size_t i = bytes; i < piece->bytes; i++)
-        if (piece->out[i])
-            return orr_fail(error, ORR_AUTH, "%s: the padding of the last tile is not zero",
-                            file->source);
+    if (!orr_all_zero(piece->out + bytes, piece->bytes - bytes))
+        return orr_fail(error, ORR_AUTH, "%s: the padding of the last tile is not zero",
+                        file->source);
     return ORR_OK;
 }
 
