@@ -191,6 +191,36 @@ orr_status orr_scrypt(const void *passphrase, size_t bytes, const uint8_t salt[3
                : ORR_INTERNAL;
 }
 
+orr_status orr_x25519_public(const uint8_t private_key[32], uint8_t public_key[32]) {
+    size_t bytes = 32;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, 32);
+    int ok = key && EVP_PKEY_get_raw_public_key(key, public_key, &bytes) == 1 && bytes == 32;
+    EVP_PKEY_free(key); // wipes it
+    return ok ? ORR_OK : ORR_INTERNAL;
+}
+
+orr_status orr_x25519(const uint8_t private_key[32], const uint8_t public_key[32],
+                      uint8_t shared[32]) {
+    static const uint8_t zero[32];
+    size_t bytes = 32;
+    EVP_PKEY *mine = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, 32);
+    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, 32);
+    EVP_PKEY_CTX *ctx = mine ? EVP_PKEY_CTX_new(mine, NULL) : NULL;
+    orr_status status = ORR_INTERNAL;
+    if (theirs && ctx && EVP_PKEY_derive_init(ctx) == 1 &&
+        EVP_PKEY_derive_set_peer(ctx, theirs) == 1) {
+        // OpenSSL fails when the secret is zero; whether it does is not left to its version.
+        int ok = EVP_PKEY_derive(ctx, shared, &bytes) == 1 && bytes == 32 &&
+                 !orr_equal_secret(shared, zero, 32);
+        status = ok ? ORR_OK : ORR_AUTH;
+    }
+    if (status != ORR_OK) orr_wipe(shared, 32);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(theirs);
+    EVP_PKEY_free(mine);
+    return status;
+}
+
 struct orr_gcm {
     EVP_CIPHER_CTX *seal, *open; // both hold the key
 };

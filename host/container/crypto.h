@@ -49,6 +49,14 @@ orr_status orr_kwp_unwrap(const uint8_t kek[32], const uint8_t *wrapped, size_t 
 orr_status orr_scrypt(const void *passphrase, size_t bytes, const uint8_t salt[32], unsigned log2_n,
                       unsigned r, unsigned p, uint8_t key[32]);
 
+// X25519 (RFC 7748): the public key of a private one, any 32 bytes.
+orr_status orr_x25519_public(const uint8_t private_key[32], uint8_t public_key[32]);
+// The shared secret of a private key and another's public one. ORR_AUTH, with `shared` zeroed, when
+// it is all zero: then the public key is one of few points that give the same for every private
+// key.
+orr_status orr_x25519(const uint8_t private_key[32], const uint8_t public_key[32],
+                      uint8_t shared[32]);
+
 // AES-256-GCM (SP 800-38D) with one key and many nonces. One context per thread. At most 2^31 - 1
 // bytes a call: ORR_INTERNAL above. The caller never repeats a nonce under a key.
 typedef struct orr_gcm orr_gcm;
