@@ -53,6 +53,27 @@ def keyring_seeds():
     write("keyring", "file-clear", b"\0" + header + struct.pack("<I", len(one)) + one + bytes(16))
 
 
+def recipient_seeds():
+    """docs/FORMAT.md, "Recipient file"; mode 1 puts length and checksum right."""
+    def file(public, label, decoys, count=None):
+        head = b"ORRPUBL1" + struct.pack("<HHI", 1, 0, len(decoys) if count is None else count) + b"i" * 16
+        head += public + label.ljust(64, b"\0") + struct.pack("<q", 1732406400)
+        return head + b"".join(struct.pack("<3Q", *d) for d in decoys) + bytes(16)
+    nine = bytes([9]) + bytes(31)
+    prime = bytes([0xed]) + b"\xff" * 30 + b"\x7f"
+    for name, content in (("one", file(nine, b"site", [(1, 2, 3)])),
+                          ("many", file(nine, "schlüssel".encode(), [(n, 255 << 26, 7) for n in range(20)])),
+                          ("full", file(nine, b"x" * 63, [(n, n, n) for n in range(256)])),
+                          ("none", file(nine, b"", [])),
+                          ("low-order", file(bytes(32), b"", [(1, 2, 3)])),
+                          ("not-canonical", file(prime, b"", [(1, 2, 3)])),
+                          ("sum", file(nine, b"", [(1, (255 << 26) + 1, 3)])),
+                          ("label", file(nine, b"a\0b", [(1, 2, 3)])),
+                          ("count", file(nine, b"", [(1, 2, 3)], 1 << 31))):
+        for mode in (0, 1):
+            write("recipient", f"{name}-{mode}", bytes([mode]) + content)
+
+
 # ---- command lines and small texts
 
 def cli_seeds():
@@ -363,6 +384,7 @@ def weights_seeds():
 
 
 keyring_seeds()
+recipient_seeds()
 cli_seeds()
 text_seeds()
 tiff_seeds()
