@@ -27,7 +27,7 @@ EXCEPT = {"bench/tools/swd_tool.c": "training"}
 
 # Headers of libraries; what else stands between < and > is the system's.
 LIBRARIES = re.compile(
-    r"(openssl|cjson|gtest|oneapi|sanitizer)/"
+    r"(openssl|cjson|gtest|isa-l|oneapi|sanitizer)/"
     r"|(png|tiff|tiffio|jpeglib|jerror|xxhash|mpfr|cudnn|cuda\w*|fuse|omp|unif01|bbattery)\.h$")
 
 # Marks of unfinished work and what belongs to one machine. The brackets keep this file out of its own net.
