@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/generator.h"
+#include "host/keys/unlock.h"
 
 static void format_time(int64_t seconds, char out[32]) {
     if (!orr_utc(seconds, ORR_UTC_STAMP, out, 32)) snprintf(out, 32, "unknown");
@@ -87,7 +88,8 @@ static orr_status run_new(orr_cli *cli, orr_error *error) {
     if (a->weights) { // after the passphrase, for it starts threads
         status = orr_cli_decoy_pool(cli, &generator, &keyring, error);
     }
-    if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, &passphrase, error);
+    if (status == ORR_OK) status = orr_keyring_add_unlock(&keyring, &passphrase, "", error);
+    if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, error);
     if (status != ORR_OK) { // decoys of no keyring are of no use, and can show patients
         if (a->decoys.save) orr_generator_unsave(&generator, a->decoys.save, keyring.decoy_count);
         goto end;
@@ -116,9 +118,10 @@ end:
 // ---- changes: the same function on a keyring in memory (--dry-run) or inside a locked update
 typedef struct change {
     orr_cli *cli;
-    orr_master_key key; // what was changed, without its secret
-    int found;          // set-state: `key` is the one; its name was looked up before
-    int same_label;     // add: another key has this label
+    orr_master_key key;          // what was changed, without its secret
+    int found;                   // set-state: `key` is the one; its name was looked up before
+    int same_label;              // add: another key has this label
+    const orr_passphrase *fresh; // passwd: the new one
 } change;
 
 static orr_status change_add(orr_keyring *keyring, void *context, orr_error *error) {
@@ -160,13 +163,11 @@ static orr_status try_change(orr_cli *cli, orr_keyring_change function, change *
 }
 
 static orr_status apply(orr_cli *cli, orr_keyring_change function, change *c,
-                        const orr_passphrase *passphrase, const orr_passphrase *new_passphrase,
-                        orr_error *error) {
+                        const orr_passphrase *passphrase, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     c->cli = cli;
     if (a->dry_run) return try_change(cli, function, c, passphrase, error);
-    orr_status status =
-        orr_keyring_update(a->keyring.file, passphrase, new_passphrase, function, c, error);
+    orr_status status = orr_keyring_update(a->keyring.file, passphrase, function, c, error);
     if (status == ORR_OK) orr_cli_warn_of_keyring(cli, a->keyring.file);
     return status;
 }
@@ -175,7 +176,7 @@ static orr_status run_add(orr_cli *cli, orr_error *error) {
     orr_passphrase passphrase;
     change c = {0};
     orr_status status = orr_cli_passphrase(cli, &passphrase, error);
-    if (status == ORR_OK) status = apply(cli, change_add, &c, &passphrase, NULL, error);
+    if (status == ORR_OK) status = apply(cli, change_add, &c, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;
     if (cli->arguments.dry_run) {
@@ -230,7 +231,7 @@ static orr_status run_set_state(orr_cli *cli, orr_error *error) {
     int asks = a->keyring.state == ORR_KEY_DESTROYED && !a->keyring.yes && !a->dry_run;
     orr_status status = orr_cli_passphrase(cli, &passphrase, error);
     if (status == ORR_OK && asks) status = confirm_destruction(cli, &c, &passphrase, error);
-    if (status == ORR_OK) status = apply(cli, change_state, &c, &passphrase, NULL, error);
+    if (status == ORR_OK) status = apply(cli, change_state, &c, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;
     if (cli->console.json) orr_console_json(&cli->console, key_object(&c.key));
@@ -245,15 +246,21 @@ static orr_status run_set_state(orr_cli *cli, orr_error *error) {
     return ORR_OK;
 }
 
+static orr_status change_passphrase(orr_keyring *keyring, void *context, orr_error *error) {
+    change *c = context;
+    orr_status status = orr_keyring_rekey(keyring, NULL, 0, error);
+    return status == ORR_OK ? orr_keyring_add_unlock(keyring, c->fresh, "", error) : status;
+}
+
 static orr_status run_passwd(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_passphrase old = {0}, fresh = {0};
-    change c = {0};
+    change c = {.fresh = &fresh};
     orr_status status = orr_cli_passphrase(cli, &old, error);
     if (status == ORR_OK && !a->keyring.no_passphrase) {
         status = orr_cli_new_passphrase(cli, &a->keyring.new_passphrase, &fresh, error);
     }
-    if (status == ORR_OK) status = apply(cli, NULL, &c, &old, &fresh, error);
+    if (status == ORR_OK) status = apply(cli, change_passphrase, &c, &old, error);
     orr_passphrase_wipe(&old);
     orr_passphrase_wipe(&fresh);
     if (status != ORR_OK) return status;
@@ -297,7 +304,8 @@ static orr_status run_list(orr_cli *cli, orr_error *error) {
         cli->summary = orr_json_message("summary");
         cJSON_AddNumberToObject(cli->summary, "keys", (double)keyring.key_count);
         cJSON_AddNumberToObject(cli->summary, "decoys", (double)keyring.decoy_count);
-        cJSON_AddBoolToObject(cli->summary, "has_passphrase", keyring.has_passphrase);
+        cJSON_AddBoolToObject(cli->summary, "has_passphrase",
+                              keyring.unlocks[0].type != ORR_UNLOCK_NONE);
         if (has_generator) cJSON_AddStringToObject(cli->summary, "generator_sha256", generator);
     } else {
         list_people(cli, &keyring, has_generator, generator);
@@ -454,7 +462,7 @@ const orr_command orr_cmd_keyring_add = {
     .details = "Adds a new master key in the state decrypt-only and prints its ID. To rotate: "
                "make it active with keyring set-state, then rewrap the archive.",
     .example = "orrery keyring add -k hospital.keyring --label 2027",
-    .options = ORR_OPTIONS(&orr_option_keyring, &label, ORR_OPTIONS_PASSPHRASE, &orr_option_dry_run,
+    .options = ORR_OPTIONS(&orr_option_keyring, &label, ORR_OPTIONS_UNLOCK, &orr_option_dry_run,
                            &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
     .exit_statuses = KEYRING_EXITS,
@@ -468,8 +476,8 @@ const orr_command orr_cmd_keyring_list = {
     .details = "Shows the ID, state, time of making and label of each master key, and the "
                "number of decoys. No key is printed.",
     .example = "orrery keyring list -k hospital.keyring",
-    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_PASSPHRASE, &orr_option_json,
-                           &orr_option_quiet),
+    .options =
+        ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
     .exit_statuses = KEYRING_EXITS,
     .run = run_list,
@@ -481,7 +489,7 @@ const orr_command orr_cmd_keyring_set_state = {
     .summary = "make a key active, retire it, or destroy it",
     .details = "KEY is a key's label or ID, or 4 or more of its first digits.",
     .example = "orrery keyring set-state -k hospital.keyring 3f8a active",
-    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_PASSPHRASE, &yes, &orr_option_dry_run,
+    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &yes, &orr_option_dry_run,
                            &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
     .operands = {{"KEY", ORR_VALUE_TEXT, NULL}, {"STATE", ORR_VALUE_CHOICE, states}},
@@ -500,7 +508,7 @@ const orr_command orr_cmd_keyring_passwd = {
     .details = "Seals the keyring under a new passphrase. Copies made earlier keep the old "
                "one.",
     .example = "orrery keyring passwd -k hospital.keyring",
-    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_PASSPHRASE, &new_passphrase_file,
+    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &new_passphrase_file,
                            &new_passphrase_fd, &no_passphrase, &orr_option_dry_run,
                            &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},

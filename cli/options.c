@@ -71,11 +71,32 @@ const orr_option orr_option_passphrase_fd = {.name = "passphrase-fd",
                                              .help = "passphrase from descriptor N",
                                              ORR_TAKES(COUNT, keyring.passphrase.fd),
                                              .most = 65535};
+const orr_option orr_option_code_file = {.name = "recovery-code-file",
+                                         .argument = "FILE",
+                                         .help = "open with the recovery code in FILE",
+                                         ORR_TAKES(FILE, keyring.code.file)};
+const orr_option orr_option_code_fd = {.name = "recovery-code-fd",
+                                       .argument = "N",
+                                       .help = "open with the one from descriptor N",
+                                       ORR_TAKES(COUNT, keyring.code.fd),
+                                       .most = 65535};
+const orr_option orr_option_code = {.name = "recovery-code",
+                                    .help = "ask for it on the terminal",
+                                    ORR_TAKES(NONE, keyring.ask_code)};
 
 const orr_option_pair orr_option_pairs[] = {
     {"quiet", "verbose"},
     {"files-from", "files-from0"},
     {"passphrase-file", "passphrase-fd"},
+    {"passphrase-file", "recovery-code-file"},
+    {"passphrase-file", "recovery-code-fd"},
+    {"passphrase-file", "recovery-code"},
+    {"passphrase-fd", "recovery-code-file"},
+    {"passphrase-fd", "recovery-code-fd"},
+    {"passphrase-fd", "recovery-code"},
+    {"recovery-code-file", "recovery-code-fd"},
+    {"recovery-code-file", "recovery-code"},
+    {"recovery-code-fd", "recovery-code"},
     {"new-passphrase-file", "new-passphrase-fd"},
     {"no-passphrase", "new-passphrase-file"},
     {"no-passphrase", "new-passphrase-fd"},

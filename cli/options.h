@@ -22,7 +22,7 @@ typedef struct orr_fraction {
     unsigned part, whole; // 3 of 7; whole 0: not given
 } orr_fraction;
 
-// Where a passphrase comes from; neither: the terminal.
+// Where a passphrase or recovery code comes from; neither: the terminal.
 typedef struct orr_passphrase_source {
     const char *file;
     int fd; // -1: not given
@@ -46,8 +46,8 @@ typedef struct orr_arguments {
     size_t operand_count;
     struct {
         const char *file;
-        orr_passphrase_source passphrase, new_passphrase;
-        int no_passphrase, yes;
+        orr_passphrase_source passphrase, code, new_passphrase;
+        int ask_code, no_passphrase, yes;
         const char *label, *to;
         orr_key_state state; // to set
     } keyring;
@@ -207,8 +207,12 @@ extern const orr_option orr_option_verbose_devices, orr_option_dry_run;
 extern const orr_option orr_option_device, orr_option_jobs;
 extern const orr_option orr_option_files_from, orr_option_files_from0;
 extern const orr_option orr_option_keyring, orr_option_passphrase_file, orr_option_passphrase_fd;
+extern const orr_option orr_option_code_file, orr_option_code_fd, orr_option_code;
 #define ORR_OPTIONS_LIST &orr_option_files_from, &orr_option_files_from0
 #define ORR_OPTIONS_PASSPHRASE &orr_option_passphrase_file, &orr_option_passphrase_fd
+// What opens a keyring that is there.
+#define ORR_OPTIONS_UNLOCK \
+    ORR_OPTIONS_PASSPHRASE, &orr_option_code_file, &orr_option_code_fd, &orr_option_code
 
 // Two options that cannot be given together.
 typedef struct orr_option_pair {

@@ -139,7 +139,7 @@ static int is_name(orr_value_kind kind) {
 static orr_status check_dash(const orr_command *command, const orr_option *option,
                              const char *value, orr_error *error) {
     if (!value || strcmp(value, "-") != 0 || !is_name(option->kind) || option->dash) return ORR_OK;
-    if (strstr(option->name, "passphrase-file"))
+    if (strstr(option->name, "passphrase-file") || strstr(option->name, "code-file"))
         return orr_fail(error, ORR_USAGE,
                         "--%s takes the name of a file: --%.*sfd 0 reads standard input",
                         option->name, (int)(strlen(option->name) - 4), option->name);
@@ -195,20 +195,22 @@ static orr_status parse_options(orr_arguments *a, int argc, char **argv, orr_err
 }
 
 static orr_status check_pairs(const orr_arguments *a, orr_error *error) {
-    const orr_passphrase_source *old = &a->keyring.passphrase, *fresh = &a->keyring.new_passphrase;
+    const int old = a->keyring.passphrase.fd >= 0 ? a->keyring.passphrase.fd : a->keyring.code.fd;
     for (size_t i = 0; i < orr_option_pair_count; i++) {
         const orr_option_pair *pair = &orr_option_pairs[i];
         if (orr_arguments_has(a, pair->one) && orr_arguments_has(a, pair->other))
             return orr_fail(error, ORR_USAGE, "--%s and --%s exclude each other", pair->one,
                             pair->other);
     }
-    if (old->fd >= 0 && old->fd == fresh->fd) {
-        return orr_fail(error, ORR_USAGE, "--passphrase-fd and --new-passphrase-fd must differ");
+    if (old >= 0 && old == a->keyring.new_passphrase.fd) {
+        return orr_fail(error, ORR_USAGE, "--%s-fd and --new-passphrase-fd must differ",
+                        old == a->keyring.code.fd ? "recovery-code" : "passphrase");
     }
     const char *list = a->files_from ? a->files_from : a->files_from0;
-    if (list && strcmp(list, "-") == 0 && old->fd == 0) {
+    if (list && strcmp(list, "-") == 0 && old == 0) {
         return orr_fail(error, ORR_USAGE,
-                        "standard input cannot be both the list of files and the passphrase");
+                        "standard input cannot be both the list of files and the %s",
+                        old == a->keyring.code.fd ? "recovery code" : "passphrase");
     }
     return ORR_OK;
 }
@@ -244,13 +246,14 @@ static orr_status check_operands(const orr_arguments *a, orr_error *error) {
 }
 
 orr_status orr_arguments_parse(orr_arguments *a, int argc, char **argv, orr_error *error) {
-    *a = (orr_arguments){.keyring = {.passphrase = {.fd = -1}, .new_passphrase = {.fd = -1}},
-                         .job = {.profile = ORR_PROFILE_ARCHIVE},
-                         .device = "auto",
-                         .generate = {.seed = 1},
-                         .analyze = {.seed = 1},
-                         .keystream = {.bytes = UINT64_MAX},
-                         .training = orr_training_default_options()};
+    *a = (orr_arguments){
+        .keyring = {.passphrase = {.fd = -1}, .code = {.fd = -1}, .new_passphrase = {.fd = -1}},
+        .job = {.profile = ORR_PROFILE_ARCHIVE},
+        .device = "auto",
+        .generate = {.seed = 1},
+        .analyze = {.seed = 1},
+        .keystream = {.bytes = UINT64_MAX},
+        .training = orr_training_default_options()};
     int skip = 0;
     orr_status status = parse_command(a, argc, argv, &skip, error);
     if (status != ORR_OK || !a->command) return status;

@@ -17,23 +17,41 @@ void orr_cli_warn_of_keyring(orr_cli *cli, const char *path) {
         orr_console_warn(&cli->console, 0, "%s", text);
 }
 
+// A passphrase or, when `code`, a recovery code: from the source, else from the terminal.
+static orr_status read_secret(orr_cli *cli, const orr_passphrase_source *source, int code,
+                              const char *prompt, orr_passphrase *secret, orr_error *error) {
+    orr_status status;
+    char where[512] = "terminal";
+    if (source->file) {
+        warn_of_mode(cli, source->file);
+        orr_text_escape(source->file, where, sizeof where);
+        status = orr_passphrase_from_file(source->file, secret, error);
+    } else if (source->fd >= 0) {
+        snprintf(where, sizeof where, "descriptor %d", source->fd);
+        status = orr_passphrase_from_fd(source->fd, secret, error);
+    } else {
+        status = orr_passphrase_ask(prompt, 0, secret, error);
+    }
+    return status == ORR_OK && code ? orr_code_take(secret, where, error) : status;
+}
+
 orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
-    const orr_passphrase_source *source = &a->keyring.passphrase;
-    int needs = 0;
+    const orr_passphrase_source *words = &a->keyring.passphrase, *code = &a->keyring.code;
+    orr_keyring_ways ways;
+    char shown[512], prompt[600];
     *passphrase = (orr_passphrase){0};
-    orr_status status = orr_keyring_needs_passphrase(a->keyring.file, &needs, error);
+    orr_status status = orr_keyring_ways_of(a->keyring.file, 0, &ways, error);
     if (status != ORR_OK) return status;
-    if (source->file) warn_of_mode(cli, source->file);
+    int gives_code = code->file || code->fd >= 0 || a->keyring.ask_code;
+    int gives_words = words->file || words->fd >= 0;
     // One that is given where none is needed is read too: opening the keyring then says that the
     // two do not belong together.
-    if (!needs && !source->file && source->fd < 0) return ORR_OK;
-    if (source->file) return orr_passphrase_from_file(source->file, passphrase, error);
-    if (source->fd >= 0) return orr_passphrase_from_fd(source->fd, passphrase, error);
-    char shown[512], prompt[600];
+    if (!gives_code && !gives_words && !ways.passphrases && !ways.codes) return ORR_OK;
+    int is_code = gives_code || (!gives_words && !ways.passphrases);
     orr_text_escape(a->keyring.file, shown, sizeof shown);
-    snprintf(prompt, sizeof prompt, "Passphrase of %s: ", shown);
-    return orr_passphrase_ask(prompt, 0, passphrase, error);
+    snprintf(prompt, sizeof prompt, "%s of %s: ", is_code ? "Recovery code" : "Passphrase", shown);
+    return read_secret(cli, is_code ? code : words, is_code, prompt, passphrase, error);
 }
 
 orr_status orr_cli_new_passphrase(orr_cli *cli, const orr_passphrase_source *source,

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/text.h"
+#include "host/keys/name.h"
 
 const char *orr_key_state_name(orr_key_state state) {
     switch (state) {
@@ -48,15 +48,28 @@ int orr_label_is_valid(const char *label) {
     return 1;
 }
 
-orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES],
+static orr_status expand_key(const uint8_t key[32], const char *info, uint8_t *out, size_t bytes,
                              orr_error *error) {
-    static const char salt[] = "orrery v1 master key", info[] = "orrery v1 key id";
+    static const char salt[] = "orrery v1 master key";
     uint8_t prk[64];
     orr_status status = orr_hkdf_extract(salt, strlen(salt), key, 32, prk);
-    if (status == ORR_OK) status = orr_hkdf_expand(prk, info, strlen(info), id, ORR_KEY_ID_BYTES);
+    if (status == ORR_OK) status = orr_hkdf_expand(prk, info, strlen(info), out, bytes);
     orr_wipe(prk, sizeof prk);
-    if (status != ORR_OK) return orr_fail(error, status, "OpenSSL could not derive a key ID");
+    if (status != ORR_OK) return orr_fail(error, status, "OpenSSL could not derive from a key");
     return ORR_OK;
+}
+
+orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES],
+                             orr_error *error) {
+    return expand_key(key, "orrery v1 key id", id, ORR_KEY_ID_BYTES, error);
+}
+
+orr_status orr_master_key_pair(orr_master_key *key, orr_error *error) {
+    orr_status status = expand_key(key->key, "orrery v1 key x25519", key->x25519_private,
+                                   sizeof key->x25519_private, error);
+    if (status != ORR_OK) return status;
+    if (orr_x25519_public(key->x25519_private, key->x25519_public) == ORR_OK) return ORR_OK;
+    return orr_fail(error, ORR_INTERNAL, "OpenSSL could not make an X25519 key");
 }
 
 void orr_keyring_free(orr_keyring *keyring) {
@@ -64,7 +77,7 @@ void orr_keyring_free(orr_keyring *keyring) {
     if (keyring->decoys) orr_wipe(keyring->decoys, keyring->decoy_count * sizeof *keyring->decoys);
     free(keyring->keys);
     free(keyring->decoys);
-    memset(keyring, 0, sizeof *keyring);
+    orr_wipe(keyring, sizeof *keyring);
 }
 
 // realloc would leave a copy of the keys in freed memory.
@@ -96,6 +109,7 @@ static orr_status draw_key(orr_keyring *keyring, const char *label, orr_key_stat
     memcpy(key.label, label, strlen(label));
     orr_status status = orr_random(key.key, sizeof key.key, error);
     if (status == ORR_OK) status = orr_master_key_id(key.key, key.id, error);
+    if (status == ORR_OK) status = orr_master_key_pair(&key, error);
     if (status == ORR_OK) status = append_key(keyring, &key, error);
     if (status == ORR_OK && id) memcpy(id, key.id, ORR_KEY_ID_BYTES);
     orr_wipe(&key, sizeof key);
@@ -107,6 +121,8 @@ orr_status orr_keyring_init(orr_keyring *keyring, const char *label, orr_error *
     keyring->log2_n = ORR_SCRYPT_LOG2_N;
     keyring->r = ORR_SCRYPT_R;
     keyring->p = ORR_SCRYPT_P;
+    orr_status status = orr_random(keyring->key, sizeof keyring->key, error);
+    if (status != ORR_OK) return status;
     return draw_key(keyring, label, ORR_KEY_ACTIVE, NULL, error);
 }
 
@@ -140,6 +156,12 @@ static orr_master_key *key_by_id(const orr_keyring *keyring, const uint8_t id[OR
     return NULL;
 }
 
+static void destroy(orr_master_key *key) {
+    orr_wipe(key->key, sizeof key->key);
+    orr_wipe(key->x25519_private, sizeof key->x25519_private);
+    key->state = ORR_KEY_DESTROYED;
+}
+
 orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
                                  orr_key_state state, orr_error *error) {
     char hex[2 * ORR_KEY_ID_BYTES + 1];
@@ -158,57 +180,86 @@ orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_
         for (size_t i = 0; i < keyring->key_count; i++)
             if (keyring->keys[i].state == ORR_KEY_ACTIVE)
                 keyring->keys[i].state = ORR_KEY_DECRYPT_ONLY;
-    if (state == ORR_KEY_DESTROYED) orr_wipe(key->key, sizeof key->key);
+    if (state == ORR_KEY_DESTROYED) destroy(key);
     key->state = state;
     return ORR_OK;
 }
 
-// Is `name` the first digits of this ID?
-static int starts_id(const uint8_t id[ORR_KEY_ID_BYTES], const char *name) {
-    size_t length = strlen(name);
-    if (length < 4 || length > 2 * ORR_KEY_ID_BYTES ||
-        strspn(name, "0123456789abcdefABCDEF") != length)
-        return 0;
-    char hex[2 * ORR_KEY_ID_BYTES + 1];
-    orr_hex(id, ORR_KEY_ID_BYTES, hex);
-    return !strncasecmp(hex, name, length);
-}
-
-static orr_status fail_several(const orr_keyring *keyring, const char *name, orr_error *error) {
-    char list[2048] = "", hex[2 * ORR_KEY_ID_BYTES + 1];
-    size_t used = 0;
-    for (size_t i = 0; i < keyring->key_count && used < sizeof list; i++) {
-        const orr_master_key *k = &keyring->keys[i];
-        if (!starts_id(k->id, name) && strcmp(k->label, name)) continue;
-        orr_hex(k->id, ORR_KEY_ID_BYTES, hex);
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s (%s, %s)", used ? ", " : "",
-                                 hex, k->label, orr_key_state_name(k->state));
-    }
-    return orr_fail(error, ORR_KEY, "\"%s\" names several keys: give more digits of an ID: %s",
-                    name, list);
-}
-
 orr_status orr_keyring_find(const orr_keyring *keyring, const char *name,
                             const orr_master_key **key, orr_error *error) {
-    int whole = strlen(name) == 2 * ORR_KEY_ID_BYTES;
+    orr_named named[ORR_KEYRING_MAX_KEYS];
+    size_t index;
     *key = NULL;
-    for (size_t i = 0; i < keyring->key_count && whole && !*key; i++)
-        if (starts_id(keyring->keys[i].id, name)) *key = &keyring->keys[i]; // whatever labels say
-    if (*key) return ORR_OK;
-    for (size_t i = 0; i < keyring->key_count; i++) {
-        const orr_master_key *candidate = &keyring->keys[i];
-        if (!starts_id(candidate->id, name) && strcmp(candidate->label, name)) continue;
-        if (*key) {
-            *key = NULL;
-            return fail_several(keyring, name, error);
-        }
-        *key = candidate;
+    for (size_t i = 0; i < keyring->key_count; i++)
+        named[i] = (orr_named){keyring->keys[i].id, keyring->keys[i].label,
+                               orr_key_state_name(keyring->keys[i].state)};
+    orr_status status =
+        orr_name_find(named, keyring->key_count, name, "key", "keyring list", &index, error);
+    if (status == ORR_OK) *key = &keyring->keys[index];
+    return status;
+}
+
+// A key that both copies have.
+static orr_status merge_key(orr_master_key *ours, const orr_master_key *other,
+                            orr_keyring_merged *merged, orr_error *error) {
+    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    if (ours->state == ORR_KEY_DESTROYED) return ORR_OK;
+    if (other->state == ORR_KEY_DESTROYED) {
+        destroy(ours);
+        merged->destroyed++;
+        return ORR_OK;
     }
-    if (*key) return ORR_OK;
-    return orr_fail(error, ORR_KEY,
-                    "the keyring has no key \"%s\" (an ID, 4 or more of its first digits, or a "
-                    "label); `orrery keyring list` shows its keys",
-                    name);
+    if (orr_equal_secret(ours->x25519_private, other->x25519_private, 32)) return ORR_OK;
+    orr_hex(ours->id, sizeof ours->id, hex);
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "key %s has another X25519 key in the other keyring: one of the two was not "
+                    "written by this program",
+                    hex);
+}
+
+static int has_decoy(const orr_keyring *keyring, size_t count, const orr_decoy *decoy) {
+    for (size_t i = 0; i < count; i++)
+        if (!memcmp(&keyring->decoys[i], decoy, sizeof *decoy)) return 1;
+    return 0;
+}
+
+static orr_status merge_decoys(orr_keyring *keyring, const orr_keyring *other,
+                               orr_keyring_merged *merged, orr_error *error) {
+    const size_t before = keyring->decoy_count;
+    for (size_t i = 0; i < other->decoy_count; i++) {
+        if (has_decoy(keyring, before, &other->decoys[i])) continue;
+        if (keyring->decoy_count == ORR_KEYRING_MAX_DECOYS) {
+            merged->decoys_left_out++;
+            continue;
+        }
+        orr_status status = orr_keyring_add_decoy(keyring, &other->decoys[i], error);
+        if (status != ORR_OK) return status;
+        merged->decoys++;
+    }
+    if (!before)
+        memcpy(keyring->generator_hash, other->generator_hash, sizeof keyring->generator_hash);
+    else if (merged->decoys && memcmp(keyring->generator_hash, other->generator_hash, 32) != 0)
+        memset(keyring->generator_hash, 0, sizeof keyring->generator_hash);
+    return ORR_OK;
+}
+
+orr_status orr_keyring_merge(orr_keyring *keyring, const orr_keyring *other,
+                             orr_keyring_merged *merged, orr_error *error) {
+    orr_status status = ORR_OK;
+    memset(merged, 0, sizeof *merged);
+    for (size_t i = 0; i < other->key_count && status == ORR_OK; i++) {
+        orr_master_key *ours = key_by_id(keyring, other->keys[i].id);
+        if (ours) {
+            status = merge_key(ours, &other->keys[i], merged, error);
+            continue;
+        }
+        orr_master_key key = other->keys[i];
+        if (key.state == ORR_KEY_ACTIVE) key.state = ORR_KEY_DECRYPT_ONLY;
+        status = append_key(keyring, &key, error);
+        orr_wipe(&key, sizeof key);
+        merged->keys += status == ORR_OK;
+    }
+    return status == ORR_OK ? merge_decoys(keyring, other, merged, error) : status;
 }
 
 orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key **key,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "host/container/format.h"
+#include "host/keys/passphrase.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,6 +17,7 @@ extern "C" {
 #define ORR_KEYRING_MAX_DECOYS 65536
 #define ORR_LABEL_BYTES 64
 #define ORR_KEYRING_SEAL_BYTES 44 // salt and nonce: drawn anew each time that a keyring is sealed
+#define ORR_KEYRING_MAX_UNLOCKS 8
 
 // Default scrypt cost: 2^17 * 8 * 128 bytes = 128 MiB, about half a second.
 #define ORR_SCRYPT_LOG2_N 17
@@ -34,7 +36,26 @@ typedef struct orr_master_key {
     orr_key_state state;
     int64_t created;             // Unix seconds
     char label[ORR_LABEL_BYTES]; // UTF-8, NUL-terminated
+    // What others can seal for this key without having it. The private half is zero when destroyed;
+    // the public one then stays, and is zero when a key of version 1 was destroyed before it had
+    // one.
+    uint8_t x25519_private[32], x25519_public[32];
 } orr_master_key;
+
+typedef enum orr_unlock_type {
+    ORR_UNLOCK_PASSPHRASE = 1,
+    ORR_UNLOCK_CODE = 2,
+    ORR_UNLOCK_NONE = 3 // whoever can read the file; stands alone
+} orr_unlock_type;
+
+// One way in: the keyring key, wrapped. The functions are in host/keys/unlock.h.
+typedef struct orr_unlock {
+    orr_unlock_type type;
+    unsigned log2_n, r, p; // of scrypt; zero unless a passphrase
+    uint8_t id[ORR_KEY_ID_BYTES], salt[32], wrapped[40];
+    int64_t created; // Unix seconds
+    char label[ORR_LABEL_BYTES];
+} orr_unlock;
 
 // Sums of the R, G and B samples of one decoy image (8-bit samples).
 typedef struct orr_decoy {
@@ -48,41 +69,24 @@ typedef struct orr_keyring {
     size_t decoy_count;
     uint8_t
         generator_hash[32]; // SHA-256 of the weights file; zero when the decoys came from images
-    // How the file is sealed.
+    // How the file is sealed: with a random key, which each unlock wraps.
+    uint8_t key[32];
+    orr_unlock unlocks[ORR_KEYRING_MAX_UNLOCKS];
+    size_t unlock_count;
+    size_t opened;                        // the unlock that it was opened with,
+    uint8_t opened_key[32];               // and what wraps the keyring key there
     uint8_t seal[ORR_KEYRING_SEAL_BYTES]; // of the file that it was loaded from
-    int has_passphrase;
-    unsigned log2_n, r, p;
+    unsigned log2_n, r, p;                // scrypt cost of passphrases added from now on
 } orr_keyring;
 
-// A passphrase read from a file, descriptor or terminal. Wiped by orr_passphrase_wipe.
-typedef struct orr_passphrase {
-    uint8_t bytes[1024];
-    size_t length;
-    int present;
-} orr_passphrase;
-// First line without its newline (one \n or \r\n), raw bytes. ORR_IO, or ORR_KEY when empty, over
-// 1,023 bytes, with a byte order mark or in UTF-16. Reads nothing after the line.
-orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase, orr_error *error);
-orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error *error);
-// Asks on /dev/tty with echo off (restored on signals), twice when `confirm`. ORR_KEY when there is
-// no terminal or the two answers differ; ORR_STOPPED when a signal came (it is raised again once
-// the terminal is restored). Call before starting threads.
-orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase,
-                              orr_error *error);
-void orr_passphrase_wipe(orr_passphrase *passphrase);
-// Has it too few characters to be worth much, even if they were drawn at random? 14 of base64 have
-// 84 bits.
-#define ORR_PASSPHRASE_LEAST 14
-int orr_passphrase_is_weak(const orr_passphrase *passphrase);
-
-// An empty keyring in memory, with one new active master key.
+// An empty keyring in memory, with one new active master key and a keyring key, but no unlock yet.
 orr_status orr_keyring_init(orr_keyring *keyring, const char *label, orr_error *error);
 void orr_keyring_free(orr_keyring *keyring); // wipes
-// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file has none;
-// ORR_KEY when it has one, and when one is given and it has none: then it may be another keyring,
-// put in its place. ORR_KEY: wrong passphrase or damaged (GCM cannot tell which; says both).
-// ORR_NOT_ORRERY: not a keyring. ORR_UNSUPPORTED: version, or scrypt cost over the cap (checked
-// before any work). ORR_IO.
+// Reads and opens a keyring. `passphrase` may be absent (present == 0) when the file needs none;
+// ORR_KEY when it does, and when one is given and it takes none: then it may be another keyring,
+// put in its place. ORR_KEY: wrong passphrase or code, or damaged. ORR_NOT_ORRERY: not a keyring.
+// ORR_UNSUPPORTED: version (of 1, the sentence names the command that converts it), or scrypt work
+// over the cap (checked before any work). ORR_IO.
 orr_status orr_keyring_load(orr_keyring *keyring, const char *path,
                             const orr_passphrase *passphrase, orr_error *error);
 // What tells the file from what it was before a change, without opening it. ORR_IO when it is not
@@ -92,21 +96,29 @@ orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTE
 // The descriptor of the lock file of the keyring at `target` (free of symlinks), which updates lock
 // exclusively (flock); with `create` it is made where it is missing. -1 with errno.
 int orr_keyring_lock_open(const char *target, int create);
-// Does the file say that it is sealed with a passphrase? (so that the caller asks only then)
-orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error);
-// Writes a new keyring, mode 0600: a partial file (base/partial.h), which gets its name when it
-// is whole and flushed, without replacing anything (ORR_EXISTS). Partial files that killed runs
-// left in its directory go. `passphrase` NULL or absent: sealed without one.
-orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
-                              const orr_passphrase *passphrase, orr_error *error);
+// What the file says of itself before it is opened, so that the caller asks for the right thing.
+typedef struct orr_keyring_ways {
+    unsigned version;          // 1 or 2
+    size_t passphrases, codes; // that open it; both 0: nothing is needed
+} orr_keyring_ways;
+// Errors as orr_keyring_load; `old_too`: version 1 is none.
+orr_status orr_keyring_ways_of(const char *path, int old_too, orr_keyring_ways *ways,
+                               orr_error *error);
+// Writes a new keyring, which has an unlock, mode 0600: a partial file (base/partial.h), which gets
+// its name when it is whole and flushed, without replacing anything (ORR_EXISTS). Partial files
+// that killed runs left in its directory go.
+orr_status orr_keyring_create(const orr_keyring *keyring, const char *path, orr_error *error);
 // Lock (flock on PATH.lock), then load, `change` and atomic replace by a partial file, then unlock.
-// `new_passphrase`
-// NULL keeps the old, an absent one takes it away. A symlink is followed: the file it points to is
-// locked and replaced. A failing `change` leaves the file alone and its status is returned.
+// A symlink is followed: the file it points to is locked and replaced. A failing `change` leaves
+// the file alone and its status is returned.
 typedef orr_status (*orr_keyring_change)(orr_keyring *keyring, void *context, orr_error *error);
 orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
-                              const orr_passphrase *new_passphrase, orr_keyring_change change,
-                              void *context, orr_error *error);
+                              orr_keyring_change change, void *context, orr_error *error);
+// Makes a keyring file of version 1 one of version 2, with the same keys, decoys and passphrase.
+// The old file stays as PATH.v1 (ORR_EXISTS when another file has that name) and is replaced in one
+// step. ORR_USAGE: it is of version 2 already.
+orr_status orr_keyring_convert(const char *path, const orr_passphrase *passphrase,
+                               orr_error *error);
 
 // Can the group or others read or write this file? 1 with a sentence for the user in `text`, else 0
 // (also when it cannot be looked at).
@@ -117,6 +129,11 @@ int orr_file_flush_warning(const char *path, char *text, size_t text_bytes);
 // The ID of a master key: HKDF-Extract-SHA-512(salt = "orrery v1 master key", IKM = key), then
 // HKDF-Expand(info = "orrery v1 key id", 16 bytes) (RFC 5869).
 orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES], orr_error *error);
+
+// Derives a key's X25519 pair from its bytes: private half = HKDF-Expand(info = "orrery v1 key
+// x25519", 32 bytes) of the same extract. Two copies of a keyring agree in it, whoever converted
+// them.
+orr_status orr_master_key_pair(orr_master_key *key, orr_error *error);
 
 // Is `label` (bytes before the NUL) UTF-8 without control characters, at most 63 bytes?
 int orr_label_is_valid(const char *label);
@@ -131,6 +148,15 @@ orr_status orr_keyring_add_decoy(orr_keyring *keyring, const orr_decoy *decoy, o
 // ORR_KEY when there is no such key.
 orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
                                  orr_key_state state, orr_error *error);
+// Takes the keys and decoys of another copy that `keyring` lacks. A key that is destroyed in one is
+// so in both; else the state here counts, and a key that only the other has active becomes
+// decrypt-only. ORR_UNSUPPORTED: more keys than a keyring holds. Decoys beyond its limit are left
+// out. The generator's hash is kept when all decoys are its, else it becomes zero.
+typedef struct orr_keyring_merged {
+    size_t keys, destroyed, decoys, decoys_left_out; // taken over, newly destroyed here
+} orr_keyring_merged;
+orr_status orr_keyring_merge(orr_keyring *keyring, const orr_keyring *other,
+                             orr_keyring_merged *merged, orr_error *error);
 // Finds a key by its ID in hex (whole, or a prefix of at least 4 digits) or by its label. ORR_KEY
 // when there is none, or when the name is that of several: they are listed. A whole ID names that
 // key alone.

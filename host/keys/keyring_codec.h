@@ -6,57 +6,90 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/keys/keyring.h"
+#include "host/keys/fields.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define ORR_KEYRING_HEADER_BYTES 72
+#define ORR_KEYRING_MAGIC "ORRKEYRG" // 8 bytes
+#define ORR_KEYRING_HEADER_BYTES 64
+#define ORR_KEYRING_UNLOCK_BYTES 128
+// Header and as many unlocks as there can be: all that stands in the clear.
+#define ORR_KEYRING_MAX_HEAD \
+    (ORR_KEYRING_HEADER_BYTES + ORR_KEYRING_MAX_UNLOCKS * ORR_KEYRING_UNLOCK_BYTES)
 #define ORR_KEYRING_PAYLOAD_HEAD 40
-#define ORR_KEYRING_KEY_RECORD 128
-#define ORR_KEYRING_DECOY_RECORD 24
-#define ORR_KEYRING_MAX_PAYLOAD                                                 \
-    (ORR_KEYRING_PAYLOAD_HEAD + ORR_KEYRING_MAX_KEYS * ORR_KEYRING_KEY_RECORD + \
-     ORR_KEYRING_MAX_DECOYS * ORR_KEYRING_DECOY_RECORD)
-#define ORR_KEYRING_MAX_FILE (ORR_KEYRING_HEADER_BYTES + ORR_KEYRING_MAX_PAYLOAD + ORR_GCM_TAG)
+#define ORR_KEYRING_KEY_RECORD 192
+#define ORR_KEYRING_MAX_PAYLOAD                                             \
+    (ORR_KEYRING_PAYLOAD_HEAD + ORR_KEYRING_MAX_UNLOCKS * ORR_LABEL_BYTES + \
+     ORR_KEYRING_MAX_KEYS * ORR_KEYRING_KEY_RECORD + ORR_KEYRING_MAX_DECOYS * ORR_DECOY_RECORD)
+#define ORR_KEYRING_MAX_FILE (ORR_KEYRING_MAX_HEAD + ORR_KEYRING_MAX_PAYLOAD + ORR_GCM_TAG)
 
-typedef enum orr_keyring_kdf { ORR_KDF_NONE = 0, ORR_KDF_SCRYPT = 1 } orr_keyring_kdf;
-
-// The 72 clear bytes in front of the ciphertext, decoded and checked.
-typedef struct orr_keyring_header {
-    orr_keyring_kdf kdf;
-    unsigned log2_n, r, p; // zero without scrypt
-    uint8_t salt[32], nonce[ORR_GCM_NONCE];
+// What stands in the clear in front of the ciphertext, decoded and checked.
+typedef struct orr_keyring_head {
+    uint8_t nonce[ORR_GCM_NONCE], salt[32];
     uint32_t payload_bytes;
-} orr_keyring_header;
+    size_t unlock_count;
+    orr_unlock unlocks[ORR_KEYRING_MAX_UNLOCKS]; // their labels are in the payload
+} orr_keyring_head;
+// Bytes of a head with this many unlocks.
+size_t orr_keyring_head_bytes(size_t unlocks);
 
-// Is this cost one that a keyring may ask for? ORR_UNSUPPORTED over 1 GiB (128 * N * r bytes),
-// log2_n outside 1..24, r outside 1..64, p outside 1..4, or N >= 2^(16 r) (RFC 7914, section 2).
-orr_status orr_keyring_cost_check(unsigned log2_n, unsigned r, unsigned p, const char *name,
-                                  orr_error *error);
+// The version of a file: ORR_NOT_ORRERY when it is no keyring at all. `bytes` of it are at `file`.
+orr_status orr_keyring_version(const uint8_t *file, uint64_t bytes, const char *name,
+                               unsigned *version, orr_error *error);
+// Decodes the head of a file of `file_bytes` bytes, of which at least the first
+// min(ORR_KEYRING_MAX_HEAD, file_bytes) are at `file`. No key is derived. ORR_NOT_ORRERY: no magic.
+// ORR_UNSUPPORTED: unknown version or type of unlock, scrypt work or payload over its cap, bytes
+// that are not zero. ORR_KEY: truncated, or longer than it says.
+orr_status orr_keyring_head_decode(orr_keyring_head *head, const uint8_t *file, uint64_t file_bytes,
+                                   const char *name, orr_error *error);
 
-// Decodes the header of a file of `file_bytes` bytes, of which at least the first
-// min(72, file_bytes) are at `file`. No key is derived. ORR_NOT_ORRERY: no magic. ORR_UNSUPPORTED:
-// unknown version or kdf, cost or payload over its cap. ORR_KEY: truncated, or longer than it says.
-orr_status orr_keyring_header_decode(orr_keyring_header *header, const uint8_t *file,
-                                     uint64_t file_bytes, const char *name, orr_error *error);
-
-// Seals `keyring` into *file (malloc'ed, *bytes long; the caller frees it; it holds no clear
-// secret) under a fresh salt and nonce. The result is opened again before it is returned. `name` is
-// for messages, here and below. ORR_UNSUPPORTED: a cost over the cap. ORR_INTERNAL.
-orr_status orr_keyring_seal(const orr_keyring *keyring, const orr_passphrase *passphrase,
-                            const char *name, uint8_t **file, size_t *bytes, orr_error *error);
+// Seals `keyring`, which has an unlock, into *file (malloc'ed, *bytes long; the caller frees it; it
+// holds no clear secret) under its keyring key and a fresh salt and nonce. The result is opened
+// again before it is returned. `name` is for messages, here and below. ORR_UNSUPPORTED: scrypt work
+// over the cap. ORR_INTERNAL.
+orr_status orr_keyring_seal(const orr_keyring *keyring, const char *name, uint8_t **file,
+                            size_t *bytes, orr_error *error);
 
 // Opens the bytes of a whole file into *keyring (freed by the caller with orr_keyring_free on
 // ORR_OK, empty otherwise). Errors as orr_keyring_load.
 orr_status orr_keyring_open(orr_keyring *keyring, const uint8_t *file, size_t bytes,
                             const orr_passphrase *passphrase, const char *name, orr_error *error);
 
-// Decodes an authenticated payload; every field is checked. ORR_UNSUPPORTED for anything that this
-// program would not have written. *keyring as orr_keyring_open.
+// Decodes an authenticated payload into *keyring, whose unlocks are there already: they get their
+// labels. Every field is checked. ORR_UNSUPPORTED for anything that this program would not have
+// written. *keyring as orr_keyring_open.
 orr_status orr_keyring_payload_decode(orr_keyring *keyring, const uint8_t *payload, size_t bytes,
                                       const char *name, orr_error *error);
+
+// ---- parts that version 1 has alike (keyring_v1.c)
+
+// The fields of a key record before the X25519 pair: 128 bytes, all of version 1's record. Errors
+// as orr_keyring_payload_decode, with what is wrong in *why.
+orr_status orr_keyring_key_decode(orr_master_key *key, const uint8_t in[128], const char **why);
+// What no single record shows: one active key at most, no ID twice.
+orr_status orr_keyring_keys_check(const orr_keyring *keyring, const char **why);
+orr_status orr_keyring_decoys_decode(orr_keyring *keyring, const uint8_t *in, const char **why);
+// Reads the counts at the start of a payload (ORR_KEYRING_PAYLOAD_HEAD bytes) and takes the memory.
+orr_status orr_keyring_counts_decode(orr_keyring *keyring, const uint8_t *payload,
+                                     const char **why);
+// Frees what was decoded and says what was wrong.
+orr_status orr_keyring_decode_failed(orr_keyring *keyring, orr_status status, const char *name,
+                                     const char *why, orr_error *error);
+
+// ---- version 1: only read, only to be converted
+
+#define ORR_KEYRING_V1_HEADER 72
+#define ORR_KEYRING_V1_RECORD 128
+// Does a file of version 1 want a passphrase? Errors as orr_keyring_head_decode.
+orr_status orr_keyring_v1_needs_passphrase(const uint8_t *file, uint64_t file_bytes,
+                                           const char *name, int *needs, orr_error *error);
+// As orr_keyring_open. The keyring has a new keyring key, no unlocks, and its keys their X25519
+// pairs.
+orr_status orr_keyring_v1_open(orr_keyring *keyring, const uint8_t *file, size_t bytes,
+                               const orr_passphrase *passphrase, const char *name,
+                               orr_error *error);
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,7 @@
 #include "base/fresh.h"
 #include "base/io.h"
 #include "host/keys/keyring_codec.h"
+#include "host/keys/unlock.h"
 
 static orr_status fail_errno(orr_error *error, const char *path, const char *what) {
     return orr_fail(error, ORR_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -28,7 +29,7 @@ static orr_status fail_open(orr_error *error, const char *path) {
     return fail_errno(error, path, "cannot open the keyring");
 }
 
-// Reads a whole keyring file, or with `head_only` its first 72 bytes, into *file (malloc'ed).
+// Reads a whole keyring file, or with `head_only` what stands in the clear, into *file (malloc'ed).
 // *length is the length of the file itself. O_NONBLOCK: a FIFO in the keyring's place must not
 // hang.
 static orr_status read_file(const char *path, int head_only, uint8_t **file, uint64_t *length,
@@ -46,7 +47,7 @@ static orr_status read_file(const char *path, int head_only, uint8_t **file, uin
         goto end;
     }
     size_t want = (size_t)info->st_size;
-    if (head_only && want > ORR_KEYRING_HEADER_BYTES) want = ORR_KEYRING_HEADER_BYTES;
+    if (head_only && want > ORR_KEYRING_MAX_HEAD) want = ORR_KEYRING_MAX_HEAD;
     *file = malloc(want + 1);
     if (!*file) {
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", path);
@@ -67,33 +68,48 @@ end:
     return status;
 }
 
-orr_status orr_keyring_needs_passphrase(const char *path, int *needs, orr_error *error) {
-    orr_keyring_header header;
+static void count_ways(const orr_keyring_head *head, orr_keyring_ways *ways) {
+    for (size_t i = 0; i < head->unlock_count; i++) {
+        ways->passphrases += head->unlocks[i].type == ORR_UNLOCK_PASSPHRASE;
+        ways->codes += head->unlocks[i].type == ORR_UNLOCK_CODE;
+    }
+}
+
+orr_status orr_keyring_ways_of(const char *path, int old_too, orr_keyring_ways *ways,
+                               orr_error *error) {
+    orr_keyring_head head;
     struct stat info;
     uint8_t *file;
     uint64_t length;
-    *needs = 0;
+    int needs = 0;
+    memset(ways, 0, sizeof *ways);
     orr_status status = read_file(path, 1, &file, &length, &info, error);
     if (status != ORR_OK) return status;
-    status = orr_keyring_header_decode(&header, file, length, path, error);
-    if (status == ORR_OK) *needs = header.kdf == ORR_KDF_SCRYPT;
+    status = orr_keyring_version(file, length, path, &ways->version, error);
+    if (status == ORR_OK && ways->version == 1 && old_too) {
+        status = orr_keyring_v1_needs_passphrase(file, length, path, &needs, error);
+        ways->passphrases = needs != 0;
+    } else if (status == ORR_OK) {
+        status = orr_keyring_head_decode(&head, file, length, path, error);
+        if (status == ORR_OK) count_ways(&head, ways);
+    }
     free(file);
     return status;
 }
 
 orr_status orr_keyring_look(const char *path, uint8_t seal[ORR_KEYRING_SEAL_BYTES],
                             orr_error *error) {
-    orr_keyring_header header;
+    orr_keyring_head head;
     struct stat info;
     uint8_t *file;
     uint64_t length;
     if (access(path, F_OK)) return fail_errno(error, path, "cannot look at the keyring");
     orr_status status = read_file(path, 1, &file, &length, &info, error);
     if (status != ORR_OK) return status;
-    status = orr_keyring_header_decode(&header, file, length, path, error);
+    status = orr_keyring_head_decode(&head, file, length, path, error);
     if (status == ORR_OK) {
-        memcpy(seal, header.salt, sizeof header.salt);
-        memcpy(seal + sizeof header.salt, header.nonce, sizeof header.nonce);
+        memcpy(seal, head.salt, sizeof head.salt);
+        memcpy(seal + sizeof head.salt, head.nonce, sizeof head.nonce);
     }
     free(file);
     return status;
@@ -143,17 +159,12 @@ static orr_status fail_exists(orr_error *error, const char *path) {
     return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten", path);
 }
 
-orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
-                              const orr_passphrase *passphrase, orr_error *error) {
-    uint8_t *file = NULL;
-    size_t bytes;
-    struct stat info;
+// Writes `bytes` under a name that nothing has.
+static orr_status write_new(const char *path, const uint8_t *bytes, size_t count,
+                            const struct stat *like, orr_error *error) {
     orr_fresh fresh = ORR_FRESH_NONE;
-    // Asked first only to spare the user an scrypt; the naming decides.
-    if (!lstat(path, &info)) return fail_exists(error, path);
-    orr_status status = orr_keyring_seal(keyring, passphrase, path, &file, &bytes, error);
-    if (status == ORR_OK) status = fresh_begin(&fresh, path, error);
-    if (status == ORR_OK) status = fresh_write(&fresh, path, file, bytes, NULL, error);
+    orr_status status = fresh_begin(&fresh, path, error);
+    if (status == ORR_OK) status = fresh_write(&fresh, path, bytes, count, like, error);
     if (status != ORR_OK) goto end;
     if (orr_fresh_name(&fresh, 0)) {
         status = errno == EEXIST ? fail_exists(error, path)
@@ -166,6 +177,17 @@ orr_status orr_keyring_create(const orr_keyring *keyring, const char *path,
     }
 end:
     orr_fresh_end(&fresh);
+    return status;
+}
+
+orr_status orr_keyring_create(const orr_keyring *keyring, const char *path, orr_error *error) {
+    uint8_t *file = NULL;
+    size_t bytes;
+    struct stat info;
+    // Asked first only to spare work; the naming decides.
+    if (!lstat(path, &info)) return fail_exists(error, path);
+    orr_status status = orr_keyring_seal(keyring, path, &file, &bytes, error);
+    if (status == ORR_OK) status = write_new(path, file, bytes, NULL, error);
     free(file);
     return status;
 }
@@ -204,23 +226,15 @@ static orr_status lock(const char *target, int *fd, orr_error *error) {
     return ORR_IO;
 }
 
-// The locked part of an update. `target` is free of symlinks.
-static orr_status replace(const char *target, const orr_passphrase *passphrase,
-                          const orr_passphrase *new_passphrase, orr_keyring_change change,
-                          void *context, orr_error *error) {
-    orr_keyring keyring;
-    struct stat info;
+// Seals it into the place of the file that `info` is of.
+static orr_status replace(const orr_keyring *keyring, const char *target, const struct stat *info,
+                          orr_error *error) {
     uint8_t *file = NULL;
     size_t bytes;
     orr_fresh fresh = ORR_FRESH_NONE;
-    orr_status status = load(&keyring, target, passphrase, &info, error);
-    if (status != ORR_OK) return status;
-    status = change ? change(&keyring, context, error) : ORR_OK;
-    if (status != ORR_OK) goto end;
-    if (!new_passphrase && keyring.has_passphrase) new_passphrase = passphrase;
-    status = orr_keyring_seal(&keyring, new_passphrase, target, &file, &bytes, error);
+    orr_status status = orr_keyring_seal(keyring, target, &file, &bytes, error);
     if (status == ORR_OK) status = fresh_begin(&fresh, target, error);
-    if (status == ORR_OK) status = fresh_write(&fresh, target, file, bytes, &info, error);
+    if (status == ORR_OK) status = fresh_write(&fresh, target, file, bytes, info, error);
     if (status != ORR_OK) goto end;
     if (orr_fresh_name(&fresh, 1))
         status = fail_errno(error, target, "cannot replace the keyring");
@@ -229,23 +243,89 @@ static orr_status replace(const char *target, const orr_passphrase *passphrase,
 end:
     orr_fresh_end(&fresh);
     free(file);
-    orr_keyring_free(&keyring);
     return status;
 }
 
-orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
-                              const orr_passphrase *new_passphrase, orr_keyring_change change,
-                              void *context, orr_error *error) {
+// What an update and a conversion do while they hold the lock. `target` is free of symlinks.
+typedef struct task {
+    const orr_passphrase *passphrase;
+    orr_keyring_change change;
+    void *context;
+} task;
+typedef orr_status (*locked_work)(const char *target, const task *t, orr_error *error);
+
+static orr_status under_lock(const char *path, locked_work work, const task *t, orr_error *error) {
     int fd = -1;
     // A symlink stays and the file that it points to is replaced, under that file's own lock.
     char *target = realpath(path, NULL);
     if (!target) return fail_open(error, path);
     orr_status status = lock(target, &fd, error);
-    if (status == ORR_OK)
-        status = replace(target, passphrase, new_passphrase, change, context, error);
+    if (status == ORR_OK) status = work(target, t, error);
     if (fd >= 0) close(fd);
     free(target);
     return status;
+}
+
+static orr_status update(const char *target, const task *t, orr_error *error) {
+    orr_keyring keyring;
+    struct stat info;
+    orr_status status = load(&keyring, target, t->passphrase, &info, error);
+    if (status != ORR_OK) return status;
+    status = t->change ? t->change(&keyring, t->context, error) : ORR_OK;
+    if (status == ORR_OK) status = replace(&keyring, target, &info, error);
+    orr_keyring_free(&keyring);
+    return status;
+}
+
+orr_status orr_keyring_update(const char *path, const orr_passphrase *passphrase,
+                              orr_keyring_change change, void *context, orr_error *error) {
+    const task t = {passphrase, change, context};
+    return under_lock(path, update, &t, error);
+}
+
+// Keeps the old bytes as PATH.v1. A run that was killed may have done so already.
+static orr_status keep_old(const char *target, const uint8_t *bytes, size_t count,
+                           const struct stat *like, orr_error *error) {
+    char *kept = NULL;
+    uint8_t *there = NULL;
+    uint64_t length = 0;
+    struct stat info;
+    orr_error ignored;
+    if (asprintf(&kept, "%s.v1", target) < 0)
+        return orr_fail(error, ORR_INTERNAL, "%s: out of memory", target);
+    orr_status status = write_new(kept, bytes, count, like, error);
+    if (status == ORR_EXISTS && read_file(kept, 0, &there, &length, &info, &ignored) == ORR_OK &&
+        length == count && !memcmp(there, bytes, count))
+        status = ORR_OK;
+    free(there);
+    free(kept);
+    return status;
+}
+
+static orr_status convert(const char *target, const task *t, orr_error *error) {
+    orr_keyring keyring = {0};
+    struct stat info;
+    uint8_t *file = NULL;
+    uint64_t length;
+    unsigned version = 0;
+    orr_status status = read_file(target, 0, &file, &length, &info, error);
+    if (status == ORR_OK) status = orr_keyring_version(file, length, target, &version, error);
+    if (status == ORR_OK && version == 2)
+        status = orr_fail(error, ORR_USAGE, "%s: is a keyring of version 2 already", target);
+    if (status == ORR_OK)
+        status = orr_keyring_v1_open(&keyring, file, (size_t)length, t->passphrase, target, error);
+    if (status == ORR_OK) status = orr_keyring_add_unlock(&keyring, t->passphrase, "", error);
+    if (status == ORR_OK) status = keep_old(target, file, (size_t)length, &info, error);
+    if (status == ORR_OK) status = replace(&keyring, target, &info, error);
+    orr_keyring_free(&keyring);
+    free(file);
+    return status;
+}
+
+orr_status orr_keyring_convert(const char *path, const orr_passphrase *passphrase,
+                               orr_error *error) {
+    const task t = {.passphrase = passphrase};
+    return under_lock(path, convert, &t, error);
 }
 
 int orr_file_mode_warning(const char *path, char *text, size_t text_bytes) {

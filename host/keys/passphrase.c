@@ -1,4 +1,5 @@
 // Passphrases from a file, a descriptor or the terminal.
+#include "host/keys/passphrase.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "host/keys/keyring.h"
+#include "host/container/crypto.h"
 
 #define MAX_BYTES 1023
 

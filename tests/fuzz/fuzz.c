@@ -110,5 +110,7 @@ void fuzz_keyring(orr_keyring *keyring) {
     fuzz_check_ok(orr_keyring_init(keyring, "fuzz", &error), &error, "a keyring can be made");
     memcpy(keyring->keys[0].key, fuzz_master, 32);
     memcpy(keyring->keys[0].id, master_id(), ORR_KEY_ID_BYTES);
+    fuzz_check_ok(orr_master_key_pair(&keyring->keys[0], &error), &error,
+                  "its pair can be derived");
     fuzz_check_ok(orr_keyring_add_decoy(keyring, &decoy, &error), &error, "a decoy can be added");
 }

@@ -1,13 +1,17 @@
-// Keyring files. Byte 0 chooses: the rest is a whole file, a payload, or a payload whose key IDs
-// and seal are put right first, so that the checks behind them are reached.
+// Keyring files. Byte 0 chooses: the rest is a whole file (of version 1 too), a payload, or a
+// payload whose key IDs, pairs and seal are put right first, so that the checks behind them are
+// reached.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "host/keys/keyring_codec.h"
+#include "host/keys/unlock.h"
 #include "tests/fuzz/fuzz.h"
 
 static const orr_passphrase passphrase = {.bytes = "fuzz", .length = 4, .present = 1};
+static const orr_passphrase code = {
+    .bytes = "fuzz", .length = ORR_CODE_BYTES, .present = 1, .is_code = 1};
 
 // What opened has to seal and open again, with the same content.
 static void check_round_trip(orr_keyring *keyring) {
@@ -16,8 +20,16 @@ static void check_round_trip(orr_keyring *keyring) {
     uint8_t *file = NULL;
     size_t bytes = 0;
     keyring->log2_n = keyring->r = keyring->p = 1;
-    fuzz_check_ok(orr_keyring_seal(keyring, &passphrase, "keyring", &file, &bytes, &error), &error,
+    keyring->unlock_count = 0;
+    fuzz_check_ok(orr_keyring_add_unlock(keyring, &passphrase, "fuzz", &error), &error,
+                  "a passphrase can be added");
+    fuzz_check_ok(orr_keyring_add_unlock(keyring, &code, "code", &error), &error,
+                  "a recovery code can be added");
+    fuzz_check_ok(orr_keyring_seal(keyring, "keyring", &file, &bytes, &error), &error,
                   "a keyring that opened can be sealed");
+    fuzz_check_ok(orr_keyring_open(&again, file, bytes, &code, "keyring", &error), &error,
+                  "a sealed keyring opens with its code");
+    orr_keyring_free(&again);
     fuzz_check_ok(orr_keyring_open(&again, file, bytes, &passphrase, "keyring", &error), &error,
                   "a sealed keyring opens");
     fuzz_check(again.key_count == keyring->key_count && again.decoy_count == keyring->decoy_count,
@@ -25,8 +37,9 @@ static void check_round_trip(orr_keyring *keyring) {
     for (size_t i = 0; i < again.key_count; i++) {
         const orr_master_key *a = &again.keys[i], *b = &keyring->keys[i];
         fuzz_check(!memcmp(a->id, b->id, sizeof a->id) && !memcmp(a->key, b->key, 32) &&
-                       a->state == b->state && a->created == b->created &&
-                       strcmp(a->label, b->label) == 0,
+                       !memcmp(a->x25519_private, b->x25519_private, 32) &&
+                       !memcmp(a->x25519_public, b->x25519_public, 32) && a->state == b->state &&
+                       a->created == b->created && strcmp(a->label, b->label) == 0,
                    "keys come back as they were");
     }
     fuzz_check(again.decoy_count == 0 ||
@@ -76,55 +89,92 @@ static void finish(orr_keyring *keyring, unsigned choice) {
     orr_keyring_free(keyring);
 }
 
+// The cost was accepted; pay less.
+static void cheapen(uint8_t *file, orr_keyring_head *head) {
+    for (size_t i = 0; i < head->unlock_count; i++) {
+        uint8_t *at = file + orr_keyring_head_bytes(i);
+        if (head->unlocks[i].type != ORR_UNLOCK_PASSPHRASE) continue;
+        orr_store_le32(at + 4, 1 + head->unlocks[i].log2_n % 6);
+        orr_store_le32(at + 8, 1 + head->unlocks[i].r % 4);
+        orr_store_le32(at + 12, 1);
+    }
+}
+
+static void fuzz_opened(orr_status status, orr_keyring *keyring, const orr_error *error,
+                        unsigned choice) {
+    if (status == ORR_OK)
+        finish(keyring, choice);
+    else
+        fuzz_check(!keyring->keys && !keyring->decoys && error->text[0],
+                   "a refused keyring is empty and there is a sentence");
+}
+
 static void fuzz_whole_file(const uint8_t *data, size_t size) {
     orr_error error = {0};
-    orr_keyring_header header;
+    orr_keyring_head head;
     orr_keyring keyring;
-    if (orr_keyring_header_decode(&header, data, size, "keyring", &error) != ORR_OK) return;
+    unsigned version = 0;
+    int needs = 0;
+    if (orr_keyring_version(data, size, "keyring", &version, &error) != ORR_OK) return;
     uint8_t *file = malloc(size);
     fuzz_check(file != NULL, "memory can be had");
     memcpy(file, data, size);
-    if (header.kdf == ORR_KDF_SCRYPT) { // the cost was accepted; pay less
-        orr_store_le32(file + 12, 1 + header.log2_n % 6);
-        orr_store_le32(file + 16, 1 + header.r % 4);
-        orr_store_le32(file + 20, 1);
+    if (version == 1 &&
+        orr_keyring_v1_needs_passphrase(file, size, "keyring", &needs, &error) == ORR_OK) {
+        if (needs) orr_store_le32(file + 12, 1), orr_store_le32(file + 16, 1);
+        const orr_passphrase *given = needs ? &passphrase : NULL;
+        orr_status status = orr_keyring_v1_open(&keyring, file, size, given, "keyring", &error);
+        fuzz_opened(status, &keyring, &error, file[size - 1]);
+    } else if (orr_keyring_head_decode(&head, file, size, "keyring", &error) == ORR_OK) {
+        cheapen(file, &head);
+        const orr_passphrase *given = head.unlocks[0].type == ORR_UNLOCK_NONE   ? NULL
+                                      : head.unlocks[0].type == ORR_UNLOCK_CODE ? &code
+                                                                                : &passphrase;
+        orr_status status = orr_keyring_open(&keyring, file, size, given, "keyring", &error);
+        fuzz_opened(status, &keyring, &error, file[size - 1]);
     }
-    if (orr_keyring_open(&keyring, file, size, &passphrase, "keyring", &error) == ORR_OK)
-        finish(&keyring, file[size - 1]);
-    else
-        fuzz_check(!keyring.keys && !keyring.decoys && error.text[0],
-                   "a refused keyring is empty and there is a sentence");
     free(file);
 }
 
-// Gives every key record of a payload the ID of its key bytes.
-static void fix_ids(uint8_t *payload, size_t bytes) {
+// Gives every key record of a payload (of one unlock) the ID and the pair of its key bytes.
+static void fix_keys(uint8_t *payload, size_t bytes) {
     uint32_t keys = bytes >= 4 ? orr_load_le32(payload) : 0;
-    uint8_t *at = payload + ORR_KEYRING_PAYLOAD_HEAD;
+    uint8_t *at = payload + ORR_KEYRING_PAYLOAD_HEAD + ORR_LABEL_BYTES;
     for (uint32_t i = 0; i < keys && at + ORR_KEYRING_KEY_RECORD <= payload + bytes; i++) {
         orr_master_key_id(at + 16, at, NULL);
+        orr_x25519_public(at + 128, at + 160);
         at += ORR_KEYRING_KEY_RECORD;
     }
 }
 
+// A keyring that anybody opens, around any payload: its head, and what seals it.
+static orr_gcm *open_head(uint8_t *file, size_t bytes) {
+    orr_error error = {0};
+    orr_keyring keyring = {0};
+    uint8_t prk[64], key[32], *sealed = NULL;
+    size_t size = 0;
+    fuzz_keyring(&keyring);
+    fuzz_check_ok(orr_keyring_add_unlock(&keyring, NULL, "", &error), &error, "a way in");
+    fuzz_check_ok(orr_keyring_seal(&keyring, "keyring", &sealed, &size, &error), &error, "sealed");
+    memcpy(file, sealed, orr_keyring_head_bytes(1));
+    orr_store_le32(file + 12, (uint32_t)bytes);
+    orr_hkdf_extract(file + 32, 32, keyring.key, 32, prk);
+    orr_hkdf_expand(prk, "orrery v1 keyring payload", 25, key, 32);
+    free(sealed);
+    orr_keyring_free(&keyring);
+    return orr_gcm_new(key);
+}
+
 // Seals a payload as a keyring without passphrase (docs/FORMAT.md) and opens that file.
 static void fuzz_sealed(const uint8_t *payload, size_t bytes, unsigned choice) {
-    static const char secret[] = "orrery v1 keyring without passphrase";
     orr_error error = {0};
     orr_keyring keyring;
-    uint8_t prk[64], key[32];
-    size_t size = ORR_KEYRING_HEADER_BYTES + bytes + ORR_GCM_TAG;
+    size_t head = orr_keyring_head_bytes(1), size = head + bytes + ORR_GCM_TAG;
     uint8_t *file = calloc(1, size);
     fuzz_check(file != NULL, "memory can be had");
-    memcpy(file, "ORRKEYRG", 8);
-    orr_store_le16(file + 8, 1);
-    orr_store_le32(file + 68, (uint32_t)bytes);
-    orr_hkdf_extract(file + 24, 32, secret, strlen(secret), prk);
-    orr_hkdf_expand(prk, "orrery v1 keyring key", 21, key, 32);
-    orr_gcm *gcm = orr_gcm_new(key);
+    orr_gcm *gcm = open_head(file, bytes);
     fuzz_check(gcm != NULL, "memory can be had");
-    orr_gcm_seal(gcm, file + 56, file, ORR_KEYRING_HEADER_BYTES, payload, bytes,
-                 file + ORR_KEYRING_HEADER_BYTES, file + ORR_KEYRING_HEADER_BYTES + bytes);
+    orr_gcm_seal(gcm, file + 16, file, head, payload, bytes, file + head, file + head + bytes);
     orr_gcm_free(gcm);
     orr_status status = orr_keyring_open(&keyring, file, size, NULL, "keyring", &error);
     fuzz_check(status == ORR_OK || status == ORR_UNSUPPORTED, "a right seal opens");
@@ -134,7 +184,7 @@ static void fuzz_sealed(const uint8_t *payload, size_t bytes, unsigned choice) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     orr_error error = {0};
-    orr_keyring keyring;
+    orr_keyring keyring = {.unlock_count = 1};
     fuzz_input input = {data, size};
     unsigned mode = fuzz_byte(&input);
     if (mode % 3 == 0) {
@@ -144,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *payload = malloc(input.left ? input.left : 1);
     fuzz_check(payload != NULL, "memory can be had");
     if (input.left) memcpy(payload, input.at, input.left);
-    if (mode % 3 == 2) fix_ids(payload, input.left);
+    if (mode % 3 == 2) fix_keys(payload, input.left);
     if (mode & 64) {
         fuzz_sealed(payload, input.left, mode >> 3);
     } else if (orr_keyring_payload_decode(&keyring, payload, input.left, "keyring", &error) ==

@@ -29,28 +29,40 @@ def hkdf(salt, ikm, info, length):
     return hmac.new(prk, info + b"\x01", hashlib.sha512).digest()[:length]
 
 
-def key_record(key, state, label):
+def key_record(key, state, label, version=2):
+    """The X25519 halves are put right by the target (modes 2)."""
     key_id = hkdf(b"orrery v1 master key", key, b"orrery v1 key id", 16)
     kept = bytes(32) if state == 3 else key
-    return key_id + kept + struct.pack("<IIq", state, 0, 1732406400) + label.ljust(64, b"\0")
+    record = key_id + kept + struct.pack("<IIq", state, 0, 1732406400) + label.ljust(64, b"\0")
+    return record + (kept + bytes(32) if version == 2 else b"")
 
 
-def payload(keys, decoys):
-    out = struct.pack("<II", len(keys), len(decoys)) + bytes(32)
+def payload(keys, decoys, labels=(b"",)):
+    out = struct.pack("<II", len(keys), len(decoys)) + bytes(32) + b"".join(label.ljust(64, b"\0") for label in labels)
     return out + b"".join(keys) + b"".join(struct.pack("<3Q", *d) for d in decoys)
+
+
+def unlock(kind, cost, number):
+    return struct.pack("<HH3I16s32s40sq16x", kind, 0, *cost, bytes([number]) * 16, bytes(32), bytes(40), 1732406400)
 
 
 def keyring_seeds():
     one = payload([key_record(b"k" * 32, 1, b"first")], [(1, 2, 3)])
     many = payload([key_record(bytes([n]) * 32, 1 + (n > 0) + (n > 2), "schlüssel".encode())
-                    for n in range(4)], [(n, 255 << 26, 7) for n in range(20)])
+                    for n in range(4)], [(n, 255 << 26, 7) for n in range(20)], [b"night shift"])
     for name, content in (("one", one), ("many", many), ("none", payload([], [])[:40])):
         for mode in (1, 2, 64, 65):
             write("keyring", f"{name}-{mode}", bytes([mode]) + content)
-    header = b"ORRKEYRG" + struct.pack("<HHIII", 1, 1, 17, 8, 1) + bytes(44)
-    write("keyring", "file-scrypt", b"\0" + header + struct.pack("<I", len(one)) + one + bytes(16))
-    header = b"ORRKEYRG" + struct.pack("<HHIII", 1, 0, 0, 0, 0) + bytes(44)
-    write("keyring", "file-clear", b"\0" + header + struct.pack("<I", len(one)) + one + bytes(16))
+    for name, unlocks in (("scrypt", [(1, (17, 8, 1))]), ("clear", [(3, (0, 0, 0))]), ("code", [(2, (0, 0, 0))]),
+                          ("both", [(1, (17, 8, 1)), (2, (0, 0, 0)), (1, (14, 8, 2))])):
+        body = payload([key_record(b"k" * 32, 1, b"first")], [(1, 2, 3)], [b"x"] * len(unlocks))
+        head = b"ORRKEYRG" + struct.pack("<HHI12s4x32s", 2, len(unlocks), len(body), bytes(12), bytes(32))
+        head += b"".join(unlock(kind, cost, n) for n, (kind, cost) in enumerate(unlocks))
+        write("keyring", f"file-{name}", b"\0" + head + body + bytes(16))
+    old = payload([key_record(b"k" * 32, 1, b"first", 1)], [(1, 2, 3)], [])
+    for name, kdf, cost in (("scrypt", 1, (17, 8, 1)), ("clear", 0, (0, 0, 0))):
+        head = b"ORRKEYRG" + struct.pack("<HH3I44sI", 1, kdf, *cost, bytes(44), len(old))
+        write("keyring", f"file1-{name}", b"\0" + head + old + bytes(16))
 
 
 def recipient_seeds():

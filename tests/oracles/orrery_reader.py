@@ -2,7 +2,7 @@
 """A second reader of Orrery files, written from docs/FORMAT.md and sharing nothing with the C code.
 
     orrery_reader.py --keys KEYS FILE [-o OUT]
-    orrery_reader.py --keyring KEYRING [--passphrase-file F] FILE [-o OUT]
+    orrery_reader.py --keyring KEYRING [--passphrase-file F | --recovery-code-file F] FILE [-o OUT]
 
 KEYS holds one master key a line, as 64 hexadecimal digits; '#' starts a comment. Without -o the file
 is verified only; in the paper profile OUT gets the pixel volumes, page by page. One JSON object on
@@ -25,13 +25,14 @@ from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import orrery_paper
+from orrery_keyring import (AUTH, KEY, NOT_ORRERY, UNSUPPORTED, Refused, hkdf_expand, hkdf_extract, master_key_id, read_code,
+                            read_keyring, require)
 
 try:
     import xxhash
 except ImportError:
     xxhash = None
 
-AUTH, KEY, UNSUPPORTED, NOT_ORRERY = 4, 5, 8, 10
 PAGE, TILE, SEGMENT_TILES, ROW = 4096, 49152, 128, 384
 MAGIC = b"\x89ORRERY\r\n\x1a\n" + bytes(5)
 MAX_LENGTH = 384 * (2**32 - 1)
@@ -46,19 +47,6 @@ DESCRIPTION = {
        b"digest of the original are sealed with AES-256-GCM. Use the archive profile to protect data. Programs that "
        b"rewrite TIFF files destroy it.\0",
 }
-
-
-class Refused(Exception):
-    """A file that a reader must refuse: exit status and a sentence."""
-
-    def __init__(self, status, text):
-        super().__init__(text)
-        self.status = status
-
-
-def require(condition, status, text):
-    if not condition:
-        raise Refused(status, text)
 
 
 def align(value, to):
@@ -219,19 +207,6 @@ def tile_key(planet_secret, tile):
 
 # ---- keys ------------------------------------------------------------------------------------
 
-def hkdf_extract(salt, ikm):
-    return hmac.digest(salt, ikm, "sha512")
-
-
-def hkdf_expand(prk, info, length):
-    out, block, n = b"", b"", 0
-    while len(out) < length:
-        n += 1
-        block = hmac.digest(prk, block + info + bytes([n]), "sha512")
-        out += block
-    return out[:length]
-
-
 def file_keys(seal_root, header):
     prk = hkdf_extract(header[16:48], seal_root)
     sizes = {"tile key": 32, "tile nonce": 12, "digest key": 32, "metadata key": 32,
@@ -239,10 +214,6 @@ def file_keys(seal_root, header):
     bound = hashlib.sha512(header).digest()
     return {label: hkdf_expand(prk, b"orrery v1 " + label.encode() + b"\0" + bound, size)
             for label, size in sizes.items()}
-
-
-def master_key_id(key):
-    return hkdf_expand(hkdf_extract(b"orrery v1 master key", key), b"orrery v1 key id", 16)
 
 
 def tile_nonce(base, tile):
@@ -517,42 +488,6 @@ def first_line(path):
         return stream.readline().rstrip(b"\n")
 
 
-def read_keyring(path, passphrase):
-    """Master keys of a keyring file, by ID."""
-    with open(path, "rb") as stream:
-        whole = stream.read()
-    require(whole[:8] == b"ORRKEYRG" and len(whole) >= 72, NOT_ORRERY, f"{path}: not a keyring")
-    version, kdf, log2_n, r, p = struct.unpack_from("<HHIII", whole, 8)
-    salt, nonce, (length,) = whole[24:56], whole[56:68], struct.unpack_from("<I", whole, 68)
-    require(version == 1 and kdf in (0, 1), UNSUPPORTED, f"{path}: unknown version or kdf")
-    if kdf == 1:
-        require(1 <= log2_n <= 24 and 1 <= r <= 64 and 1 <= p <= 4 and log2_n < 16 * r and
-                (128 * r) << log2_n <= 1 << 30, UNSUPPORTED, f"{path}: scrypt cost")
-        require(passphrase, KEY, f"{path}: needs a passphrase")
-        key = hashlib.scrypt(passphrase, salt=salt, n=1 << log2_n, r=r, p=p, dklen=32,
-                             maxmem=2**31 - 1)
-    else:
-        require((log2_n, r, p) == (0, 0, 0), UNSUPPORTED, f"{path}: scrypt cost")
-        key = hkdf_expand(hkdf_extract(salt, b"orrery v1 keyring without passphrase"),
-                          b"orrery v1 keyring key", 32)
-    require(len(whole) == 72 + length + 16, KEY, f"{path}: wrong length")
-    try:
-        payload = AESGCM(key).decrypt(nonce, whole[72:], whole[:72])
-    except InvalidTag:
-        raise Refused(KEY, f"{path}: wrong passphrase, or damaged") from None
-    count, decoys = struct.unpack_from("<II", payload)
-    require(len(payload) == 40 + 128 * count + 24 * decoys, KEY, f"{path}: payload length")
-    keys = {}
-    for i in range(count):
-        record = payload[40 + 128 * i : 168 + 128 * i]
-        state = struct.unpack_from("<I", record, 48)[0]
-        require(1 <= state <= 3, KEY, f"{path}: state of key {i}")
-        if state < 3:
-            require(master_key_id(record[16:48]) == record[:16], KEY, f"{path}: ID of key {i}")
-            keys[record[:16]] = record[16:48]
-    return keys
-
-
 def report(opened, sha256):
     header, metadata = opened.header, opened.metadata
     return {"profile": {1: "archive", 2: "paper"}[header.profile], "length": header.length,
@@ -569,11 +504,16 @@ def main(arguments=None):
     source.add_argument("--keys", help="master keys in hexadecimal")
     source.add_argument("--keyring")
     parser.add_argument("--passphrase-file")
+    parser.add_argument("--recovery-code-file")
     parser.add_argument("-o", "--output", help="write the plaintext here (must not exist)")
     options = parser.parse_args(arguments)
     partial = options.output + ".partial" if options.output else os.devnull
     try:
-        keys = read_keys(options.keys) if options.keys else read_keyring(options.keyring, first_line(options.passphrase_file))
+        if options.keys:
+            keys = read_keys(options.keys)
+        else:
+            code = first_line(options.recovery_code_file)
+            keys = read_keyring(options.keyring, first_line(options.passphrase_file), code and read_code(code))
         with open(options.file, "rb") as stream:
             opened = OrreryFile(stream, keys)
             archive = opened.header.profile == 1

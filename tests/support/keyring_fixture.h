@@ -15,6 +15,7 @@
 
 #include "host/keys/keyring.h"
 #include "host/keys/keyring_codec.h"
+#include "host/keys/unlock.h"
 #include "tests/support/random.h"
 #include "tests/support/scratch.h"
 
@@ -55,10 +56,25 @@ inline void ExpectSame(const orr_keyring &a, const orr_keyring &b) {
         EXPECT_EQ(a.keys[i].state, b.keys[i].state);
         EXPECT_EQ(a.keys[i].created, b.keys[i].created);
         EXPECT_STREQ(a.keys[i].label, b.keys[i].label);
+        EXPECT_EQ(memcmp(a.keys[i].x25519_private, b.keys[i].x25519_private, 64), 0);
     }
     for (size_t i = 0; i < a.decoy_count; i++)
         EXPECT_EQ(memcmp(&a.decoys[i], &b.decoys[i], sizeof *a.decoys), 0);
     EXPECT_EQ(memcmp(a.generator_hash, b.generator_hash, 32), 0);
+}
+
+// A keyring with this one way in (absent: none) in the place of those that it has.
+inline orr_status Give(orr_keyring *ring, const orr_passphrase *way) {
+    orr_error error{};
+    ring->unlock_count = 0;
+    return orr_keyring_add_unlock(ring, way, "", &error);
+}
+
+// orr_keyring_create with this one way in.
+inline orr_status Create(orr_keyring *ring, const std::string &path, const orr_passphrase *way,
+                         orr_error *error) {
+    orr_status status = Give(ring, way);
+    return status == ORR_OK ? orr_keyring_create(ring, path.c_str(), error) : status;
 }
 
 inline Bytes ReadFile(const std::string &path) {
@@ -83,8 +99,8 @@ class KeyringTest : public ::testing::Test {
         Fill(&ring);
         uint8_t *file = nullptr;
         size_t bytes = 0;
-        EXPECT_EQ(orr_keyring_seal(&ring, passphrase, "k", &file, &bytes, &error), ORR_OK)
-            << error.text;
+        EXPECT_EQ(Give(&ring, passphrase), ORR_OK);
+        EXPECT_EQ(orr_keyring_seal(&ring, "k", &file, &bytes, &error), ORR_OK) << error.text;
         Bytes out(file, file + bytes);
         free(file);
         return out;

@@ -14,6 +14,7 @@
 #include <tiff.h>
 
 #include "host/container/crypto.h"
+#include "host/keys/unlock.h"
 #include "tests/support/images.h"
 #include "tests/support/job_fixture.h"
 #include "tests/support/small_tiffs.h"
@@ -95,7 +96,8 @@ class Secrets : public JobTest {
         uint8_t id[ORR_KEY_ID_BYTES];
         ASSERT_EQ(orr_keyring_add(&ring, "next", id, &error), ORR_OK);
         second_id = hex_of(Bytes(id, id + sizeof id));
-        ASSERT_EQ(orr_keyring_create(&ring, (directory / "keys").c_str(), &p, &error), ORR_OK)
+        ASSERT_EQ(orr_keyring_add_unlock(&ring, &p, "", &error), ORR_OK) << error.text;
+        ASSERT_EQ(orr_keyring_create(&ring, (directory / "keys").c_str(), &error), ORR_OK)
             << error.text;
         write_file(directory / "pass", passphrase.data(), passphrase.size());
         for (size_t i = 0; i < ring.key_count; i++)

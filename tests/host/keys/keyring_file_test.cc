@@ -15,15 +15,18 @@ TEST_F(KeyringTest, RoundTripOnDisk) {
         Ring ring, back;
         Fill(&ring, "Röntgen 2026");
         ASSERT_EQ(orr_keyring_add(&ring, nullptr, nullptr, &error), ORR_OK);
-        ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), p, &error), ORR_OK) << error.text;
+        ASSERT_EQ(Create(&ring, path, p, &error), ORR_OK) << error.text;
         EXPECT_EQ(Mode(path), 0600u);
-        int needs = -1;
-        ASSERT_EQ(orr_keyring_needs_passphrase(path.c_str(), &needs, &error), ORR_OK);
-        EXPECT_EQ(needs, p->present);
+        orr_keyring_ways ways{};
+        ASSERT_EQ(orr_keyring_ways_of(path.c_str(), 0, &ways, &error), ORR_OK);
+        EXPECT_EQ(ways.passphrases, p->present ? 1u : 0u);
+        EXPECT_EQ(ways.codes, 0u);
         ASSERT_EQ(orr_keyring_load(&back, path.c_str(), p, &error), ORR_OK) << error.text;
         ExpectSame(ring, back);
-        EXPECT_EQ(back.has_passphrase, p->present);
-        EXPECT_EQ(back.log2_n, p->present ? 10u : 17u);
+        ASSERT_EQ(back.unlock_count, 1u);
+        EXPECT_EQ(back.unlocks[0].type, p->present ? ORR_UNLOCK_PASSPHRASE : ORR_UNLOCK_NONE);
+        EXPECT_EQ(back.unlocks[0].log2_n, p->present ? 10u : 0u);
+        EXPECT_EQ(back.log2_n, 17u);
         // No clear key bytes in the file, with or without a passphrase.
         Bytes bytes = ReadFile(path);
         EXPECT_EQ(memmem(bytes.data(), bytes.size(), ring.keys[0].key, 32), nullptr);
@@ -36,7 +39,7 @@ TEST_F(KeyringTest, DefaultCostIs128MiB) {
     ASSERT_EQ(orr_keyring_init(&ring, "x", &error), ORR_OK);
     EXPECT_EQ(128ull * (1ull << ring.log2_n) * ring.r, 128ull << 20);
     EXPECT_EQ(ring.p, 1u);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &pass, &error), ORR_OK) << error.text;
+    ASSERT_EQ(Create(&ring, path, &pass, &error), ORR_OK) << error.text;
     ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &pass, &error), ORR_OK) << error.text;
     ExpectSame(ring, back);
 }
@@ -44,7 +47,7 @@ TEST_F(KeyringTest, DefaultCostIs128MiB) {
 TEST_F(KeyringTest, PassphraseWrongOrMissing) {
     Ring ring, back;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &pass, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &pass, &error), ORR_OK);
     EXPECT_EQ(orr_keyring_load(&back, path.c_str(), &wrong, &error), ORR_KEY);
     EXPECT_NE(strstr(error.text, "wrong passphrase"), nullptr) << error.text;
     EXPECT_EQ(orr_keyring_load(&back, path.c_str(), &none, &error), ORR_KEY);
@@ -56,16 +59,15 @@ TEST_F(KeyringTest, PassphraseWrongOrMissing) {
 TEST_F(KeyringTest, CreateIsExclusive) {
     Ring ring;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
     Bytes before = ReadFile(path);
-    EXPECT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_EXISTS);
+    EXPECT_EQ(Create(&ring, path, &none, &error), ORR_EXISTS);
     EXPECT_EQ(ReadFile(path), before);
     std::string link = directory + "/dangling";
     ASSERT_EQ(symlink("nowhere", link.c_str()), 0);
-    EXPECT_EQ(orr_keyring_create(&ring, link.c_str(), &none, &error), ORR_EXISTS);
+    EXPECT_EQ(Create(&ring, link, &none, &error), ORR_EXISTS);
     EXPECT_FALSE(std::filesystem::exists(directory + "/nowhere"));
-    EXPECT_EQ(orr_keyring_create(&ring, (directory + "/no/keyring").c_str(), &none, &error),
-              ORR_IO);
+    EXPECT_EQ(Create(&ring, directory + "/no/keyring", &none, &error), ORR_IO);
 }
 
 // scrypt keeps all of them busy after each has found the name free: only the exclusive open
@@ -79,7 +81,7 @@ TEST_F(KeyringTest, OneOfManyCreatorsWins) {
             Ring ring;
             Fill(&ring);
             ring.log2_n = 14;
-            _exit(orr_keyring_create(&ring, path.c_str(), &pass, nullptr));
+            _exit(Create(&ring, path, &pass, nullptr));
         }
         children.push_back(child);
     }
@@ -100,7 +102,7 @@ TEST_F(KeyringTest, CreateIgnoresUmask) {
     Ring ring;
     Fill(&ring);
     mode_t old = umask(0777);
-    orr_status status = orr_keyring_create(&ring, path.c_str(), &none, &error);
+    orr_status status = Create(&ring, path, &none, &error);
     umask(old);
     ASSERT_EQ(status, ORR_OK) << error.text;
     EXPECT_EQ(Mode(path), 0600u);
@@ -110,7 +112,7 @@ TEST_F(KeyringTest, ModeWarning) {
     Ring ring;
     char text[256];
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
     EXPECT_EQ(orr_file_mode_warning(path.c_str(), text, sizeof text), 0);
     EXPECT_STREQ(text, "");
     for (unsigned mode : {0640u, 0604u, 0620u}) {
@@ -144,49 +146,53 @@ orr_status AddOne(orr_keyring *keyring, void *context, orr_error *error) {
 TEST_F(KeyringTest, UpdateReplacesAndRefreshesSaltAndNonce) {
     Ring ring;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &pass, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &pass, &error), ORR_OK);
     Bytes before = ReadFile(path);
     chmod(path.c_str(), 0644);
-    ASSERT_EQ(orr_keyring_update(path.c_str(), &pass, nullptr, AddOne, (void *)"two", &error),
-              ORR_OK)
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &pass, AddOne, (void *)"two", &error), ORR_OK)
         << error.text;
     Bytes after = ReadFile(path);
     EXPECT_EQ(Mode(path), 0600u);
     EXPECT_EQ(Mode(path + ".lock"), 0600u);
     EXPECT_FALSE(std::filesystem::exists(path + ".new"));
-    EXPECT_NE(memcmp(&before[24], &after[24], 32), 0);
-    EXPECT_NE(memcmp(&before[56], &after[56], 12), 0);
-    EXPECT_EQ(after[12], 10); // the cost stays
+    EXPECT_NE(memcmp(&before[16], &after[16], 12), 0);  // the nonce
+    EXPECT_NE(memcmp(&before[32], &after[32], 32), 0);  // the salt
+    EXPECT_EQ(memcmp(&before[64], &after[64], 128), 0); // the unlock stays as it is
     Ring back;
     ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &pass, &error), ORR_OK);
     EXPECT_EQ(back.key_count, 2u);
-    EXPECT_EQ(orr_keyring_update(path.c_str(), &wrong, nullptr, AddOne, (void *)"no", &error),
-              ORR_KEY);
+    EXPECT_EQ(orr_keyring_update(path.c_str(), &wrong, AddOne, (void *)"no", &error), ORR_KEY);
     auto refuse = [](orr_keyring *, void *, orr_error *e) {
         return orr_fail(e, ORR_USAGE, "refused");
     };
-    EXPECT_EQ(orr_keyring_update(path.c_str(), &pass, nullptr, refuse, nullptr, &error), ORR_USAGE);
+    EXPECT_EQ(orr_keyring_update(path.c_str(), &pass, refuse, nullptr, &error), ORR_USAGE);
     EXPECT_EQ(ReadFile(path), after);
-    EXPECT_EQ(orr_keyring_update((path + "x").c_str(), &pass, nullptr, refuse, nullptr, &error),
-              ORR_KEY);
+    EXPECT_EQ(orr_keyring_update((path + "x").c_str(), &pass, refuse, nullptr, &error), ORR_KEY);
     EXPECT_FALSE(std::filesystem::exists(path + "x.lock"));
+}
+
+orr_status ChangePassphrase(orr_keyring *keyring, void *fresh, orr_error *error) {
+    orr_status status = orr_keyring_rekey(keyring, nullptr, 0, error);
+    if (status != ORR_OK) return status;
+    return orr_keyring_add_unlock(keyring, static_cast<orr_passphrase *>(fresh), "", error);
 }
 
 TEST_F(KeyringTest, UpdateChangesThePassphrase) {
     Ring ring, back;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
-    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, &pass, nullptr, nullptr, &error), ORR_OK)
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, ChangePassphrase, &pass, &error), ORR_OK)
         << error.text;
-    int needs = 0;
-    ASSERT_EQ(orr_keyring_needs_passphrase(path.c_str(), &needs, &error), ORR_OK);
-    EXPECT_EQ(needs, 1);
+    orr_keyring_ways ways{};
+    ASSERT_EQ(orr_keyring_ways_of(path.c_str(), 0, &ways, &error), ORR_OK);
+    EXPECT_EQ(ways.passphrases, 1u);
     ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &pass, &error), ORR_OK);
     ExpectSame(ring, back);
+    EXPECT_NE(memcmp(ring.key, back.key, 32), 0); // whoever could read the file had the old one
     orr_keyring_free(&back);
-    ASSERT_EQ(orr_keyring_update(path.c_str(), &pass, &none, nullptr, nullptr, &error), ORR_OK);
-    ASSERT_EQ(orr_keyring_needs_passphrase(path.c_str(), &needs, &error), ORR_OK);
-    EXPECT_EQ(needs, 0);
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &pass, ChangePassphrase, &none, &error), ORR_OK);
+    ASSERT_EQ(orr_keyring_ways_of(path.c_str(), 0, &ways, &error), ORR_OK);
+    EXPECT_EQ(ways.passphrases, 0u);
     ASSERT_EQ(orr_keyring_load(&back, path.c_str(), nullptr, &error), ORR_OK);
     ExpectSame(ring, back);
 }
@@ -195,11 +201,10 @@ TEST_F(KeyringTest, UpdateByRootKeepsTheOwner) {
     if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
     Ring ring;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
     ASSERT_EQ(chown(path.c_str(), 1234, 2345), 0);
     ASSERT_EQ(chown(directory.c_str(), 1234, 2345), 0);
-    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"two", &error),
-              ORR_OK)
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, AddOne, (void *)"two", &error), ORR_OK)
         << error.text;
     for (const std::string &name : {path, path + ".lock"}) {
         struct stat info {};
@@ -214,7 +219,7 @@ TEST_F(KeyringTest, UpdateByRootKeepsTheOwner) {
         ASSERT_GE(child, 0);
         if (child == 0) {
             if (setgid(2345) || setuid(user)) _exit(99);
-            _exit(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"x", nullptr));
+            _exit(orr_keyring_update(path.c_str(), &none, AddOne, (void *)"x", nullptr));
         }
         int status = 0;
         waitpid(child, &status, 0);
@@ -230,10 +235,9 @@ TEST_F(KeyringTest, UpdateThroughASymlinkReplacesItsTarget) {
     Fill(&ring);
     std::filesystem::create_directory(directory + "/safe");
     std::string real = directory + "/safe/real";
-    ASSERT_EQ(orr_keyring_create(&ring, real.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, real, &none, &error), ORR_OK);
     ASSERT_EQ(symlink("safe/real", path.c_str()), 0);
-    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"two", &error),
-              ORR_OK)
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, AddOne, (void *)"two", &error), ORR_OK)
         << error.text;
     EXPECT_TRUE(std::filesystem::is_symlink(path));
     EXPECT_TRUE(std::filesystem::exists(real + ".lock"));
@@ -245,15 +249,14 @@ TEST_F(KeyringTest, UpdateThroughASymlinkReplacesItsTarget) {
 TEST_F(KeyringTest, ALeftoverOrPlantedTemporaryDoesNoHarm) {
     Ring ring;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
     WriteFile(directory + "/victim", Bytes(3, 'v'));
     ASSERT_EQ(symlink("victim", (path + ".new").c_str()), 0);
     std::string leftover = directory + "/.orrery-0123456789abcdef.partial";
     std::string kept = directory + "/.orrery-0123456789abcde0.partial"; // without the mark: data
     for (const std::string &name : {leftover, kept}) WriteFile(name, Bytes(3, 'l'));
     ASSERT_EQ(chmod(leftover.c_str(), 0600 | S_ISVTX), 0);
-    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"two", &error),
-              ORR_OK)
+    ASSERT_EQ(orr_keyring_update(path.c_str(), &none, AddOne, (void *)"two", &error), ORR_OK)
         << error.text;
     EXPECT_EQ(ReadFile(directory + "/victim"), Bytes(3, 'v'));
     EXPECT_TRUE(std::filesystem::is_symlink(path + ".new"));
@@ -262,23 +265,21 @@ TEST_F(KeyringTest, ALeftoverOrPlantedTemporaryDoesNoHarm) {
     EXPECT_EQ(Mode(path), 0600u);
     unlink((path + ".lock").c_str());
     ASSERT_EQ(symlink("victim", (path + ".lock").c_str()), 0);
-    EXPECT_EQ(orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"x", &error),
-              ORR_IO);
+    EXPECT_EQ(orr_keyring_update(path.c_str(), &none, AddOne, (void *)"x", &error), ORR_IO);
 }
 
 TEST_F(KeyringTest, ConcurrentUpdatesSerialise) {
     const int processes = 6, each = 5;
     Ring ring, back;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &pass, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &pass, &error), ORR_OK);
     std::vector<pid_t> children;
     for (int i = 0; i < processes; i++) {
         pid_t child = fork();
         ASSERT_GE(child, 0);
         if (child == 0) {
             for (int n = 0; n < each; n++)
-                if (orr_keyring_update(path.c_str(), &pass, nullptr, AddOne, (void *)"c",
-                                       nullptr) != ORR_OK)
+                if (orr_keyring_update(path.c_str(), &pass, AddOne, (void *)"c", nullptr) != ORR_OK)
                     _exit(1);
             _exit(0);
         }
@@ -307,7 +308,7 @@ orr_status AddAndCount(orr_keyring *keyring, void *count, orr_error *error) {
 TEST_F(KeyringTest, KillDuringUpdateLeavesALoadableKeyring) {
     Ring ring;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
     void *memory = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
     auto *count = new (memory) std::atomic<uint64_t>(1);
@@ -317,8 +318,7 @@ TEST_F(KeyringTest, KillDuringUpdateLeavesALoadableKeyring) {
         ASSERT_GE(child, 0);
         if (child == 0)
             for (;;)
-                if (orr_keyring_update(path.c_str(), &none, nullptr, AddAndCount, count, nullptr) !=
-                    ORR_OK)
+                if (orr_keyring_update(path.c_str(), &none, AddAndCount, count, nullptr) != ORR_OK)
                     _exit(1);
         // On a busy machine or a slow disk an update may take longer than any of these rounds, and
         // the test is to see one finished: the second has begun when there are three keys.
@@ -344,15 +344,14 @@ TEST_F(KeyringTest, KillDuringUpdateLeavesALoadableKeyring) {
 TEST_F(KeyringTest, FullDiskKeepsTheOldKeyring) {
     Ring ring, back;
     Fill(&ring);
-    ASSERT_EQ(orr_keyring_create(&ring, path.c_str(), &none, &error), ORR_OK);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK);
     pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
         struct rlimit limit = {500, 500}; // stands for a full disk: write() fails part-way
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
-        orr_status status =
-            orr_keyring_update(path.c_str(), &none, nullptr, AddOne, (void *)"x", nullptr);
+        orr_status status = orr_keyring_update(path.c_str(), &none, AddOne, (void *)"x", nullptr);
         _exit(status == ORR_IO ? 0 : 1);
     }
     int status = 0;

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "host/keys/unlock.h"
 #include "kernels/compound.h"
 #include "kernels/cuda_loader.h"
 #include "tests/support/batches.h"
@@ -248,7 +249,8 @@ TEST_F(Gpu, KilledWhileTheDeviceWorksTheSameCommandResumes) {
     orr_keyring ring{};
     fill_test_keyring(&ring, 7);
     fs::path keyring = directory / "keyring", in = directory / "in", out = directory / "out";
-    ASSERT_EQ(ORR_OK, orr_keyring_create(&ring, keyring.c_str(), nullptr, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_keyring_add_unlock(&ring, nullptr, "", &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_keyring_create(&ring, keyring.c_str(), &error)) << error.text;
     fs::create_directory(in);
     for (int n = 0; n < 12; n++)
         write_file(in / ("scan" + std::to_string(n)), random_bytes((8 << 20) + n * 12345));
