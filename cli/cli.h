@@ -4,6 +4,7 @@
 
 #include "cli/console.h"
 #include "cli/options.h"
+#include "host/keys/recipient.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +34,9 @@ void orr_cli_warn_of_keyring(orr_cli *cli, const char *path);
 // orr_cli_passphrase, then orr_keyring_load. The caller wipes the passphrase in every case.
 orr_status orr_cli_keyring(orr_cli *cli, orr_keyring *keyring, orr_passphrase *passphrase,
                            orr_error *error);
+// Shows a recipient file, unless -q: its key, label and fingerprint.
+orr_status orr_cli_show_recipient(orr_cli *cli, const char *path, const orr_recipient *recipient,
+                                  orr_error *error);
 // Opens the device of the command line and runs its self-test. The caller closes it.
 orr_status orr_cli_backend(orr_cli *cli, orr_backend **backend, orr_error *error);
 

@@ -1,4 +1,4 @@
-// orrery inspect: what anyone can read from an encrypted file.
+// orrery inspect: what anyone can read from an encrypted file, or from a recipient file.
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,20 +17,16 @@
     "pixels are not sealed: no confidentiality is claimed and they are not authenticated; path, " \
     "tags and digest are sealed with AES-256-GCM"
 
-static orr_status read_container(const char *path, orr_container *container, orr_error *error) {
+// *fd is the caller's, or -1.
+static orr_status open_regular(const char *path, int *fd, uint64_t *bytes, orr_error *error) {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) return orr_fail(error, ORR_IO, "%s: cannot open: %s", path, strerror(errno));
-    orr_status status = ORR_OK;
-    if (fstat(fd, &info) != 0) {
-        status = orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(info.st_mode)) {
-        status = orr_fail(error, ORR_UNSUPPORTED, "%s: not a regular file", path);
-    } else {
-        status = orr_container_read(container, fd, (uint64_t)info.st_size, path, error);
-    }
-    close(fd);
-    return status;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0) return orr_fail(error, ORR_IO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(*fd, &info) != 0) return orr_fail(error, ORR_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return orr_fail(error, ORR_UNSUPPORTED, "%s: not a regular file", path);
+    *bytes = (uint64_t)info.st_size;
+    return ORR_OK;
 }
 
 static const char *plural(uint64_t count) {
@@ -149,18 +145,35 @@ static void print_text(orr_cli *cli, const char *path, const orr_container *c) {
     orr_console_data(out, "  %s", h->profile == ORR_PROFILE_PAPER ? PAPER_WORDS : ARCHIVE_WORDS);
 }
 
-static orr_status inspect_one(orr_cli *cli, const char *path) {
+static orr_status inspect_recipient(orr_cli *cli, const char *path, int fd, orr_error *error) {
+    orr_recipient recipient;
+    orr_status status = orr_recipient_read_from(&recipient, fd, path, error);
+    return status == ORR_OK ? orr_cli_show_recipient(cli, path, &recipient, error) : status;
+}
+
+static orr_status inspect_container(orr_cli *cli, const char *path, int fd, uint64_t bytes,
+                                    orr_error *error) {
     orr_container container;
-    orr_error error = {0};
     memset(&container, 0, sizeof container);
-    orr_status status = read_container(path, &container, &error);
-    if (status != ORR_OK) {
-        orr_console_error(&cli->console, &error, path);
-    } else if (cli->console.json) {
+    orr_status status = orr_container_read(&container, fd, bytes, path, error);
+    if (status != ORR_OK) return status;
+    if (cli->console.json)
         print_json(cli, path, &container);
-    } else if (!cli->console.quiet) {
+    else if (!cli->console.quiet)
         print_text(cli, path, &container);
-    }
+    return ORR_OK;
+}
+
+static orr_status inspect_one(orr_cli *cli, const char *path) {
+    orr_error error = {0};
+    uint64_t bytes = 0;
+    int fd = -1;
+    orr_status status = open_regular(path, &fd, &bytes, &error);
+    if (status == ORR_OK)
+        status = orr_recipient_is_here(fd) ? inspect_recipient(cli, path, fd, &error)
+                                           : inspect_container(cli, path, fd, bytes, &error);
+    if (fd >= 0) close(fd);
+    if (status != ORR_OK) orr_console_error(&cli->console, &error, path);
     return status;
 }
 
@@ -194,7 +207,8 @@ const orr_command orr_cmd_inspect = {
     .synopsis = "[OPTION]... FILE...",
     .summary = "show the headers of encrypted files; needs no key",
     .details = "Shows what anyone can read from an encrypted file: profile, sizes, geometry, "
-               "wrap slots. Nothing of it is authenticated.",
+               "wrap slots. Nothing of it is authenticated. Of a recipient file (keyring export) "
+               "it shows the key's ID and label, and the fingerprint to compare.",
     .example = "orrery inspect sealed/scan.svs.orr.tif",
     .options = ORR_OPTIONS(ORR_OPTIONS_LIST, &orr_option_json, &orr_option_quiet),
     .operands = {{"FILE", ORR_VALUE_FILE, NULL}},

@@ -59,6 +59,8 @@ void orr_text_escape(const char *text, char *out, size_t out_bytes);
 // "1.4 GiB", "512 B"; "1:02:03", "4:05".
 void orr_human_size(uint64_t bytes, char out[24]);
 void orr_human_time(double seconds, char out[24]);
+// "2026-12-01T16:05:00Z"; "unknown" for a year that has no four digits.
+void orr_human_date(int64_t seconds, char out[32]);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/console.h"
 
 // Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7) and its code point; 0 when
@@ -78,4 +79,8 @@ void orr_human_time(double seconds, char out[24]) {
     } else {
         snprintf(out, 24, "%u:%02u", s / 60, s % 60);
     }
+}
+
+void orr_human_date(int64_t seconds, char out[32]) {
+    if (!orr_utc(seconds, ORR_UTC_STAMP, out, 32)) snprintf(out, 32, "unknown");
 }

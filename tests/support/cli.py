@@ -123,7 +123,7 @@ class Case(unittest.TestCase):
         messages = [json.loads(line) for line in out.splitlines()]
         for message in messages:
             self.assertIn(message["message_type"],
-                          {"status", "file", "error", "warning", "key", "device", "summary"})
+                          {"status", "file", "error", "warning", "key", "recipient", "device", "summary"})
         self.assertEqual([m["message_type"] for m in messages].count("summary"), 1)
         self.assertEqual(messages[-1]["message_type"], "summary")
         self.assertEqual(messages[-1]["exit_status"], status)
