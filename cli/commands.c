@@ -10,6 +10,7 @@
     X(keyring_list)      \
     X(keyring_set_state) \
     X(keyring_passwd)    \
+    X(keyring_export)    \
     X(encrypt)           \
     X(decrypt)           \
     X(verify)            \

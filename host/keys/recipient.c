@@ -11,9 +11,42 @@
 #include "base/digest.h"
 #include "base/fresh.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "host/container/content_digest.h"
 
 static const char MAGIC[8] = {'O', 'R', 'R', 'P', 'U', 'B', 'L', '1'};
+
+// Each of the pool's decoys is taken with the probability that leaves all sets of that size equal.
+static orr_status draw_decoys(orr_recipient *recipient, const orr_keyring *keyring,
+                              orr_error *error) {
+    size_t pool = keyring->decoy_count;
+    size_t want = pool < ORR_RECIPIENT_MAX_DECOYS ? pool : ORR_RECIPIENT_MAX_DECOYS;
+    for (size_t i = 0; recipient->decoy_count < want; i++) {
+        uint64_t word = 0; // 64 bits: what the remainder favours cannot be noticed
+        orr_status status = orr_random(&word, sizeof word, error);
+        if (status != ORR_OK) return status;
+        if (word % (pool - i) < want - recipient->decoy_count)
+            recipient->decoys[recipient->decoy_count++] = keyring->decoys[i];
+    }
+    return ORR_OK;
+}
+
+orr_status orr_recipient_make(orr_recipient *recipient, const orr_keyring *keyring,
+                              const orr_master_key *key, orr_error *error) {
+    char id[2 * ORR_KEY_ID_BYTES + 1];
+    memset(recipient, 0, sizeof *recipient);
+    orr_hex(key->id, ORR_KEY_ID_BYTES, id);
+    if (key->state == ORR_KEY_DESTROYED)
+        return orr_fail(error, ORR_KEY,
+                        "key %s is destroyed: what is encrypted for it could not be opened", id);
+    if (keyring->decoy_count == 0)
+        return orr_fail(error, ORR_KEY, "the keyring has no decoys, which recipients need too");
+    memcpy(recipient->key_id, key->id, ORR_KEY_ID_BYTES);
+    memcpy(recipient->public_key, key->x25519_public, 32);
+    memcpy(recipient->label, key->label, ORR_LABEL_BYTES);
+    recipient->created = key->created;
+    return draw_decoys(recipient, keyring, error);
+}
 
 // All but the checksum; returns its length.
 static size_t encode(const orr_recipient *recipient, uint8_t *out) {

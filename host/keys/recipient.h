@@ -28,6 +28,10 @@ typedef struct orr_recipient {
     orr_decoy decoys[ORR_RECIPIENT_MAX_DECOYS];
 } orr_recipient;
 
+// The public part of one of the keyring's keys, with the decoys of the pool, or 256 of them drawn
+// at random. ORR_KEY: the key is destroyed, or there are no decoys.
+orr_status orr_recipient_make(orr_recipient *recipient, const orr_keyring *keyring,
+                              const orr_master_key *key, orr_error *error);
 // Its file, *bytes long.
 void orr_recipient_encode(const orr_recipient *recipient, uint8_t file[ORR_RECIPIENT_MAX_FILE],
                           size_t *bytes);

@@ -146,8 +146,7 @@ class Schemas(Case):
         lines += self.lines("encrypt", "-k", "plain", "slow", "-o", "vs", "-j", "1", env=slowly("slow/"))
         sealed = Path("v/tree/sub/a.bin.orr.tif")
         sealed.write_bytes(sealed.read_bytes()[:200000] + bytes(9) + sealed.read_bytes()[200009:])
-        recipient = (SOURCE / "tests/vectors/recipient.txt").read_text().splitlines()[3].split()[6]
-        Path("site.orrpub").write_bytes(bytes.fromhex(recipient))
+        lines += self.lines("keyring", "export", "-k", "plain", "-o", "site.orrpub")
         lines += self.lines("inspect", str(sealed), "p.orr.tif", "decoy.png", "site.orrpub", status=3)
         lines += self.lines("verify", "-k", "plain", "v", status=4)
         return lines + self.lines("decrypt", "-k", "plain", "--salvage", str(sealed), "-o", "s", status=4)

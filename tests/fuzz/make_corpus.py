@@ -102,6 +102,7 @@ def cli_seeds():
         "verify -k k a --subset 10%", "rewrap -k k --to abcd a", "reencrypt -k k --to abcd a -o b",
         "inspect a b --json", "keystream --seed 00ff --bytes 1M", "devices --json", "encrypt --jobs",
         "encrypt --no-such", "inspect -xyz", "--json", "encrypt --key=k",
+        "keyring export -k k -o site.orrpub label --dry-run",
     ]
     for n, line in enumerate(lines):
         write("cli", f"{n:02}", line.replace(" ", "\n").encode())

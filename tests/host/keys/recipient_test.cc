@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "host/container/content_digest.h"
+#include "host/container/hpke.h"
 #include "host/keys/recipient.h"
 #include "tests/support/keyring_fixture.h"
 #include "tests/support/vectors.h"
@@ -153,6 +154,67 @@ TEST(Recipient, PublicKeysThatSealForEverybodyAreRefused) {
     key[0] = 0xeb; // p - 2
     EXPECT_EQ(DecodeChanged([&](Bytes &f) { Put(f, 32, key); }), ORR_OK);
     EXPECT_EQ(DecodeChanged([&](Bytes &f) { f[63] |= 0x80; }), ORR_UNSUPPORTED);
+}
+
+TEST(Recipient, IsTheKeysPublicPart) {
+    Ring ring;
+    Fill(&ring, "Röntgen 2027");
+    orr_recipient r;
+    orr_error error{};
+    ASSERT_EQ(orr_recipient_make(&r, &ring, &ring.keys[0], &error), ORR_OK) << error.text;
+    EXPECT_EQ(memcmp(r.key_id, ring.keys[0].id, ORR_KEY_ID_BYTES), 0);
+    EXPECT_STREQ(r.label, "Röntgen 2027");
+    EXPECT_EQ(r.created, ring.keys[0].created);
+    ASSERT_EQ(r.decoy_count, ring.decoy_count);
+    EXPECT_EQ(memcmp(r.decoys, ring.decoys, r.decoy_count * sizeof *r.decoys), 0);
+    orr_recipient back;
+    ASSERT_EQ(Decode(Encode(r), &back), ORR_OK);
+    // What is sealed for the file opens with the key.
+    Bytes seed = random_bytes(32), plain = random_bytes(96), enc(32), sealed(112), opened(96);
+    ASSERT_EQ(orr_hpke_seal(seed.data(), back.public_key, "x", 1, nullptr, 0, plain.data(), 96,
+                            enc.data(), sealed.data()),
+              ORR_OK);
+    ASSERT_EQ(orr_hpke_open(ring.keys[0].x25519_private, enc.data(), "x", 1, nullptr, 0,
+                            sealed.data(), sealed.size(), opened.data()),
+              ORR_OK);
+    EXPECT_EQ(opened, plain);
+}
+
+TEST(Recipient, TakesAtMostSoManyDecoysEachOnce) {
+    Ring ring;
+    Fill(&ring);
+    orr_recipient r;
+    std::vector<unsigned> taken(1024);
+    for (uint64_t i = ring.decoy_count; i < taken.size(); i++) {
+        orr_decoy decoy{{1000 + i, 2000 + i, 3000 + i}};
+        ASSERT_EQ(orr_keyring_add_decoy(&ring, &decoy, nullptr), ORR_OK);
+    }
+    for (int turn = 0; turn < 400; turn++) {
+        ASSERT_EQ(orr_recipient_make(&r, &ring, &ring.keys[0], nullptr), ORR_OK);
+        ASSERT_EQ(r.decoy_count, 256u);
+        uint64_t last = 0;
+        for (size_t n = 0; n < 256; n++) {
+            ASSERT_GT(r.decoys[n].sum[0], last); // in the pool's order, so none is there twice
+            last = r.decoys[n].sum[0];
+            taken[last - 1000]++;
+        }
+    }
+    // 100 each on average, deviation 8.7: 9 deviations happen to nobody.
+    EXPECT_GT(*std::min_element(taken.begin(), taken.end()), 22u);
+    EXPECT_LT(*std::max_element(taken.begin(), taken.end()), 178u);
+}
+
+TEST(Recipient, ThereIsNoneOfADestroyedKeyOrWithoutDecoys) {
+    Ring ring, bare;
+    Fill(&ring);
+    orr_recipient r;
+    orr_error error{};
+    ASSERT_EQ(orr_keyring_add(&ring, "second", nullptr, &error), ORR_OK);
+    EXPECT_EQ(orr_recipient_make(&r, &ring, &ring.keys[1], &error), ORR_OK);
+    ASSERT_EQ(orr_keyring_set_state(&ring, ring.keys[1].id, ORR_KEY_DESTROYED, &error), ORR_OK);
+    EXPECT_EQ(orr_recipient_make(&r, &ring, &ring.keys[1], &error), ORR_KEY);
+    ASSERT_EQ(orr_keyring_init(&bare, "none", &error), ORR_OK);
+    EXPECT_EQ(orr_recipient_make(&r, &bare, &bare.keys[0], &error), ORR_KEY);
 }
 
 class RecipientFile : public KeyringTest {
