@@ -63,8 +63,8 @@ const orr_command orr_cmd_keyring_export = {
                "place would have files encrypted for somebody else: compare the fingerprint, "
                "which this command and inspect show, by another way.",
     .example = "orrery keyring export -k hospital.keyring -o hospital.orrpub",
-    .options = ORR_OPTIONS(&orr_option_keyring, &output, ORR_OPTIONS_PASSPHRASE,
-                           &orr_option_dry_run, &orr_option_json, &orr_option_quiet),
+    .options = ORR_OPTIONS(&orr_option_keyring, &output, ORR_OPTIONS_UNLOCK, &orr_option_dry_run,
+                           &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring, &output},
     .operands = {{"KEY", ORR_VALUE_TEXT, NULL}},
     .most = 1,
