@@ -27,6 +27,20 @@ orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_erro
 // A new passphrase: file, descriptor or terminal (asked twice). Warns of a short one.
 orr_status orr_cli_new_passphrase(orr_cli *cli, const orr_passphrase_source *source,
                                   orr_passphrase *passphrase, orr_error *error);
+// As orr_cli_passphrase, for a keyring of version 1.
+orr_status orr_cli_old_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error);
+// The n-th of --other-passphrase-file and --other-recovery-code-file.
+orr_status orr_cli_other(orr_cli *cli, size_t n, orr_passphrase *secret, orr_error *error);
+// Asks on the terminal, without echo, for the word yes: ORR_USAGE when something else is typed, or
+// there is no terminal; `undone` says what was not done then.
+orr_status orr_cli_confirm(const char *question, const char *undone, orr_error *error);
+// A recovery code is going to be made: with --save-recovery-code writes it into that new file.
+// Before the keyring is written; orr_cli_code_unsave when that then fails.
+orr_status orr_cli_code_save(orr_cli *cli, const orr_passphrase *code, orr_error *error);
+void orr_cli_code_unsave(orr_cli *cli);
+// Once the keyring is written: shows it on stdout, unless it was saved.
+orr_status orr_cli_code_show(orr_cli *cli, const char *keyring, const orr_passphrase *code,
+                             orr_error *error);
 // Warns of an output's file system that does not flush.
 void orr_cli_warn_unflushed(orr_cli *cli);
 // Warns of what the file system did not do for a keyring that has just been written.

@@ -384,8 +384,7 @@ const orr_command orr_cmd_verify = {
                "original; writes no plaintext. Of the paper profile, pixels are compared with "
                "their digest but not authenticated.",
     .example = "orrery verify -k hospital.keyring --subset 1/7 sealed/",
-    .options =
-        ORR_OPTIONS(&orr_option_keyring, &subset, LISTS, CIPHER, ORR_OPTIONS_UNLOCK, TALKS),
+    .options = ORR_OPTIONS(&orr_option_keyring, &subset, LISTS, CIPHER, ORR_OPTIONS_UNLOCK, TALKS),
     .required = {&orr_option_keyring},
     FILES_OR_DIRECTORIES,
     .exit_statuses = IN_PLACE_EXITS | ORR_EXIT(INCOMPLETE) | ORR_EXIT(SELF_TEST),
@@ -402,8 +401,8 @@ const orr_command orr_cmd_rewrap = {
                "Safe against a crash at any moment. This does not revoke copies, backups or "
                "snapshots made earlier.",
     .example = "orrery rewrap -k hospital.keyring sealed/",
-    .options = ORR_OPTIONS(&orr_option_keyring, &to, LISTS, &orr_option_jobs,
-                           ORR_OPTIONS_UNLOCK, &orr_option_dry_run, TALKS),
+    .options = ORR_OPTIONS(&orr_option_keyring, &to, LISTS, &orr_option_jobs, ORR_OPTIONS_UNLOCK,
+                           &orr_option_dry_run, TALKS),
     .required = {&orr_option_keyring},
     FILES_OR_DIRECTORIES,
     .exit_statuses = IN_PLACE_EXITS,

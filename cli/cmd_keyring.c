@@ -1,39 +1,15 @@
-// orrery keyring new | add | list | set-state | passwd
+// orrery keyring new | add | list | set-state
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "cli/generator.h"
-#include "host/keys/unlock.h"
-
-static void format_time(int64_t seconds, char out[32]) {
-    if (!orr_utc(seconds, ORR_UTC_STAMP, out, 32)) snprintf(out, 32, "unknown");
-}
-
-static cJSON *key_object(const orr_master_key *key) {
-    char created[32];
-    format_time(key->created, created);
-    cJSON *object = orr_json_message("key");
-    orr_json_add_hex(object, "key_id", key->id, sizeof key->id);
-    cJSON_AddStringToObject(object, "state", orr_key_state_name(key->state));
-    cJSON_AddStringToObject(object, "created", created);
-    orr_json_add_bytes(object, "label", key->label);
-    return object;
-}
-
-// The ID on stdout, where a script picks it up.
-static void print_key(orr_cli *cli, const orr_master_key *key) {
-    char id[2 * ORR_KEY_ID_BYTES + 1];
-    orr_hex(key->id, sizeof key->id, id);
-    if (cli->console.json) {
-        orr_console_json(&cli->console, key_object(key));
-    } else {
-        orr_console_data(&cli->console, "%s", id);
-    }
-}
+#include "cli/keyring_change.h"
+#include "cli/stop.h"
+#include "host/job/key_use.h"
 
 static orr_status add_decoys(orr_cli *cli, orr_keyring *keyring, orr_error *error) {
     for (size_t i = 0; i < cli->arguments.decoys.image_count; i++) {
@@ -58,19 +34,68 @@ static orr_status open_generator(orr_cli *cli, orr_generator *generator, orr_err
     return status;
 }
 
+// Seals what is in memory under a passphrase and a recovery code, and writes it. Decoys that a
+// generator makes come in between: after the passphrase, for that starts threads.
+static orr_status write_new(orr_cli *cli, orr_generator *generator, orr_keyring *keyring,
+                            orr_passphrase *code, orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_passphrase passphrase = {0};
+    orr_status status = ORR_OK;
+    int with_code = !a->keyring.no_passphrase && !a->keyring.no_code &&
+                    (!cli->console.json || a->keyring.save_code);
+    if (!a->keyring.no_passphrase)
+        status = orr_cli_new_passphrase(cli, &a->keyring.passphrase, &passphrase, error);
+    if (status == ORR_OK && a->weights) status = orr_cli_decoy_pool(cli, generator, keyring, error);
+    if (status == ORR_OK) status = orr_keyring_add_unlock(keyring, &passphrase, "", error);
+    orr_passphrase_wipe(&passphrase);
+    if (status == ORR_OK && with_code) status = orr_code_draw(code, error);
+    if (status == ORR_OK && with_code) status = orr_keyring_add_unlock(keyring, code, "", error);
+    if (status == ORR_OK && with_code) status = orr_cli_code_save(cli, code, error);
+    if (status != ORR_OK) return status;
+    status = orr_keyring_create(keyring, a->output, error);
+    if (status != ORR_OK && with_code) orr_cli_code_unsave(cli);
+    return status;
+}
+
+static orr_status say_new(orr_cli *cli, const orr_keyring *keyring, const orr_passphrase *code,
+                          orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_status status = ORR_OK;
+    orr_cli_warn_of_keyring(cli, a->output);
+    orr_print_key(cli, &keyring->keys[0]);
+    if (code->present) status = orr_cli_code_show(cli, a->output, code, error);
+    orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
+                     a->output, keyring->decoy_count, keyring->decoy_count == 1 ? "" : "s",
+                     a->keyring.no_passphrase ? "no passphrase"
+                     : code->present          ? "sealed with the passphrase and a recovery code"
+                                              : "sealed with the passphrase");
+    orr_console_note(&cli->console,
+                     "losing it%s loses everything encrypted with it: copy it now to another place",
+                     a->keyring.no_passphrase ? ""
+                     : code->present          ? " or all that opens it"
+                                              : " or the passphrase");
+    orr_console_note(&cli->console, "away from the archive, for example: cp -p %s /media/safe/",
+                     orr_shown_name(a->output, "KEYRING"));
+    if (a->keyring.no_passphrase) {
+        orr_console_note(&cli->console,
+                         "it has no passphrase: whoever can read the file has the keys");
+    }
+    return status;
+}
+
 static orr_status run_new(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_keyring keyring = {0};
-    orr_passphrase passphrase = {0};
+    orr_passphrase code = {0};
     orr_generator generator = {0};
     struct stat info;
-    orr_status status = ORR_OK;
     if (lstat(a->output, &info) ==
         0) { // before a passphrase is asked for; the creation itself is exclusive
         return orr_fail(error, ORR_EXISTS, "%s: exists already; a keyring is never overwritten",
                         a->output);
     }
-    status = orr_keyring_init(&keyring, a->keyring.label ? a->keyring.label : "master", error);
+    orr_status status =
+        orr_keyring_init(&keyring, a->keyring.label ? a->keyring.label : "master", error);
     if (status == ORR_OK) status = add_decoys(cli, &keyring, error);
     if (status == ORR_OK && a->weights) status = open_generator(cli, &generator, error);
     if (status != ORR_OK) goto end;
@@ -81,36 +106,14 @@ static orr_status run_new(orr_cli *cli, orr_error *error) {
                          decoys, decoys == 1 ? "" : "s");
         goto end;
     }
-    if (!a->keyring.no_passphrase) {
-        status = orr_cli_new_passphrase(cli, &a->keyring.passphrase, &passphrase, error);
-        if (status != ORR_OK) goto end;
-    }
-    if (a->weights) { // after the passphrase, for it starts threads
-        status = orr_cli_decoy_pool(cli, &generator, &keyring, error);
-    }
-    if (status == ORR_OK) status = orr_keyring_add_unlock(&keyring, &passphrase, "", error);
-    if (status == ORR_OK) status = orr_keyring_create(&keyring, a->output, error);
-    if (status != ORR_OK) { // decoys of no keyring are of no use, and can show patients
-        if (a->decoys.save) orr_generator_unsave(&generator, a->decoys.save, keyring.decoy_count);
-        goto end;
-    }
-    orr_cli_warn_of_keyring(cli, a->output);
-    print_key(cli, &keyring.keys[0]);
-    orr_console_note(&cli->console, "made the keyring %s: one active master key, %zu decoy%s, %s",
-                     a->output, keyring.decoy_count, keyring.decoy_count == 1 ? "" : "s",
-                     a->keyring.no_passphrase ? "no passphrase" : "sealed with the passphrase");
-    orr_console_note(&cli->console,
-                     "losing it%s loses everything encrypted with it: copy it now to another place",
-                     a->keyring.no_passphrase ? "" : " or the passphrase");
-    orr_console_note(&cli->console, "away from the archive, for example: cp -p %s /media/safe/",
-                     orr_shown_name(a->output, "KEYRING"));
-    if (a->keyring.no_passphrase) {
-        orr_console_note(&cli->console,
-                         "it has no passphrase: whoever can read the file has the keys");
-    }
+    status = write_new(cli, &generator, &keyring, &code, error);
+    if (status == ORR_OK)
+        status = say_new(cli, &keyring, &code, error);
+    else if (a->decoys.save) // decoys of no keyring are of no use, and can show patients
+        orr_generator_unsave(&generator, a->decoys.save, keyring.decoy_count);
 end:
     orr_generator_close(&generator);
-    orr_passphrase_wipe(&passphrase);
+    orr_passphrase_wipe(&code);
     orr_keyring_free(&keyring);
     return status;
 }
@@ -118,10 +121,10 @@ end:
 // ---- changes: the same function on a keyring in memory (--dry-run) or inside a locked update
 typedef struct change {
     orr_cli *cli;
-    orr_master_key key;          // what was changed, without its secret
-    int found;                   // set-state: `key` is the one; its name was looked up before
-    int same_label;              // add: another key has this label
-    const orr_passphrase *fresh; // passwd: the new one
+    orr_master_key key; // what was changed, without its secret
+    orr_key_use use;    // set-state destroyed --vault
+    int found;          // set-state: `key` is the one; its name was looked up before
+    int same_label;     // add: another key has this label
 } change;
 
 static orr_status change_add(orr_keyring *keyring, void *context, orr_error *error) {
@@ -151,32 +154,11 @@ static orr_status change_state(orr_keyring *keyring, void *context, orr_error *e
     return ORR_OK;
 }
 
-// The change in memory alone: would it be done?
-static orr_status try_change(orr_cli *cli, orr_keyring_change function, change *c,
-                             const orr_passphrase *passphrase, orr_error *error) {
-    orr_keyring keyring = {0};
-    c->cli = cli;
-    orr_status status = orr_keyring_load(&keyring, cli->arguments.keyring.file, passphrase, error);
-    if (status == ORR_OK && function) status = function(&keyring, c, error);
-    orr_keyring_free(&keyring);
-    return status;
-}
-
-static orr_status apply(orr_cli *cli, orr_keyring_change function, change *c,
-                        const orr_passphrase *passphrase, orr_error *error) {
-    const orr_arguments *a = &cli->arguments;
-    c->cli = cli;
-    if (a->dry_run) return try_change(cli, function, c, passphrase, error);
-    orr_status status = orr_keyring_update(a->keyring.file, passphrase, function, c, error);
-    if (status == ORR_OK) orr_cli_warn_of_keyring(cli, a->keyring.file);
-    return status;
-}
-
 static orr_status run_add(orr_cli *cli, orr_error *error) {
     orr_passphrase passphrase;
-    change c = {0};
+    change c = {.cli = cli};
     orr_status status = orr_cli_passphrase(cli, &passphrase, error);
-    if (status == ORR_OK) status = apply(cli, change_add, &c, &passphrase, error);
+    if (status == ORR_OK) status = orr_apply_change(cli, change_add, &c, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;
     if (cli->arguments.dry_run) {
@@ -184,7 +166,7 @@ static orr_status run_add(orr_cli *cli, orr_error *error) {
                          cli->arguments.keyring.file);
         return ORR_OK;
     }
-    print_key(cli, &c.key);
+    orr_print_key(cli, &c.key);
     if (c.same_label)
         orr_console_warn(&cli->console, 0,
                          "another key has the label \"%s\" too: only their IDs tell them apart",
@@ -201,44 +183,73 @@ static orr_status run_add(orr_cli *cli, orr_error *error) {
 // Asks before a key goes for good: after the passphrase and a look at the key, so that nothing else
 // can be expected than this question, and without echo, should a passphrase be typed all the same.
 // --yes answers beforehand; without a terminal it is required.
-static orr_status confirm_destruction(orr_cli *cli, change *c, const orr_passphrase *passphrase,
-                                      orr_error *error) {
-    orr_passphrase answer;
-    char id[2 * ORR_KEY_ID_BYTES + 1], label[4 * ORR_LABEL_BYTES], prompt[512];
-    orr_status status = try_change(cli, change_state, c, passphrase, error);
+static orr_status confirm_destruction(orr_cli *cli, const change *c, orr_error *error) {
+    char id[ORR_SHOWN_ID], shown[4 * ORR_SHOWN_ID], question[1024], undone[512], more[200] = "";
+    orr_text_escape(orr_shown_id(c->key.id, c->key.label, id), shown, sizeof shown);
+    if (cli->arguments.keyring.vault)
+        snprintf(more, sizeof more, " (of that vault: %" PRIu64 ")", c->use.need);
+    snprintf(question, sizeof question,
+             "Files wrapped only under key %s will be lost for ever%s.\n"
+             "Type yes to destroy it",
+             shown, more);
+    snprintf(undone, sizeof undone, "key %s was not destroyed", id);
+    return orr_cli_confirm(question, undone, error);
+}
+
+// What of --vault still needs the key: said before anything is asked or done.
+static orr_status count_use(orr_cli *cli, change *c, const orr_passphrase *passphrase,
+                            orr_error *error) {
+    const char *vault = cli->arguments.keyring.vault;
+    orr_keyring keyring = {0};
+    orr_status status = orr_keyring_load(&keyring, cli->arguments.keyring.file, passphrase, error);
+    if (status == ORR_OK)
+        status = orr_key_use_count(vault, &keyring, c->key.id, &orr_stop_requested, &c->use, error);
+    orr_keyring_free(&keyring);
+    if (status != ORR_OK) return status;
+    orr_console_note(&cli->console,
+                     "%s: %" PRIu64 " of %" PRIu64 " encrypted files still need the key%s", vault,
+                     c->use.need, c->use.files,
+                     c->use.need ? ": `orrery rewrap` puts them under the active one" : "");
+    if (c->use.unread)
+        orr_console_warn(&cli->console, 0,
+                         "%s: %" PRIu64 " files could not be looked at: they may need it too",
+                         vault, c->use.unread);
+    return ORR_OK;
+}
+
+static orr_status look_before_destroying(orr_cli *cli, change *c, const orr_passphrase *passphrase,
+                                         orr_error *error) {
+    const orr_arguments *a = &cli->arguments;
+    orr_status status = orr_try_change(cli, change_state, c, passphrase, error);
     if (status != ORR_OK) return status;
     c->found = 1;
-    if (!isatty(STDIN_FILENO))
-        return orr_fail(error, ORR_USAGE, "destroying a key needs --yes without a terminal");
-    orr_hex(c->key.id, sizeof c->key.id, id);
-    orr_text_escape(c->key.label, label, sizeof label);
-    snprintf(prompt, sizeof prompt,
-             "Files wrapped only under key %s (%s) will be lost for ever.\n"
-             "Type yes to destroy it (what you type is not shown): ",
-             id, label);
-    status = orr_passphrase_ask(prompt, 0, &answer, error);
-    int yes = status == ORR_OK && answer.length == 3 && !memcmp(answer.bytes, "yes", 3);
-    orr_passphrase_wipe(&answer);
-    if (yes || status == ORR_STOPPED) return status;
-    return orr_fail(error, ORR_USAGE, "key %s was not destroyed: what was typed is not \"yes\"",
-                    id);
+    if (a->keyring.vault) status = count_use(cli, c, passphrase, error);
+    if (status != ORR_OK || a->keyring.yes || a->dry_run) return status;
+    return confirm_destruction(cli, c, error);
 }
 
 static orr_status run_set_state(orr_cli *cli, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_passphrase passphrase = {0};
-    change c = {0};
-    int asks = a->keyring.state == ORR_KEY_DESTROYED && !a->keyring.yes && !a->dry_run;
+    change c = {.cli = cli};
+    char id[ORR_SHOWN_ID];
     orr_status status = orr_cli_passphrase(cli, &passphrase, error);
-    if (status == ORR_OK && asks) status = confirm_destruction(cli, &c, &passphrase, error);
-    if (status == ORR_OK) status = apply(cli, change_state, &c, &passphrase, error);
+    if (status == ORR_OK && a->keyring.state == ORR_KEY_DESTROYED)
+        status = look_before_destroying(cli, &c, &passphrase, error);
+    if (status == ORR_OK) status = orr_apply_change(cli, change_state, &c, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
     if (status != ORR_OK) return status;
-    if (cli->console.json) orr_console_json(&cli->console, key_object(&c.key));
-    char id[2 * ORR_KEY_ID_BYTES + 1];
-    orr_hex(c.key.id, sizeof c.key.id, id);
-    orr_console_note(&cli->console, "%s %s is %s", a->dry_run ? "would be so: key" : "key", id,
-                     orr_key_state_name(c.key.state));
+    if (cli->console.json) {
+        orr_console_json(&cli->console, orr_key_object(&c.key));
+        if (a->keyring.vault) {
+            cli->summary = orr_json_message("summary");
+            cJSON_AddNumberToObject(cli->summary, "files", (double)c.use.files);
+            cJSON_AddNumberToObject(cli->summary, "need_key", (double)c.use.need);
+            cJSON_AddNumberToObject(cli->summary, "unread", (double)c.use.unread);
+        }
+    }
+    orr_console_note(&cli->console, "%s %s is %s", a->dry_run ? "would be so: key" : "key",
+                     orr_shown_id(c.key.id, c.key.label, id), orr_key_state_name(c.key.state));
     if (a->keyring.state == ORR_KEY_ACTIVE) {
         orr_console_note(&cli->console,
                          "files encrypted earlier stay under their key until `orrery rewrap`");
@@ -246,30 +257,17 @@ static orr_status run_set_state(orr_cli *cli, orr_error *error) {
     return ORR_OK;
 }
 
-static orr_status change_passphrase(orr_keyring *keyring, void *context, orr_error *error) {
-    change *c = context;
-    orr_status status = orr_keyring_rekey(keyring, NULL, 0, error);
-    return status == ORR_OK ? orr_keyring_add_unlock(keyring, c->fresh, "", error) : status;
-}
-
-static orr_status run_passwd(orr_cli *cli, orr_error *error) {
-    const orr_arguments *a = &cli->arguments;
-    orr_passphrase old = {0}, fresh = {0};
-    change c = {.fresh = &fresh};
-    orr_status status = orr_cli_passphrase(cli, &old, error);
-    if (status == ORR_OK && !a->keyring.no_passphrase) {
-        status = orr_cli_new_passphrase(cli, &a->keyring.new_passphrase, &fresh, error);
+static void list_ways(orr_cli *cli, const orr_keyring *keyring) {
+    size_t codes = 0, passphrases = 0;
+    for (size_t i = 0; i < keyring->unlock_count; i++) {
+        codes += keyring->unlocks[i].type == ORR_UNLOCK_CODE;
+        passphrases += keyring->unlocks[i].type == ORR_UNLOCK_PASSPHRASE;
     }
-    if (status == ORR_OK) status = apply(cli, change_passphrase, &c, &old, error);
-    orr_passphrase_wipe(&old);
-    orr_passphrase_wipe(&fresh);
-    if (status != ORR_OK) return status;
-    orr_console_note(&cli->console, "%s the passphrase of %s; copies made earlier keep the old one",
-                     a->dry_run                 ? "would change"
-                     : a->keyring.no_passphrase ? "removed"
-                                                : "changed",
-                     a->keyring.file);
-    return ORR_OK;
+    if (codes || passphrases)
+        orr_console_data(&cli->console, "opens with %zu passphrase%s and %zu recovery code%s",
+                         passphrases, passphrases == 1 ? "" : "s", codes, codes == 1 ? "" : "s");
+    else
+        orr_console_data(&cli->console, "opens without a passphrase");
 }
 
 static void list_people(orr_cli *cli, const orr_keyring *keyring, int has_generator,
@@ -278,10 +276,11 @@ static void list_people(orr_cli *cli, const orr_keyring *keyring, int has_genera
         const orr_master_key *key = &keyring->keys[i];
         char id[2 * ORR_KEY_ID_BYTES + 1], created[32];
         orr_hex(key->id, sizeof key->id, id);
-        format_time(key->created, created);
+        orr_shown_time(key->created, created);
         orr_console_data(&cli->console, "%s  %-12s  %s  %s", id, orr_key_state_name(key->state),
                          created, key->label);
     }
+    list_ways(cli, keyring);
     orr_console_data(&cli->console, "%zu decoy%s, %s%s", keyring->decoy_count,
                      keyring->decoy_count == 1 ? "" : "s",
                      has_generator ? "from generator " : "from images",
@@ -300,7 +299,7 @@ static orr_status run_list(orr_cli *cli, orr_error *error) {
     orr_hex(keyring.generator_hash, sizeof keyring.generator_hash, generator);
     if (cli->console.json) {
         for (size_t i = 0; i < keyring.key_count; i++)
-            orr_console_json(&cli->console, key_object(&keyring.keys[i]));
+            orr_console_json(&cli->console, orr_key_object(&keyring.keys[i]));
         cli->summary = orr_json_message("summary");
         cJSON_AddNumberToObject(cli->summary, "keys", (double)keyring.key_count);
         cJSON_AddNumberToObject(cli->summary, "decoys", (double)keyring.decoy_count);
@@ -315,16 +314,6 @@ static orr_status run_list(orr_cli *cli, orr_error *error) {
 }
 
 // ---- what the commands take
-static orr_status set_label(orr_arguments *a, const char *value, orr_error *error) {
-    size_t length = strlen(value);
-    if (length == 0 || length >= ORR_LABEL_BYTES || !orr_utf8_valid(value)) {
-        return orr_fail(error, ORR_USAGE, "--label takes 1 to %d bytes of UTF-8 text",
-                        ORR_LABEL_BYTES - 1);
-    }
-    a->keyring.label = value;
-    return ORR_OK;
-}
-
 static orr_status set_decoy(orr_arguments *a, const char *value, orr_error *error) {
     if (!*value) return orr_fail(error, ORR_USAGE, "--decoy must not be empty");
     a->decoys.images[a->decoys.image_count++] = (char *)value; // room for argc of them
@@ -356,33 +345,21 @@ static const orr_option decoy = {.name = "decoy",
                                  ORR_TAKES(FILE, decoys.images),
                                  .set = set_decoy,
                                  .repeats = 1};
-static const orr_option label = {.name = "label",
-                                 .argument = "TEXT",
-                                 .help = "name of the new master key [master]",
-                                 ORR_TAKES(TEXT, keyring.label),
-                                 .set = set_label};
-static const orr_option new_passphrase_file = {.name = "new-passphrase-file",
-                                               .argument = "FILE",
-                                               .help = "the new one is FILE's first line",
-                                               ORR_TAKES(FILE, keyring.new_passphrase.file)};
-static const orr_option new_passphrase_fd = {.name = "new-passphrase-fd",
-                                             .argument = "N",
-                                             .help = "the new one from descriptor N",
-                                             ORR_TAKES(COUNT, keyring.new_passphrase.fd),
-                                             .most = 65535};
 static const orr_option no_passphrase = {.name = "no-passphrase",
                                          .help = "none: whoever reads the file has the keys",
                                          ORR_TAKES(NONE, keyring.no_passphrase)};
-static const orr_option yes = {
-    .name = "yes", .help = "do not ask before destroying a key", ORR_TAKES(NONE, keyring.yes)};
+static const orr_option no_code = {
+    .name = "no-recovery-code", .help = "make no recovery code", ORR_TAKES(NONE, keyring.no_code)};
+static const orr_option vault = {.name = "vault",
+                                 .argument = "DIR",
+                                 .help = "say how many files in it still need the key",
+                                 ORR_TAKES(DIRECTORY, keyring.vault)};
 
 static const orr_choice states[] = {
     {"active", "wraps new files; the key that was active becomes decrypt-only", ORR_KEY_ACTIVE},
     {"decrypt-only", "old files still open", ORR_KEY_DECRYPT_ONLY},
     {"destroyed", "gone for ever, with every file wrapped only under it", ORR_KEY_DESTROYED},
     {.name = NULL}};
-
-#define KEYRING_EXITS (ORR_EXIT(KEY) | ORR_EXIT(IO) | ORR_EXIT(UNSUPPORTED) | ORR_EXIT(NOT_ORRERY))
 
 static orr_status check_new(orr_arguments *a, orr_error *error) {
     const orr_passphrase_source *passphrase = &a->keyring.passphrase;
@@ -426,8 +403,9 @@ static orr_status check_new(orr_arguments *a, orr_error *error) {
 
 static orr_status check_set_state(orr_arguments *a, orr_error *error) {
     a->keyring.state = (orr_key_state)orr_choice_find(states, a->operands[1])->value;
-    if (a->keyring.yes && a->keyring.state != ORR_KEY_DESTROYED) {
-        return orr_fail(error, ORR_USAGE, "--yes only goes with the state destroyed");
+    if ((a->keyring.yes || a->keyring.vault) && a->keyring.state != ORR_KEY_DESTROYED) {
+        return orr_fail(error, ORR_USAGE, "--%s only goes with the state destroyed",
+                        a->keyring.yes ? "yes" : "vault");
     }
     return ORR_OK;
 }
@@ -438,14 +416,15 @@ const orr_command orr_cmd_keyring_new = {
     .summary = "make a keyring: a master key and the decoys",
     .details = "Makes a keyring with one active master key and the channel sums of the decoy "
                "images: images that a generator makes now, from latent vectors of the system's "
-               "random numbers, or images given. The images are not kept. Losing the keyring, "
-               "or its passphrase, loses everything encrypted with it: keep a copy away from "
-               "the archive.",
+               "random numbers, or images given. The images are not kept. Losing the keyring "
+               "loses everything encrypted with it: keep a copy away from the archive. Beside "
+               "the passphrase a recovery code is made that opens it too, and shown once; with "
+               "--json only with --save-recovery-code.",
     .example = "orrery keyring new -o hospital.keyring --weights generator.safetensors",
-    .options =
-        ORR_OPTIONS(&new_output, &weights, &decoys, &save_decoys, &decoy, &label,
-                    &orr_option_device, ORR_OPTIONS_PASSPHRASE, &no_passphrase, &orr_option_dry_run,
-                    &orr_option_json, &orr_option_quiet, &orr_option_verbose_devices),
+    .options = ORR_OPTIONS(&new_output, &weights, &decoys, &save_decoys, &decoy, &orr_option_label,
+                           &orr_option_device, ORR_OPTIONS_PASSPHRASE, &no_passphrase, &no_code,
+                           &orr_option_save_code, &orr_option_dry_run, &orr_option_json,
+                           &orr_option_quiet, &orr_option_verbose_devices),
     .required = {&new_output},
     .operands = {{"IMAGE", ORR_VALUE_FILE, NULL}},
     .most = SIZE_MAX,
@@ -462,10 +441,10 @@ const orr_command orr_cmd_keyring_add = {
     .details = "Adds a new master key in the state decrypt-only and prints its ID. To rotate: "
                "make it active with keyring set-state, then rewrap the archive.",
     .example = "orrery keyring add -k hospital.keyring --label 2027",
-    .options = ORR_OPTIONS(&orr_option_keyring, &label, ORR_OPTIONS_UNLOCK, &orr_option_dry_run,
-                           &orr_option_json, &orr_option_quiet),
+    .options = ORR_OPTIONS(&orr_option_keyring, &orr_option_label, ORR_OPTIONS_UNLOCK,
+                           &orr_option_dry_run, &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
-    .exit_statuses = KEYRING_EXITS,
+    .exit_statuses = ORR_KEYRING_EXITS,
     .run = run_add,
 };
 
@@ -479,7 +458,7 @@ const orr_command orr_cmd_keyring_list = {
     .options =
         ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
-    .exit_statuses = KEYRING_EXITS,
+    .exit_statuses = ORR_KEYRING_EXITS,
     .run = run_list,
 };
 
@@ -487,31 +466,18 @@ const orr_command orr_cmd_keyring_set_state = {
     .name = "keyring set-state",
     .synopsis = "-k KEYRING [OPTION]... KEY STATE",
     .summary = "make a key active, retire it, or destroy it",
-    .details = "KEY is a key's label or ID, or 4 or more of its first digits.",
+    .details = "KEY is a key's label or ID, or 4 or more of its first digits. Before a key is "
+               "destroyed the terminal is asked, and with --vault its files are counted that "
+               "would not open any more.",
     .example = "orrery keyring set-state -k hospital.keyring 3f8a active",
-    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &yes, &orr_option_dry_run,
-                           &orr_option_json, &orr_option_quiet),
+    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &orr_option_yes, &vault,
+                           &orr_option_dry_run, &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
     .operands = {{"KEY", ORR_VALUE_TEXT, NULL}, {"STATE", ORR_VALUE_CHOICE, states}},
     .least = 2,
     .most = 2,
     .operands_needed = "KEY and STATE",
-    .exit_statuses = KEYRING_EXITS,
+    .exit_statuses = ORR_KEYRING_EXITS,
     .check = check_set_state,
     .run = run_set_state,
-};
-
-const orr_command orr_cmd_keyring_passwd = {
-    .name = "keyring passwd",
-    .synopsis = "-k KEYRING [OPTION]...",
-    .summary = "change or remove the passphrase",
-    .details = "Seals the keyring under a new passphrase. Copies made earlier keep the old "
-               "one.",
-    .example = "orrery keyring passwd -k hospital.keyring",
-    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &new_passphrase_file,
-                           &new_passphrase_fd, &no_passphrase, &orr_option_dry_run,
-                           &orr_option_json, &orr_option_quiet),
-    .required = {&orr_option_keyring},
-    .exit_statuses = KEYRING_EXITS,
-    .run = run_passwd,
 };

@@ -11,6 +11,9 @@
     X(keyring_set_state) \
     X(keyring_passwd)    \
     X(keyring_export)    \
+    X(keyring_unlock)    \
+    X(keyring_merge)     \
+    X(keyring_convert)   \
     X(encrypt)           \
     X(decrypt)           \
     X(verify)            \

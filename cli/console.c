@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/text.h"
 
 #define LINE_BYTES 8192 // the longest line shown; a path has at most 4,096 bytes
@@ -110,6 +112,18 @@ void orr_console_data(orr_console *console, const char *format, ...) {
     va_end(args);
     orr_text_escape(raw, line, sizeof line);
     put_line(console, line);
+}
+
+void orr_console_secret(orr_console *console, const char *text) {
+    struct iovec line[2] = {{(void *)(uintptr_t)text, strlen(text)}, {"\n", 1}};
+    pthread_mutex_lock(&console->lock);
+    clear_bar(console);
+    for (int i = 0; i < 2; i++)
+        if ((fflush(stdout) == EOF || orr_write_in_full(STDOUT_FILENO, line[i].iov_base,
+                                                        line[i].iov_len) != line[i].iov_len) &&
+            !console->output_lost)
+            console->output_lost = errno ? errno : EIO;
+    pthread_mutex_unlock(&console->lock);
 }
 
 void orr_console_json(orr_console *console, cJSON *object) {

@@ -43,6 +43,8 @@ void orr_console_hint(orr_console *console, const char *format, ...)
 // One line of data on stdout, escaped like the rest.
 void orr_console_data(orr_console *console, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// A line with a secret on stdout: unbuffered, and left nowhere in the program's memory.
+void orr_console_secret(orr_console *console, const char *text);
 // Prints an object as one line on stdout and deletes it; NULL (no memory) marks the output lost.
 void orr_console_json(orr_console *console, cJSON *object);
 // A new object with its message_type; NULL when memory runs out (cJSON calls accept that).

@@ -143,13 +143,7 @@ static void print_program(FILE *out) {
 }
 
 static void print_group(FILE *out, const orr_group *group) {
-    const char *between = "";
-    fprintf(out, "usage: orrery %s ", group->name);
-    for (size_t i = 0; i < orr_command_count; i++) {
-        const char *member = orr_group_member(group, orr_commands[i]);
-        if (member) fprintf(out, "%s%s", between, member), between = "|";
-    }
-    fputs(" [OPTION]...\n\n", out);
+    fprintf(out, "usage: orrery %s COMMAND [OPTION]...\n\n", group->name);
     print_wrapped(out, group->details, 0);
     print_commands(out, group);
     fprintf(out, "\n`orrery help %s COMMAND` shows each one's options.\n", group->name);

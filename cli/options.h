@@ -28,6 +28,13 @@ typedef struct orr_passphrase_source {
     int fd; // -1: not given
 } orr_passphrase_source;
 
+// What `keyring unlock` does.
+typedef enum orr_unlock_action {
+    ORR_UNLOCK_ADD,
+    ORR_UNLOCK_REMOVE,
+    ORR_UNLOCK_LIST
+} orr_unlock_action;
+
 // What a command line says: first what several commands take, then a structure for each group of
 // options. Fields that a command has no option for keep their defaults. Strings point into argv;
 // the three arrays are owned.
@@ -48,7 +55,15 @@ typedef struct orr_arguments {
         const char *file;
         orr_passphrase_source passphrase, code, new_passphrase;
         int ask_code, no_passphrase, yes;
-        const char *label, *to;
+        int no_code, new_code, same_key;
+        const char *save_code; // a new recovery code goes into this file
+        struct {
+            const char *file;
+            int is_code;
+        } others[ORR_KEYRING_MAX_UNLOCKS]; // of the other unlocks, or of the other keyring
+        size_t other_count;
+        orr_unlock_action action;
+        const char *label, *to, *vault;
         orr_key_state state; // to set
     } keyring;
     struct {

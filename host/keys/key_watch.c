@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "host/keys/name.h"
 
 #define WAIT_MS 5
 #define WAITS 6000 // half a minute; an update holds its lock for the time of a few scrypts
@@ -85,23 +85,23 @@ static orr_status keep_updates_out(orr_key_watch *w, orr_stop_flag *stop, int *f
 
 // What is wrong with the key in the keyring as it is now?
 static orr_status judge(const orr_key_watch *w, const orr_keyring *now, orr_error *error) {
-    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    char shown[ORR_SHOWN_ID];
     const orr_master_key *key = NULL;
-    orr_hex(w->id, sizeof w->id, hex);
     for (size_t i = 0; i < now->key_count; i++)
         if (!memcmp(now->keys[i].id, w->id, sizeof w->id)) key = &now->keys[i];
+    orr_shown_id(w->id, key ? key->label : "", shown);
     if (!key)
         return orr_fail(error, ORR_KEY,
                         "%s: has no master key %s any more, under which this job writes: was "
                         "another keyring, or an older copy, put in its place? The job stops",
-                        w->path, hex);
+                        w->path, shown);
     if (key->state == ORR_KEY_ACTIVE || (w->retired_too && key->state != ORR_KEY_DESTROYED))
         return ORR_OK;
     return orr_fail(error, ORR_KEY,
                     "%s: master key %s, under which this job writes, was made %s while it ran: the "
                     "job stops, lest files be written that the keyring does not open; run the same "
                     "command again to go on under the active key",
-                    w->path, hex, orr_key_state_name(key->state));
+                    w->path, shown, orr_key_state_name(key->state));
 }
 
 static void warn_unseen(orr_key_watch *w, const orr_error *why, const char **warning) {

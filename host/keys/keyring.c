@@ -164,18 +164,18 @@ static void destroy(orr_master_key *key) {
 
 orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_ID_BYTES],
                                  orr_key_state state, orr_error *error) {
-    char hex[2 * ORR_KEY_ID_BYTES + 1];
-    orr_hex(id, ORR_KEY_ID_BYTES, hex);
+    char shown[ORR_SHOWN_ID];
     orr_master_key *key = key_by_id(keyring, id);
-    if (!key) return orr_fail(error, ORR_KEY, "the keyring has no key %s", hex);
+    orr_shown_id(id, key ? key->label : "", shown);
+    if (!key) return orr_fail(error, ORR_KEY, "the keyring has no key %s", shown);
     if (state < ORR_KEY_ACTIVE || state > ORR_KEY_DESTROYED)
         return orr_fail(error, ORR_USAGE, "unknown key state %d", (int)state);
     if (key->state == state) return ORR_OK;
     if (key->state == ORR_KEY_DESTROYED)
-        return orr_fail(error, ORR_KEY, "key %s is destroyed: its bytes are gone for good", hex);
+        return orr_fail(error, ORR_KEY, "key %s is destroyed: its bytes are gone for good", shown);
     if (state == ORR_KEY_DESTROYED && key->state == ORR_KEY_ACTIVE)
         return orr_fail(error, ORR_USAGE,
-                        "key %s is active; make another key active before destroying it", hex);
+                        "key %s is active; make another key active before destroying it", shown);
     if (state == ORR_KEY_ACTIVE)
         for (size_t i = 0; i < keyring->key_count; i++)
             if (keyring->keys[i].state == ORR_KEY_ACTIVE)
@@ -202,7 +202,7 @@ orr_status orr_keyring_find(const orr_keyring *keyring, const char *name,
 // A key that both copies have.
 static orr_status merge_key(orr_master_key *ours, const orr_master_key *other,
                             orr_keyring_merged *merged, orr_error *error) {
-    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    char shown[ORR_SHOWN_ID];
     if (ours->state == ORR_KEY_DESTROYED) return ORR_OK;
     if (other->state == ORR_KEY_DESTROYED) {
         destroy(ours);
@@ -210,11 +210,10 @@ static orr_status merge_key(orr_master_key *ours, const orr_master_key *other,
         return ORR_OK;
     }
     if (orr_equal_secret(ours->x25519_private, other->x25519_private, 32)) return ORR_OK;
-    orr_hex(ours->id, sizeof ours->id, hex);
     return orr_fail(error, ORR_UNSUPPORTED,
                     "key %s has another X25519 key in the other keyring: one of the two was not "
                     "written by this program",
-                    hex);
+                    orr_shown_id(ours->id, ours->label, shown));
 }
 
 static int has_decoy(const orr_keyring *keyring, size_t count, const orr_decoy *decoy) {
@@ -275,13 +274,13 @@ orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key *
 
 orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES],
                               uint8_t key[32], orr_error *error) {
-    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    char shown[ORR_SHOWN_ID];
     const orr_master_key *found = key_by_id((const orr_keyring *)keyring, key_id);
     if (found && found->state != ORR_KEY_DESTROYED) {
         memcpy(key, found->key, 32);
         return ORR_OK;
     }
-    orr_hex(key_id, ORR_KEY_ID_BYTES, hex);
-    if (found) return orr_fail(error, ORR_KEY, "master key %s was destroyed", hex);
-    return orr_fail(error, ORR_KEY, "the keyring has no master key %s", hex);
+    orr_shown_id(key_id, found ? found->label : "", shown);
+    if (found) return orr_fail(error, ORR_KEY, "master key %s was destroyed", shown);
+    return orr_fail(error, ORR_KEY, "the keyring has no master key %s", shown);
 }

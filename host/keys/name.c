@@ -56,3 +56,10 @@ orr_status orr_name_find(const orr_named *all, size_t count, const char *name, c
                     "label); `orrery %s` shows its %ss",
                     what, name, lister, what);
 }
+
+const char *orr_shown_id(const uint8_t *id, const char *label, char out[ORR_SHOWN_ID]) {
+    char hex[2 * ORR_KEY_ID_BYTES + 1];
+    orr_hex(id, ORR_KEY_ID_BYTES, hex);
+    snprintf(out, ORR_SHOWN_ID, *label ? "%s (%s)" : "%s", hex, label);
+    return out;
+}

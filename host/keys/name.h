@@ -23,6 +23,10 @@ typedef struct orr_named {
 orr_status orr_name_find(const orr_named *all, size_t count, const char *name, const char *what,
                          const char *lister, size_t *index, orr_error *error);
 
+// "0123...ef (label)", or the ID alone: how messages name one; not escaped. Returns `out`.
+#define ORR_SHOWN_ID 112
+const char *orr_shown_id(const uint8_t *id, const char *label, char out[ORR_SHOWN_ID]);
+
 #ifdef __cplusplus
 }
 #endif

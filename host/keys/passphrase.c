@@ -190,9 +190,9 @@ static int read_answer(const prompt_state *state, orr_passphrase *passphrase) {
     }
 }
 
-// Asks once. A signal is passed on after the terminal is itself again; after a stop and continue
-// the question comes again.
-static orr_status ask_once(int tty, const char *prompt, orr_passphrase *passphrase,
+// Asks once; *empty: nothing was typed. A signal is passed on after the terminal is itself again;
+// after a stop and continue the question comes again.
+static orr_status ask_once(int tty, const char *prompt, orr_passphrase *passphrase, int *empty,
                            orr_error *error) {
     for (;;) {
         prompt_state state = {.tty = tty};
@@ -205,6 +205,7 @@ static orr_status ask_once(int tty, const char *prompt, orr_passphrase *passphra
         int got = read_answer(&state, passphrase), signal_number = pending_signal;
         dprintf(tty, "\n");
         end_prompt(&state);
+        *empty = got > 0 && !passphrase->length;
         if (got >= 0) return finish(passphrase, "terminal", error);
         orr_passphrase_wipe(passphrase);
         if (!signal_number)
@@ -215,15 +216,32 @@ static orr_status ask_once(int tty, const char *prompt, orr_passphrase *passphra
     }
 }
 
+static orr_status open_terminal(int *tty, orr_error *error) {
+    *tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return *tty >= 0 ? ORR_OK : orr_fail(error, ORR_KEY, "%s", NO_TERMINAL);
+}
+
+orr_status orr_passphrase_ask_if_any(const char *prompt, orr_passphrase *passphrase,
+                                     orr_error *error) {
+    int tty, empty = 0;
+    memset(passphrase, 0, sizeof *passphrase);
+    orr_status status = open_terminal(&tty, error);
+    if (status != ORR_OK) return status;
+    status = ask_once(tty, prompt, passphrase, &empty, error);
+    close(tty);
+    return empty ? ORR_OK : status;
+}
+
 orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase,
                               orr_error *error) {
     orr_passphrase again;
+    int tty, empty = 0;
     memset(passphrase, 0, sizeof *passphrase);
-    int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (tty < 0) return orr_fail(error, ORR_KEY, "%s", NO_TERMINAL);
-    orr_status status = ask_once(tty, prompt, passphrase, error);
+    orr_status status = open_terminal(&tty, error);
+    if (status != ORR_OK) return status;
+    status = ask_once(tty, prompt, passphrase, &empty, error);
     if (status == ORR_OK && confirm) {
-        status = ask_once(tty, "Again: ", &again, error);
+        status = ask_once(tty, "Again: ", &again, &empty, error);
         if (status == ORR_OK && (again.length != passphrase->length ||
                                  !orr_equal_secret(again.bytes, passphrase->bytes, again.length)))
             status = orr_fail(error, ORR_KEY, "the two passphrases differ; nothing was changed");

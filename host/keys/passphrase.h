@@ -28,6 +28,9 @@ orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error 
 // the terminal is restored). Call before starting threads.
 orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *passphrase,
                               orr_error *error);
+// Asks once; a line without anything on it is none (present == 0).
+orr_status orr_passphrase_ask_if_any(const char *prompt, orr_passphrase *passphrase,
+                                     orr_error *error);
 void orr_passphrase_wipe(orr_passphrase *passphrase);
 // Has it too few characters to be worth much, even if they were drawn at random? 14 of base64 have
 // 84 bits.

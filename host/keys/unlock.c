@@ -195,6 +195,12 @@ orr_status orr_keyring_add_unlock(orr_keyring *keyring, const orr_passphrase *se
     return status;
 }
 
+void orr_keyring_drop_unlock(orr_keyring *keyring, size_t index) {
+    size_t after = --keyring->unlock_count - index;
+    memmove(&keyring->unlocks[index], &keyring->unlocks[index + 1],
+            after * sizeof *keyring->unlocks);
+}
+
 orr_status orr_keyring_find_unlock(const orr_keyring *keyring, const char *name, size_t *index,
                                    orr_error *error) {
     orr_named named[ORR_KEYRING_MAX_UNLOCKS];

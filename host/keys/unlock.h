@@ -42,6 +42,9 @@ orr_status orr_unlocks_open(const orr_unlock *unlocks, size_t count, const orr_p
 // the label, or none beside others. ORR_UNSUPPORTED: too many, or too much scrypt work together.
 orr_status orr_keyring_add_unlock(orr_keyring *keyring, const orr_passphrase *secret,
                                   const char *label, orr_error *error);
+// Takes one away and keeps the keyring key: who had it and has a copy still opens what is written
+// later (orr_keyring_rekey).
+void orr_keyring_drop_unlock(orr_keyring *keyring, size_t index);
 // Finds one by ID or label, as orr_keyring_find does keys.
 orr_status orr_keyring_find_unlock(const orr_keyring *keyring, const char *name, size_t *index,
                                    orr_error *error);

@@ -194,6 +194,28 @@ MISTAKES = [
     (["keyring", "set-state", "-k", "k", "abcd", "asleep"], "STATE takes active, decrypt-only or destroyed",
      "keyring set-state "),
     (["keyring", "set-state", "-k", "k", "--yes", "abcd", "active"], "--yes only goes with", "keyring set-state "),
+    (["keyring", "set-state", "-k", "k", "--vault", "v", "abcd", "active"], "--vault only goes with", "keyring set-state "),
+    (["keyring", "list", "-k", "k", "--recovery-code-file", "c", "--passphrase-fd", "3"], "exclude each other", "keyring list "),
+    (["keyring", "list", "-k", "k", "--recovery-code-file", "-"], "--recovery-code-fd 0 reads standard input", "keyring list "),
+    (["encrypt", "-k", "k", "-o", "o", "--recovery-code-fd", "0", "--files-from", "-"],
+     "standard input cannot be both the list of files and the recovery code", "encrypt "),
+    (["keyring", "new", "-o", "k", "--no-recovery-code", "--save-recovery-code", "c", "--decoy", "a"], "exclude each other",
+     "keyring new "),
+    (["keyring", "new", "-o", "k", "--no-passphrase", "--save-recovery-code", "c", "--decoy", "a"], "exclude each other",
+     "keyring new "),
+    (["keyring", "unlock", "-k", "k"], "keyring unlock needs add, remove or list", "keyring unlock "),
+    (["keyring", "unlock", "-k", "k", "burn"], "ACTION takes add, remove or list", "keyring unlock "),
+    (["keyring", "unlock", "remove", "-k", "k"], "keyring unlock remove needs UNLOCK", "keyring unlock "),
+    (["keyring", "unlock", "list", "-k", "k", "x"], "keyring unlock list takes no UNLOCK", "keyring unlock "),
+    (["keyring", "unlock", "list", "-k", "k", "--yes"], "--yes has no use with keyring unlock list", "keyring unlock "),
+    (["keyring", "unlock", "remove", "-k", "k", "x", "--label", "y"], "--label has no use with", "keyring unlock "),
+    (["keyring", "unlock", "add", "-k", "k", "--save-recovery-code", "c"], "needs --new-recovery-code", "keyring unlock "),
+    (["keyring", "unlock", "add", "-k", "k", "--new-recovery-code", "--json"], "--save-recovery-code FILE", "keyring unlock "),
+    (["keyring", "unlock", "add", "-k", "k", "--new-recovery-code", "--new-passphrase-fd", "3"], "exclude each other",
+     "keyring unlock "),
+    (["keyring", "unlock", "add", "-k", "k", "--label", "x" * 64], "--label takes 1 to 63 bytes", "keyring unlock "),
+    (["keyring", "merge", "-k", "k"], "keyring merge needs OTHER", "keyring merge "),
+    (["keyring", "passwd", "-k", "k", "--no-passphrase", "--same-key"], "exclude each other", "keyring passwd "),
     (["keyring", "passwd", "-k", "k", "--no-passphrase", "--new-passphrase-fd", "3"], "exclude each other",
      "keyring passwd "),
     (["keyring", "passwd", "-k", "k", "--passphrase-fd", "3", "--new-passphrase-fd", "3"], "must differ",
@@ -252,7 +274,7 @@ class Keyring(Case):
         self.assertEqual(os.stat("keys").st_mode & 0o777, 0o600)
         status, out, _ = run("keyring", "list", "-k", "keys")
         self.assertEqual(status, 0)
-        self.assertRegex(out, rf"\A{first}  active +\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ  föhn\n1 decoy, from images\n\Z")
+        self.assertRegex(out, rf"\A{first}  active +\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ  föhn\nopens without a passphrase\n1 decoy, from images\n\Z")
         status, out, err = run("keyring", "add", "-k", "keys", "--label", "2027")
         self.assertEqual(status, 0, err)
         second = out.strip()
@@ -311,7 +333,10 @@ class Keyring(Case):
         for name, text in (("pw", "correct horse\n"), ("pw2", "battery staple\n")):
             Path(name).write_text(text)
             os.chmod(name, 0o600)
-        status, _, err = run("keyring", "new", "-o", "keys", "--passphrase-file", "pw", "--decoy", "d.png")
+        status, _, err = run("keyring", "new", "-o", "both", "--passphrase-file", "pw", "--decoy", "d.png")
+        self.assertEqual(status, 0, err)
+        self.assertIn("losing it or all that opens it", err)
+        status, _, err = run("keyring", "new", "-o", "keys", "--no-recovery-code", "--passphrase-file", "pw", "--decoy", "d.png")
         self.assertEqual(status, 0, err)
         self.assertIn("losing it or the passphrase", err)
         listing = ("keyring", "list", "-k", "keys")

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import unittest
@@ -114,7 +115,9 @@ class Schemas(Case):
         key = self.keyring("plain")
         lines = self.lines("keyring", "add", "-k", "plain", "--label", "2027")
         lines += self.lines("keyring", "set-state", "-k", "plain", "2027", "active") + self.lines("keyring", "set-state", "-k", "plain", key, "active")
-        lines += self.lines("keyring", "list", "-k", "plain")
+        lines += self.lines("keyring", "list", "-k", "plain") + self.lines("keyring", "unlock", "list", "-k", "plain")
+        shutil.copy("plain", "copy")
+        lines += self.lines("keyring", "merge", "-k", "plain", "copy")
         self.assertEqual({m["message_type"] for m in lines}, {"key", "summary"})
         lines += self.jobs() + self.generator()
         lines += self.lines("devices") + self.lines("version") + self.lines("analyze", "tree/b.tif", "--quick", "--only", "statistics", "-o", "report")
@@ -144,6 +147,8 @@ class Schemas(Case):
         for n in range(40):
             Path(f"slow/{n}").write_bytes(b"y")
         lines += self.lines("encrypt", "-k", "plain", "slow", "-o", "vs", "-j", "1", env=slowly("slow/"))
+        key = self.lines("keyring", "add", "-k", "plain", "--label", "x")[0]["key_id"]
+        lines += self.lines("keyring", "set-state", "-k", "plain", key, "destroyed", "--yes", "--vault", "v")
         sealed = Path("v/tree/sub/a.bin.orr.tif")
         sealed.write_bytes(sealed.read_bytes()[:200000] + bytes(9) + sealed.read_bytes()[200009:])
         lines += self.lines("keyring", "export", "-k", "plain", "-o", "site.orrpub")

@@ -103,6 +103,9 @@ def cli_seeds():
         "inspect a b --json", "keystream --seed 00ff --bytes 1M", "devices --json", "encrypt --jobs",
         "encrypt --no-such", "inspect -xyz", "--json", "encrypt --key=k",
         "keyring export -k k -o site.orrpub label --dry-run",
+        "keyring unlock add -k k --new-recovery-code --save-recovery-code c --label x", "keyring unlock list -k k --json",
+        "keyring unlock remove -k k 0123 --other-passphrase-file a --other-recovery-code-file b --yes",
+        "keyring merge -k k other --recovery-code-fd 3", "keyring convert -k k --passphrase-file p",
     ]
     for n, line in enumerate(lines):
         write("cli", f"{n:02}", line.replace(" ", "\n").encode())

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "tests/support/keyring_fixture.h"
+#include "tests/support/vectors.h"
 
 namespace {
 
@@ -361,6 +362,32 @@ TEST_F(KeyringTest, FullDiskKeepsTheOldKeyring) {
         EXPECT_EQ(entry.path().string().find("partial"), std::string::npos) << entry.path();
     ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &none, &error), ORR_OK);
     ExpectSame(ring, back);
+}
+
+TEST_F(KeyringTest, ConvertKeepsTheOldFile) {
+    for (const auto &c : vectors("secret.txt", "keyring1")) {
+        Bytes text = unhex(c[0]), old = unhex(c[1]);
+        orr_passphrase given = text.empty() ? none : Pass(std::string(text.begin(), text.end()));
+        WriteFile(path, old);
+        Ring ring, back;
+        EXPECT_EQ(orr_keyring_load(&ring, path.c_str(), &given, &error), ORR_UNSUPPORTED);
+        EXPECT_NE(strstr(error.text, "keyring convert"), nullptr);
+        EXPECT_EQ(orr_keyring_convert(path.c_str(), &wrong, &error), ORR_KEY);
+        EXPECT_FALSE(std::filesystem::exists(path + ".v1"));
+        // A kept file of an earlier try is no hindrance, another one is.
+        WriteFile(path + ".v1", Bytes(3, 'x'));
+        EXPECT_EQ(orr_keyring_convert(path.c_str(), &given, &error), ORR_EXISTS);
+        EXPECT_EQ(ReadFile(path), old);
+        WriteFile(path + ".v1", old);
+        ASSERT_EQ(orr_keyring_convert(path.c_str(), &given, &error), ORR_OK) << error.text;
+        EXPECT_EQ(ReadFile(path + ".v1"), old);
+        ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &given, &error), ORR_OK) << error.text;
+        ASSERT_EQ(back.key_count, 3u);
+        EXPECT_STREQ(back.keys[0].label, "Röntgen 2023");
+        EXPECT_EQ(back.unlocks[0].type, given.present ? ORR_UNLOCK_PASSPHRASE : ORR_UNLOCK_NONE);
+        EXPECT_EQ(orr_keyring_convert(path.c_str(), &given, &error), ORR_USAGE);
+        unlink((path + ".v1").c_str());
+    }
 }
 
 } // namespace

@@ -301,6 +301,207 @@ TEST_F(KeyringTest, FindByHex) {
     EXPECT_EQ(key, &ring.keys[0]);
 }
 
+// ---- ways in
+
+TEST_F(KeyringTest, RecoveryCodesAreReadAsPeopleWriteThem) {
+    orr_passphrase code{}, line{};
+    char text[ORR_CODE_TEXT];
+    ASSERT_EQ(orr_code_draw(&code, &error), ORR_OK);
+    code.bytes[0] = 0;    // begins with 0: O will do
+    code.bytes[1] = 0x42; // 00000 00001 00001 0.....: then two 1, or I and l
+    ASSERT_EQ(orr_code_text(&code, text, &error), ORR_OK);
+    ASSERT_EQ(strlen(text), 63u);
+    std::string plain = text, loose = plain;
+    ASSERT_EQ(plain.substr(0, 3), "011");
+    loose[0] = 'o', loose[1] = 'I', loose[2] = 'l';
+    for (char &c : loose) c = c == '-' ? ' ' : static_cast<char>(tolower(c));
+    for (const std::string &way : {plain, loose, "\t" + plain + " ", plain + "-"}) {
+        line = Pass(way);
+        EXPECT_EQ(orr_code_take(&line, "k", &error), ORR_OK) << way << ": " << error.text;
+        EXPECT_EQ(memcmp(&line, &code, sizeof code), 0);
+    }
+    // Each character that is typed wrong, each two that change places, one too few or too many.
+    for (size_t at = 0; at < plain.size(); at++) {
+        if (plain[at] == '-') continue;
+        std::string bad = plain;
+        bad[at] = bad[at] == 'A' ? 'B' : 'A';
+        line = Pass(bad);
+        EXPECT_EQ(orr_code_take(&line, "k", &error), ORR_KEY) << bad;
+        EXPECT_NE(strstr(error.text, "mistyped"), nullptr);
+        EXPECT_FALSE(line.present);
+        EXPECT_EQ(line.length, 0u);
+        bad = plain;
+        bad.erase(at, 1);
+        line = Pass(bad);
+        EXPECT_EQ(orr_code_take(&line, "k", &error), ORR_KEY) << bad;
+        if (at && plain[at - 1] != '-' && plain[at - 1] != plain[at]) {
+            bad = plain;
+            std::swap(bad[at], bad[at - 1]);
+            line = Pass(bad);
+            EXPECT_EQ(orr_code_take(&line, "k", &error), ORR_KEY) << bad;
+        }
+    }
+    for (const std::string &bad : {plain + "0", plain + plain, std::string("U") + plain.substr(1),
+                                   plain.substr(0, 62) + "\xc3\xa4", std::string(1000, '0'),
+                                   std::string(56, 'u'), std::string("-"), std::string(1, '\0')}) {
+        line = Pass(bad);
+        EXPECT_EQ(orr_code_take(&line, "k", &error), ORR_KEY) << bad;
+    }
+}
+
+class WaysTest : public KeyringTest {
+  protected:
+    void SetUp() override {
+        KeyringTest::SetUp();
+        Fill(&ring);
+        ASSERT_EQ(orr_code_draw(&code, &error), ORR_OK);
+        ASSERT_EQ(orr_code_draw(&other, &error), ORR_OK);
+        ASSERT_EQ(orr_keyring_add_unlock(&ring, &pass, "day", &error), ORR_OK);
+        ASSERT_EQ(orr_keyring_add_unlock(&ring, &code, "safe", &error), ORR_OK);
+    }
+    Bytes Seal() {
+        uint8_t *file = nullptr;
+        size_t bytes = 0;
+        EXPECT_EQ(orr_keyring_seal(&ring, "k", &file, &bytes, &error), ORR_OK) << error.text;
+        Bytes out(file, file + bytes);
+        free(file);
+        return out;
+    }
+    std::string Refusal(const Bytes &file, const orr_passphrase *given) {
+        Ring back;
+        EXPECT_EQ(orr_keyring_open(&back, file.data(), file.size(), given, "k", &error), ORR_KEY);
+        return error.text;
+    }
+    Ring ring;
+    orr_passphrase code{}, other{};
+};
+
+TEST_F(WaysTest, EachOpensAndOthersAreToldApart) {
+    Bytes file = Seal();
+    EXPECT_EQ(Open(file, &pass), ORR_OK);
+    EXPECT_EQ(Open(file, &code), ORR_OK);
+    EXPECT_NE(Refusal(file, &wrong).find("wrong passphrase"), std::string::npos);
+    EXPECT_NE(Refusal(file, &other).find("typed right, but is not one of"), std::string::npos);
+    EXPECT_NE(Refusal(file, nullptr).find("needs its passphrase or recovery code"),
+              std::string::npos);
+    orr_keyring_drop_unlock(&ring, 1);
+    EXPECT_NE(Refusal(Seal(), &code).find("has no recovery code"), std::string::npos);
+    ring.unlock_count = 0;
+    ASSERT_EQ(orr_keyring_add_unlock(&ring, &code, "", &error), ORR_OK);
+    EXPECT_NE(Refusal(Seal(), &pass).find("has no passphrase"), std::string::npos);
+    ring.unlock_count = 0;
+    ASSERT_EQ(orr_keyring_add_unlock(&ring, &none, "", &error), ORR_OK);
+    EXPECT_NE(Refusal(Seal(), &pass).find("takes no passphrase"), std::string::npos);
+    EXPECT_NE(Refusal(Seal(), &code).find("takes no recovery code"), std::string::npos);
+    // A damaged payload is no wrong passphrase.
+    file[file.size() - 20] ^= 1;
+    EXPECT_NE(Refusal(file, &pass).find("damaged"), std::string::npos);
+    EXPECT_EQ(Refusal(file, &pass).find("wrong"), std::string::npos);
+}
+
+TEST_F(WaysTest, NoneStandsAlone) {
+    EXPECT_EQ(orr_keyring_add_unlock(&ring, &none, "", &error), ORR_USAGE);
+    uint8_t before[32];
+    ring.unlock_count = 0;
+    ASSERT_EQ(orr_keyring_add_unlock(&ring, &none, "", &error), ORR_OK);
+    memcpy(before, ring.key, 32);
+    ASSERT_EQ(orr_keyring_add_unlock(&ring, &pass, "", &error), ORR_OK);
+    ASSERT_EQ(ring.unlock_count, 1u); // in its place, and whoever could read the file had that key
+    EXPECT_NE(memcmp(before, ring.key, 32), 0);
+    memcpy(before, ring.key, 32);
+    ASSERT_EQ(orr_keyring_add_unlock(&ring, &code, "", &error), ORR_OK);
+    EXPECT_EQ(memcmp(before, ring.key, 32), 0);
+}
+
+TEST_F(WaysTest, AtMostEight) {
+    ring.log2_n = 4;
+    while (ring.unlock_count < ORR_KEYRING_MAX_UNLOCKS)
+        ASSERT_EQ(orr_keyring_add_unlock(&ring, &wrong, "same label", &error), ORR_OK);
+    EXPECT_EQ(orr_keyring_add_unlock(&ring, &other, "", &error), ORR_UNSUPPORTED);
+    EXPECT_EQ(Open(Seal(), &wrong), ORR_OK);
+    size_t index = 0;
+    EXPECT_EQ(orr_keyring_find_unlock(&ring, "safe", &index, &error), ORR_OK);
+    EXPECT_EQ(index, 1u);
+    EXPECT_EQ(orr_keyring_find_unlock(&ring, "same label", &index, &error), ORR_KEY);
+    EXPECT_NE(strstr(error.text, "several"), nullptr);
+    EXPECT_EQ(orr_keyring_find_unlock(&ring, "nobody", &index, &error), ORR_KEY);
+    EXPECT_EQ(orr_keyring_add_unlock(&ring, &other, "bad\nlabel", &error), ORR_USAGE);
+}
+
+// Who was shut out has an old copy, and so the old keyring key: of what is written later it opens
+// nothing.
+TEST_F(WaysTest, ANewKeyringKeyShutsOut) {
+    orr_unlock_key keys[2];
+    uint8_t old[32], opened[32], held[32];
+    EXPECT_EQ(orr_keyring_try_unlock(&ring, 0, &wrong, &keys[0], &error), ORR_KEY);
+    EXPECT_EQ(orr_keyring_try_unlock(&ring, 0, &code, &keys[0], &error), ORR_KEY);
+    ASSERT_EQ(orr_keyring_try_unlock(&ring, 1, &code, &keys[0], &error), ORR_OK);
+    memcpy(old, ring.key, 32);
+    Bytes before = Seal();
+    ASSERT_EQ(orr_keyring_rekey(&ring, keys, 1, &error), ORR_OK);
+    ASSERT_EQ(ring.unlock_count, 1u);
+    EXPECT_STREQ(ring.unlocks[0].label, "safe");
+    EXPECT_NE(memcmp(old, ring.key, 32), 0);
+    Bytes after = Seal();
+    EXPECT_EQ(Open(after, &code), ORR_OK);
+    EXPECT_EQ(Open(after, &pass), ORR_KEY);
+    EXPECT_EQ(Open(before, &pass), ORR_OK);
+    // The old unlock, pasted into the new file, brings the old keyring key, which opens nothing.
+    Bytes pasted = after;
+    memcpy(&pasted[64], &before[64], 128);
+    EXPECT_EQ(Open(pasted, &pass), ORR_KEY);
+    size_t index = 0;
+    EXPECT_EQ(orr_unlocks_open(ring.unlocks, 1, &pass, held, &index, opened, "k", &error), ORR_KEY);
+}
+
+// ---- copies that went their own ways
+
+TEST_F(KeyringTest, MergeJoinsKeysAndDecoys) {
+    Ring ring, other;
+    uint8_t id[16];
+    Fill(&ring, "shared");
+    ASSERT_EQ(orr_keyring_add(&ring, "going", id, &error), ORR_OK);
+    ASSERT_EQ(orr_keyring_add(&ring, "ours", nullptr, &error), ORR_OK);
+    Fill(&other, "theirs");
+    orr_keyring_merged merged{};
+    ASSERT_EQ(orr_keyring_merge(&other, &ring, &merged, &error), ORR_OK) << error.text;
+    EXPECT_EQ(merged.keys, 3u);
+    EXPECT_EQ(merged.decoys, 0u); // Fill's are the same
+    EXPECT_EQ(other.decoy_count, 40u);
+    EXPECT_EQ(other.keys[0].state, ORR_KEY_ACTIVE);
+    EXPECT_EQ(other.keys[1].state, ORR_KEY_DECRYPT_ONLY); // it was active there
+    EXPECT_STREQ(other.keys[1].label, "shared");
+    ASSERT_EQ(orr_keyring_set_state(&other, id, ORR_KEY_DESTROYED, &error), ORR_OK);
+    orr_decoy decoy{{1, 2, 3}};
+    ASSERT_EQ(orr_keyring_add_decoy(&other, &decoy, &error), ORR_OK);
+    memset(other.generator_hash, 7, 32);
+    strcpy(other.keys[1].label, "renamed");
+    ASSERT_EQ(orr_keyring_merge(&ring, &other, &merged, &error), ORR_OK) << error.text;
+    EXPECT_EQ(merged.keys, 1u);
+    EXPECT_EQ(merged.destroyed, 1u);
+    EXPECT_EQ(merged.decoys, 1u);
+    ASSERT_EQ(ring.key_count, 4u);
+    EXPECT_EQ(ring.keys[0].state, ORR_KEY_ACTIVE);
+    EXPECT_STREQ(ring.keys[0].label, "shared"); // ours stays
+    EXPECT_EQ(ring.keys[1].state, ORR_KEY_DESTROYED);
+    EXPECT_EQ(Bytes(ring.keys[1].key, ring.keys[1].key + 32), Bytes(32, 0));
+    EXPECT_EQ(ring.keys[3].state, ORR_KEY_DECRYPT_ONLY);
+    EXPECT_EQ(memcmp(ring.generator_hash, Bytes(32).data(), 32), 0);      // of two sources now
+    ASSERT_EQ(orr_keyring_merge(&ring, &other, &merged, &error), ORR_OK); // again: nothing
+    EXPECT_EQ(merged.keys + merged.destroyed + merged.decoys, 0u);
+    ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK) << error.text;
+    // A key that the other has, and that is destroyed here, does not come back.
+    ASSERT_EQ(orr_keyring_merge(&other, &ring, &merged, &error), ORR_OK);
+    EXPECT_EQ(other.keys[2].state, ORR_KEY_DESTROYED);
+    other.keys[1].x25519_private[3] ^= 1;
+    EXPECT_EQ(orr_keyring_merge(&ring, &other, &merged, &error), ORR_UNSUPPORTED);
+    while (ring.key_count < ORR_KEYRING_MAX_KEYS)
+        ASSERT_EQ(orr_keyring_add(&ring, "", nullptr, &error), ORR_OK);
+    Ring more;
+    Fill(&more);
+    EXPECT_EQ(orr_keyring_merge(&ring, &more, &merged, &error), ORR_UNSUPPORTED);
+}
+
 TEST_F(KeyringTest, LimitsOfKeysAndLabels) {
     Ring ring;
     Fill(&ring);

@@ -1,0 +1,67 @@
+#include "host/job/key_use.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/walk.h"
+
+// Does another key of the keyring open what this wrap wraps?
+static int opens_otherwise(const orr_keyring *keyring, const orr_wrap *wrap,
+                           const uint8_t id[ORR_KEY_ID_BYTES]) {
+    if (!memcmp(wrap->key_id, id, ORR_KEY_ID_BYTES)) return 0;
+    for (size_t i = 0; i < keyring->key_count; i++)
+        if (keyring->keys[i].state != ORR_KEY_DESTROYED &&
+            !memcmp(keyring->keys[i].id, wrap->key_id, ORR_KEY_ID_BYTES))
+            return 1;
+    return 0;
+}
+
+static int needs(const orr_container *container, const orr_keyring *keyring,
+                 const uint8_t id[ORR_KEY_ID_BYTES]) {
+    const orr_slot *slot = &container->slot[container->active];
+    int is_there = 0;
+    for (uint32_t i = 0; i < slot->count; i++) {
+        if (opens_otherwise(keyring, &slot->wrap[i], id)) return 0;
+        is_there |= !memcmp(slot->wrap[i].key_id, id, ORR_KEY_ID_BYTES);
+    }
+    return is_there;
+}
+
+static void look(const orr_walk_item *item, const orr_keyring *keyring,
+                 const uint8_t id[ORR_KEY_ID_BYTES], orr_key_use *use) {
+    orr_container container;
+    orr_error ignored;
+    if (item->kind == ORR_WALK_ERROR) use->unread++;
+    if (item->kind != ORR_WALK_FILE || !orr_has_magic(item->fd)) return;
+    orr_status status = orr_container_read(&container, item->fd, (uint64_t)item->st.st_size,
+                                           item->source, &ignored);
+    use->files++;
+    if (status != ORR_OK)
+        use->unread++;
+    else
+        use->need += needs(&container, keyring, id);
+}
+
+orr_status orr_key_use_count(const char *directory, const orr_keyring *keyring,
+                             const uint8_t id[ORR_KEY_ID_BYTES], orr_stop_flag *stop,
+                             orr_key_use *use, orr_error *error) {
+    char *paths[1] = {(char *)(uintptr_t)directory}; // only read
+    const orr_inputs inputs = {.paths = paths, .count = 1};
+    orr_walk_item item;
+    memset(use, 0, sizeof *use);
+    if (access(directory, F_OK) != 0)
+        return orr_fail(error, ORR_KEY, "%s: there is no such directory; nothing was changed",
+                        directory);
+    orr_walk *walk = orr_walk_open(&inputs, 0, 0, 1);
+    if (!walk) return orr_fail(error, ORR_INTERNAL, "memory ran out");
+    while (!orr_stopped(stop) && orr_walk_next(walk, &item)) {
+        look(&item, keyring, id, use);
+        orr_walk_item_free(&item);
+    }
+    orr_walk_close(walk);
+    if (orr_stopped(stop)) return orr_fail(error, ORR_STOPPED, "stopped by a signal");
+    if (use->files || use->unread) return ORR_OK;
+    return orr_fail(error, ORR_NOT_ORRERY,
+                    "%s: holds no encrypted file: is its disk mounted? Nothing was changed",
+                    directory);
+}
