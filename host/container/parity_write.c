@@ -13,6 +13,7 @@
 #define ROWS_AT_ONCE 16u // so that sums, which are more than a cache holds, are gone through seldom
 #define MAX_THREADS 256u
 #define SUM_PAGES_AT_ONCE 16u
+#define THREAD_MEMORY ((size_t)16 << 20) // more is slower: 2.2 GB/s at 5 %, 1.6 with 64 MiB
 
 typedef struct writer {
     int fd;
@@ -186,7 +187,9 @@ static unsigned share(writer *w) {
     if (threads > most) threads = most;
     if (threads > w->layout->groups) threads = w->layout->groups;
     uint64_t even = (w->layout->groups + threads - 1) / threads;
+    uint64_t quick = THREAD_MEMORY / of_group; // at least 15
     w->block = most / threads < even ? most / threads : even;
+    if (w->block > quick) w->block = quick;
     return (unsigned)threads;
 }
 
