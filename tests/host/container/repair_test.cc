@@ -374,6 +374,102 @@ TEST_F(Repair, EndsWithWhatAVisitSaysAndWhenStopped) {
     EXPECT_EQ(damaged.range(0, 9, buffer, states), ORR_STOPPED);
 }
 
+// With a descriptor, as a command does it: what is solved is written back, then the copies of the
+// checksums, and the file is what it was.
+TEST_F(Repair, AFileInPlace) {
+    Parity whole(5000, 13, 21);
+    Damaged damaged(whole);
+    scatter(damaged);
+    for (uint64_t i = 0; i < whole.layout.sum_pages; i++)
+        damaged.spoil_at(whole.layout.sums[i % 2] + i * ORR_PAGE);
+    MemoryFile memory;
+    memory.put(damaged.file, 0);
+    orr_repair_source source = {};
+    source.fd = memory.fd;
+    source.length = damaged.file.size();
+    source.name = "file";
+    orr_repair *repair = nullptr;
+    ASSERT_EQ(orr_repair_open(&repair, &whole.layout, whole.id.data(), &source, nullptr), ORR_OK);
+    ASSERT_EQ(orr_repair_all(repair, Damaged::visit, &damaged, &damaged.report, nullptr), ORR_OK);
+    for (const Visit &v : damaged.visits)
+        memory.put(v.bytes, orr_parity_offset(&whole.layout, v.page));
+    uint64_t written;
+    ASSERT_EQ(orr_repair_copy_sums(repair, memory.fd, &written, nullptr), ORR_OK);
+    EXPECT_EQ(written, whole.layout.sum_pages);
+    EXPECT_TRUE(memory.bytes() == whole.file);
+    ASSERT_EQ(orr_repair_all(repair, nullptr, nullptr, &damaged.report, nullptr), ORR_OK);
+    EXPECT_EQ(damaged.report.damaged_groups + damaged.report.lost_sums, 0u);
+    orr_repair_close(repair);
+}
+
+// A file of the greatest size, all zeros but for its checksums; they are made when they are read.
+struct Vast {
+    orr_parity_layout layout;
+    std::set<uint64_t> wrong; // pages of the sequence
+    uint64_t reads = 0;
+
+    static size_t read(void *context, void *buffer, size_t bytes, uint64_t offset) {
+        auto *self = static_cast<Vast *>(context);
+        const orr_parity_layout &l = self->layout;
+        static const uint8_t zeros[ORR_PAGE] = {}, id[32] = {};
+        auto *out = static_cast<uint8_t *>(buffer);
+        memset(out, 0, bytes);
+        self->reads++;
+        for (uint64_t at = offset; at < offset + bytes; at += ORR_PAGE, out += ORR_PAGE) {
+            for (uint64_t copy : l.sums) {
+                uint64_t i = (at - copy) / ORR_PAGE;
+                if (at < copy || i >= l.sum_pages) continue;
+                for (uint64_t n = 0; n < ORR_PARITY_SUMS; n++) {
+                    uint64_t page = i * ORR_PARITY_SUMS + n;
+                    uint64_t sum = page < l.pages ? orr_parity_sum(page, zeros) : 0;
+                    memcpy(out + n * 8, &sum, 8);
+                }
+                orr_parity_seal_sums(id, i, out, out + ORR_PARITY_SUMS * 8);
+            }
+            for (uint64_t page : self->wrong)
+                if (at == orr_parity_offset(&l, page)) out[5] = 1;
+        }
+        return bytes;
+    }
+};
+
+TEST_F(Repair, AFileOfTheGreatestSize) {
+    for (unsigned tenths : PERCENTS) {
+        Vast vast;
+        uint32_t parity;
+        uint64_t body = 403000000, groups; // 1.65 TB
+        ASSERT_EQ(orr_parity_choose(body, tenths, &parity, &groups, nullptr), ORR_OK);
+        ASSERT_EQ(orr_parity_layout_init(&vast.layout, 3, body, parity, groups, 0, 1, nullptr),
+                  ORR_OK);
+        orr_repair_source source = {};
+        source.length = vast.layout.length;
+        source.name = "file";
+        source.read = Vast::read;
+        source.context = &vast;
+        uint8_t id[32] = {};
+        orr_repair *repair = nullptr;
+        ASSERT_EQ(orr_repair_open(&repair, &vast.layout, id, &source, nullptr), ORR_OK);
+        for (uint64_t first : {uint64_t{0}, body - 2, vast.layout.pages - 3}) {
+            for (uint64_t page = first % groups, n = 0; n < parity; page += groups, n++)
+                vast.wrong.insert(page);
+            vast.wrong.insert(first + 1);
+            std::vector<orr_page_state> states(3);
+            Bytes buffer(3 * ORR_PAGE, 9);
+            ASSERT_EQ(orr_repair_range(repair, first, 3, buffer.data(), states.data(), nullptr),
+                      ORR_OK);
+            bool more = vast.wrong.count(first) == 0; // then the buffer's is one too many
+            EXPECT_EQ(states[0], more ? ORR_PAGE_LOST : ORR_PAGE_REPAIRED) << first;
+            EXPECT_EQ(states[1], ORR_PAGE_REPAIRED);
+            EXPECT_EQ(states[2], ORR_PAGE_REPAIRED);
+            EXPECT_EQ(buffer[0], more ? 9 : 0);
+            EXPECT_EQ(std::count(buffer.begin() + ORR_PAGE, buffer.end(), 0), 2 * ORR_PAGE);
+            vast.wrong.clear();
+        }
+        orr_repair_close(repair);
+        EXPECT_LT(vast.reads, 6000u);
+    }
+}
+
 // Headers that nobody wrote: whatever they say, memory stays bounded and nothing is touched that is
 // not there.
 TEST_F(Repair, HostileLayouts) {
