@@ -1,13 +1,12 @@
 """Keyrings in use: what an update, or a run that was killed, may touch; names of keys; passphrases; the question before a key goes."""
 import os
-import pty
 import re
-import select
 import shutil
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, png, run
+from support.cli import Case, png, run
+from support.terminal import on_terminal
 
 FAULT = os.environ.get("FAULT")
 
@@ -209,28 +208,7 @@ class Destroying(Case):
         self.other = run("keyring", "add", "-q", "-k", "keys", "--label", "2027")[1].strip()
 
     def on_terminal(self, name, *answers):
-        """Returns status and all that the terminal showed. Each answer is (text to wait for, what is typed)."""
-        try:
-            pid, terminal = pty.fork()
-        except OSError as error:
-            self.skipTest(f"no pseudo-terminals here: {error}")
-        if pid == 0:
-            os.execv(ORRERY, [ORRERY, "keyring", "set-state", "-k", "keys", name, "destroyed"])
-        shown, answers = b"", list(answers)
-        while True:
-            if answers and answers[0][0] in shown.decode(errors="replace"):
-                os.write(terminal, answers.pop(0)[1].encode())
-            if not select.select([terminal], [], [], 60)[0]:
-                self.fail(f"waited in vain: {shown!r}")
-            try:
-                some = os.read(terminal, 4096)
-            except OSError:
-                some = b""
-            if not some:
-                break
-            shown += some
-        os.close(terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")
+        return on_terminal(["keyring", "set-state", "-k", "keys", name, "destroyed"], *answers)
 
     def state(self, key):
         return re.search(rf"^{key}  (\S+)", run("keyring", "list", "-k", "keys")[1], re.M)[1]

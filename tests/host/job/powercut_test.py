@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support.cli import Case, memory_directory, needs_onednn, png, run, write_gray_tiff
+from support.cli import SOURCE, Case, memory_directory, needs_onednn, png, run, write_gray_tiff
 from support.powercut import DISORDERLY, RECORD, WAYS, Disk, is_killed, parse
 
 SEED = int(os.environ.get("ORRERY_SEED") or random.SystemRandom().getrandbits(32))
@@ -235,6 +235,34 @@ class Cuts(Case):
 
         for change in (("add", "-k", "keys"), ("set-state", "-k", "keys", second, "active")):
             self.cut_anywhere(("keyring", *change), whole, whole)
+
+    def test_ways_into_a_keyring(self):
+        """What replaces a code or a keyring of version 1 is there before the old one goes."""
+        def whole(root):
+            ways = [[], *(["--recovery-code-file", str(code)] for code in (root / "code", root / "first") if code.exists())]
+            opens = [way for way in ways if run("keyring", "list", "-k", "keys", *way, cwd=root)[0] == 0]
+            self.assertTrue(opens, "nothing opens the keyring")
+        Path("before").mkdir()
+        self.keyring("before/keys")
+        add = ("keyring", "unlock", "add", "-k", "keys", "--new-recovery-code", "--save-recovery-code")
+        self.cut_anywhere((*add, "code"), whole, whole, again=(0, 5, 6))
+        self.orrery(self.dir / "before", *add, "first")
+        opened = ("-k", "keys", "--recovery-code-file", "first")
+        Path("copy").write_bytes(Path("before/keys").read_bytes())
+        added = self.orrery(self.dir, "keyring", "add", "-q", "-k", "copy", "--recovery-code-file", "before/first").strip()
+        self.assertRegex(added, "^[0-9a-f]{32}$")
+        self.cut_anywhere(("keyring", "merge", *opened, str(self.dir / "copy")), whole, whole)
+        self.cut_anywhere(("keyring", "passwd", *opened, "--no-passphrase"), whole, whole, again=(0, 5))
+        for line in (SOURCE / "tests/vectors/secret.txt").read_text().splitlines():
+            if line.startswith("keyring1 - "):
+                Path("before/old").write_bytes(bytes.fromhex(line.split()[2]))
+
+        def converted(root):
+            self.assertIn(run("keyring", "list", "-k", "old", cwd=root)[0], (0, 8))
+            kept = root / "old.v1"
+            if run("keyring", "list", "-k", "old", cwd=root)[0] == 0:
+                self.assertEqual(kept.read_bytes(), Path("before/old").read_bytes())
+        self.cut_anywhere(("keyring", "convert", "-k", "old"), converted, converted, again=(0, 2))
 
     def after_killed_keyring(self, change, use):
         """A `keyring` command is killed at each of its calls; where that left a keyring, `use(its keys)` gives the next command,
