@@ -135,8 +135,7 @@ static orr_status change_add(orr_keyring *keyring, void *context, orr_error *err
         c->same_label |= !strcmp(keyring->keys[i].label, label);
     orr_status status = orr_keyring_add(keyring, label ? label : "master", id, error);
     if (status != ORR_OK) return status;
-    c->key = keyring->keys[keyring->key_count - 1];
-    orr_wipe(c->key.key, sizeof c->key.key);
+    orr_master_key_copy_public(&c->key, &keyring->keys[keyring->key_count - 1]);
     return ORR_OK;
 }
 
@@ -149,8 +148,7 @@ static orr_status change_state(orr_keyring *keyring, void *context, orr_error *e
     orr_status status = orr_keyring_find(keyring, c->found ? id : a->operands[0], &key, error);
     if (status == ORR_OK) status = orr_keyring_set_state(keyring, key->id, a->keyring.state, error);
     if (status != ORR_OK) return status;
-    c->key = *key;
-    orr_wipe(c->key.key, sizeof c->key.key);
+    orr_master_key_copy_public(&c->key, key);
     return ORR_OK;
 }
 

@@ -55,13 +55,8 @@ static orr_status change_merge(orr_keyring *keyring, void *context, orr_error *e
     m->has_active = orr_keyring_active(keyring, &active, NULL) == ORR_OK;
     m->taken = calloc(m->merged.keys + 1, sizeof *m->taken);
     if (!m->taken) return orr_fail(error, ORR_INTERNAL, "memory ran out");
-    for (size_t i = 0; i < m->merged.keys; i++) {
-        const orr_master_key *key = &keyring->keys[m->keys_before + i];
-        memcpy(m->taken[i].id, key->id, sizeof key->id);
-        memcpy(m->taken[i].label, key->label, sizeof key->label);
-        m->taken[i].state = key->state;
-        m->taken[i].created = key->created;
-    }
+    for (size_t i = 0; i < m->merged.keys; i++)
+        orr_master_key_copy_public(&m->taken[i], &keyring->keys[m->keys_before + i]);
     return ORR_OK;
 }
 

@@ -62,7 +62,19 @@ static __attribute__((noinline)) void wipe_below(unsigned steps) {
     orr_wipe(below, 1); // after the call, so that each step has a frame of its own
 }
 
+// memcpy() leaves what it moved last in vector registers, and the dynamic linker, which binds
+// functions at their first call, spills all of them below its caller. Which registers depends on
+// the length: zeros of many lengths go through them.
+static void wipe_registers(void) {
+    static const uint8_t zeros[4096];
+    uint8_t copy[sizeof zeros];
+    for (volatile size_t bytes = 16; bytes <= sizeof zeros; bytes += bytes / 2)
+        memcpy(copy, zeros, bytes);
+    orr_wipe(copy, sizeof copy);
+}
+
 void orr_wipe_stack(void) {
+    wipe_registers();
     wipe_below(wipe_steps());
 }
 

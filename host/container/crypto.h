@@ -18,9 +18,10 @@ extern "C" {
 
 // OPENSSL_cleanse: overwrites memory in a way the compiler keeps.
 void orr_wipe(void *memory, size_t bytes);
-// Overwrites 192 KiB of stack below the caller, or what a smaller stack has. What the compiler,
-// memcpy() or the dynamic linker spilled there while a secret went through vector registers has no
-// name to wipe it by; a thread that handled secrets calls this before it ends.
+// Overwrites the vector registers that memcpy() uses, and 192 KiB of stack below the caller, or
+// what a smaller stack has. What the compiler, memcpy() or the dynamic linker spilled there while a
+// secret went through vector registers has no name to wipe it by; a thread that handled secrets
+// calls this before it ends.
 void orr_wipe_stack(void);
 // Compares in constant time; nonzero when equal.
 int orr_equal_secret(const void *a, const void *b, size_t bytes);

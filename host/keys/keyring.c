@@ -64,6 +64,15 @@ orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES]
     return expand_key(key, "orrery v1 key id", id, ORR_KEY_ID_BYTES, error);
 }
 
+void orr_master_key_copy_public(orr_master_key *copy, const orr_master_key *key) {
+    memset(copy, 0, sizeof *copy);
+    memcpy(copy->id, key->id, sizeof copy->id);
+    memcpy(copy->label, key->label, sizeof copy->label);
+    memcpy(copy->x25519_public, key->x25519_public, sizeof copy->x25519_public);
+    copy->state = key->state;
+    copy->created = key->created;
+}
+
 orr_status orr_master_key_pair(orr_master_key *key, orr_error *error) {
     orr_status status = expand_key(key->key, "orrery v1 key x25519", key->x25519_private,
                                    sizeof key->x25519_private, error);

@@ -130,6 +130,9 @@ int orr_file_flush_warning(const char *path, char *text, size_t text_bytes);
 // HKDF-Expand(info = "orrery v1 key id", 16 bytes) (RFC 5869).
 orr_status orr_master_key_id(const uint8_t key[32], uint8_t id[ORR_KEY_ID_BYTES], orr_error *error);
 
+// A copy of all but the secrets, for what is said of a key.
+void orr_master_key_copy_public(orr_master_key *copy, const orr_master_key *key);
+
 // Derives a key's X25519 pair from its bytes: private half = HKDF-Expand(info = "orrery v1 key
 // x25519", 32 bytes) of the same extract. Two copies of a keyring agree in it, whoever converted
 // them.

@@ -95,6 +95,15 @@ def open_keyring_key(path, unlocks, passphrase, code):
     raise Refused(KEY, f"{path}: wrong passphrase or code, or damaged")
 
 
+def open_payload(path, whole, count, keyring_key):
+    head, nonce, salt = 64 + 128 * count, whole[16:28], whole[32:64]
+    key = hkdf_expand(hkdf_extract(salt, keyring_key), b"orrery v1 keyring payload", 32)
+    try:
+        return AESGCM(key).decrypt(nonce, whole[head:], whole[:head])
+    except InvalidTag:
+        raise Refused(KEY, f"{path}: damaged") from None
+
+
 def read_key_record(path, record):
     key_id, key, state, zero = struct.unpack_from("<16s32sII", record)
     label, private, public = record[64:128], record[128:160], record[160:]
@@ -119,17 +128,13 @@ def read_keyring(path, passphrase, code=None):
         whole = stream.read()
     require(whole[:8] == b"ORRKEYRG", NOT_ORRERY, f"{path}: not a keyring")
     require(len(whole) >= 64, KEY, f"{path}: truncated")
-    version, count, length, nonce, zero, salt = struct.unpack_from("<HHI12sI32s", whole, 8)
+    version, count, length, zero = struct.unpack_from("<HHI12xI", whole, 8)
     require(version == 2 and 1 <= count <= 8 and not zero, UNSUPPORTED, f"{path}: version or unlocks")
     fixed, head = 40 + 64 * count, 64 + 128 * count
     require(fixed + 192 <= length <= fixed + 192 * 256 + 24 * 65536, UNSUPPORTED, f"{path}: payload length")
     require(len(whole) == head + length + 16, KEY, f"{path}: wrong length")
     keyring_key = open_keyring_key(path, read_unlocks(path, whole, count), passphrase, code)
-    key = hkdf_expand(hkdf_extract(salt, keyring_key), b"orrery v1 keyring payload", 32)
-    try:
-        payload = AESGCM(key).decrypt(nonce, whole[head:], whole[:head])
-    except InvalidTag:
-        raise Refused(KEY, f"{path}: damaged") from None
+    payload = open_payload(path, whole, count, keyring_key)
     keys, decoys = struct.unpack_from("<II", payload)
     require(1 <= keys <= 256 and decoys <= 65536 and length == fixed + 192 * keys + 24 * decoys, UNSUPPORTED,
             f"{path}: payload")

@@ -177,6 +177,18 @@ class Program(Temporary):
         self.assertEqual(read("--keyring", self.path / "keyring", "--passphrase-file", KEYS,
                               self.path / "encrypted" / "scan.orr.tif")[0], 5)
 
+    def test_recovery_code(self):
+        passphrase, code, source = self.path / "passphrase", self.path / "code", self.path / "scan"
+        passphrase.write_text("test passphrase, not a secret\n")
+        source.write_bytes(recipe(60000))
+        self.keyring("--passphrase-file", passphrase, "--save-recovery-code", code)
+        self.check([source], ["--recovery-code-file", code], ["--recovery-code-file", code])
+        text = code.read_text().lower().replace("-", " ")
+        for written, status in ((text, 0), (("1" if text[0] == "0" else "0") + text[1:], 5), (text[:-2], 5)):
+            code.write_text(written)
+            self.assertEqual(read("--keyring", self.path / "keyring", "--recovery-code-file", code,
+                                  self.path / "encrypted" / "scan.orr.tif")[0], status, written)
+
 
 if __name__ == "__main__":
     unittest.main()

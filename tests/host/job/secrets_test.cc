@@ -100,8 +100,11 @@ class Secrets : public JobTest {
         ASSERT_EQ(orr_keyring_create(&ring, (directory / "keys").c_str(), &error), ORR_OK)
             << error.text;
         write_file(directory / "pass", passphrase.data(), passphrase.size());
-        for (size_t i = 0; i < ring.key_count; i++)
+        for (size_t i = 0; i < ring.key_count; i++) {
             needles.push_back(needle("master key " + std::to_string(i), ring.keys[i].key, 32));
+            needles.push_back(needle("X25519 key", ring.keys[i].x25519_private, 32));
+        }
+        needles.push_back(needle("keyring key", ring.key, 32));
         needles.push_back(needle("passphrase", passphrase.data(), passphrase.size()));
         fs::create_directory(directory / "in");
         for (size_t bytes : {700u, 200000u, 7000000u}) {
@@ -301,6 +304,54 @@ TEST_F(Secrets, NoneIsLeftBehind) {
                            hex_of(n.bytes, "0123456789ABCDEF")})
             EXPECT_FALSE(memmem(texts.data(), texts.size(), text.data(), text.size())) << n.name;
     }
+}
+
+// Recovery codes, as bytes and as text, the keys that they give, and the new ones that are drawn.
+TEST_F(Secrets, NorByKeyringCommands) {
+    orr_error error{};
+    orr_passphrase code{};
+    char text[ORR_CODE_TEXT];
+    const std::string keys = directory / "keys", coded = directory / "code";
+    ASSERT_EQ(orr_code_draw(&code, &error), ORR_OK);
+    ASSERT_EQ(orr_keyring_add_unlock(&ring, &code, "code", &error), ORR_OK);
+    fs::remove(keys);
+    ASSERT_EQ(orr_keyring_create(&ring, keys.c_str(), &error), ORR_OK) << error.text;
+    ASSERT_EQ(orr_code_text(&code, text, &error), ORR_OK);
+    write_file(coded, text, strlen(text));
+    needles.push_back(needle("recovery code", code.bytes, ORR_CODE_BYTES));
+    needles.push_back(needle("its text", text, strlen(text)));
+    uint8_t key[32];
+    ASSERT_EQ(orr_unlock_derive(&ring.unlocks[1], &code, key, "k", &error), ORR_OK);
+    needles.push_back(needle("unlock key", key, sizeof key));
+    const std::vector<std::string> by_code = {"-k", keys, "--recovery-code-file", coded},
+                                   by_words = {"-k", keys, "--passphrase-file", directory / "pass"};
+    auto go = [&](std::vector<std::string> words, const std::vector<std::string> &opened) {
+        words.insert(words.begin(), "keyring");
+        words.insert(words.end(), opened.begin(), opened.end());
+        Traced t = traced(words);
+        if (!t.readable) return false;
+        EXPECT_EQ(t.status, ORR_OK) << words[1] << said();
+        for (auto &f : t.after) ADD_FAILURE() << words[1] << " leaves behind: " << f;
+        return true;
+    };
+    if (!go({"list"}, by_code)) GTEST_SKIP() << "this user may not read another's memory";
+    go({"list"}, by_words);
+    go({"unlock", "list"}, by_code);
+    fs::copy_file(keys, directory / "copy");
+    go({"merge", directory / "copy"}, by_code);
+    go({"add"}, by_code);
+    go({"passwd", "--new-passphrase-file", directory / "pass"}, by_code);
+    orr_keyring now{};
+    ASSERT_EQ(orr_keyring_load(&now, keys.c_str(), &code, &error), ORR_OK) << error.text;
+    needles.push_back(needle("new keyring key", now.key, 32));
+    orr_keyring_free(&now);
+    go({"unlock", "add", "--new-recovery-code", "--save-recovery-code", directory / "code2"},
+       by_code);
+    go({"unlock", "remove", "code", "--other-recovery-code-file", directory / "code2"}, by_words);
+    // What was read of the log is all that the program said.
+    Bytes log = read_file(directory / "log");
+    for (auto &n : needles)
+        EXPECT_FALSE(memmem(log.data(), log.size(), n.bytes.data(), n.bytes.size())) << n.name;
 }
 
 // Decoys are read with libraries; PNG's memory is ours to wipe, and plain TIFFs go past libtiff's
