@@ -7,14 +7,19 @@ import unittest
 from support.cli import ORRERY
 
 
-def on_terminal(arguments, *answers):
-    """Runs orrery; returns its status and all that the terminal showed. Each answer is (text to wait for, what is typed then)."""
+def orrery(arguments):
+    os.execv(ORRERY, [ORRERY, *arguments])
+
+
+def on_terminal(arguments, *answers, execute=orrery):
+    """Runs orrery, or what `execute(arguments)` becomes; returns its status and all that the terminal showed. Each answer is (text
+    to wait for, what is typed then)."""
     try:
         pid, terminal = pty.fork()
     except OSError as error:
         raise unittest.SkipTest(f"no pseudo-terminals here: {error}") from None
     if pid == 0:
-        os.execv(ORRERY, [ORRERY, *arguments])
+        execute(arguments)
     shown, seen, answers = b"", 0, list(answers)
     while True:
         if answers and answers[0][0].encode() in shown[seen:]:
