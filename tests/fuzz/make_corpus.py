@@ -118,7 +118,8 @@ def text_seeds():
         (3, "größe \u2603 \U0001f600".encode()), (3, b"\xff\xfe\xc0\x80 \xed\xa0\x80 \xf4\x90"),
         (3, b'quote " back \\ tab \t line \n'), (3, b"a/../b"), (4, b"12"), (4, b"64MiB"),
         (4, b"99999999999999999999"), (4, b"1/8"), (4, b"0.0519999999988"), (4, b"1e400"),
-        (4, b"0x10"), (4, b"00ffAB"),
+        (4, b"0x10"), (4, b"00ffAB"), (2, b"0000000-" * 7 + b"0000000"), (5, bytes(32)), (5, bytes(range(100))),
+        (5, b"\x00\x42" * 16 + bytes([2, 3, 6, 15, 16, 31] * 12)),
     ]
     for n, (mode, text) in enumerate(texts):
         write("text", f"{n:02}", bytes([mode]) + text)

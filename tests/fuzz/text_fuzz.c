@@ -1,5 +1,5 @@
-// Small texts of strangers: lists of files, passphrases, names on their way into JSON, numbers.
-// Byte 0 chooses.
+// Small texts of strangers: lists of files, passphrases, recovery codes, names on their way into
+// JSON, numbers. Byte 0 chooses.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,11 +46,42 @@ static void fuzz_passphrase(fuzz_input input) {
         fuzz_check(!memcmp(passphrase.bytes, input.at, passphrase.length) &&
                        !memchr(passphrase.bytes, '\n', passphrase.length),
                    "a passphrase is the first line");
+        orr_status status = orr_code_take(&passphrase, "code", &error);
+        fuzz_check(status == ORR_OK ? passphrase.is_code : status == ORR_KEY && !passphrase.length,
+                   "what is no recovery code is status 5, and wiped");
         orr_passphrase_wipe(&passphrase);
     } else {
         fuzz_check(error.status == ORR_KEY, "a bad passphrase is status 5");
     }
     close(fd);
+}
+
+// Writes a recovery code as people may, then with one character changed.
+static void fuzz_code(fuzz_input input) {
+    orr_error error = {0};
+    orr_passphrase code = {.length = ORR_CODE_BYTES, .present = 1, .is_code = 1}, line = {0};
+    char text[ORR_CODE_TEXT];
+    for (size_t i = 0; i < ORR_CODE_BYTES; i++) code.bytes[i] = fuzz_byte(&input);
+    fuzz_check_ok(orr_code_text(&code, text, &error), &error, "a code has a text");
+    for (size_t i = 0; text[i] && line.length < 1000; i++) {
+        unsigned way = fuzz_byte(&input);
+        char c = text[i];
+        if (way & 1 && c >= 'A') c = (char)(c - 'A' + 'a');
+        if (way & 2 && c == '0') c = 'o';
+        if (way & 2 && c == '1') c = way & 1 ? 'l' : 'I';
+        if (way & 4) line.bytes[line.length++] = way & 8 ? ' ' : '-';
+        if (c != '-' || way & 16) line.bytes[line.length++] = (uint8_t)c;
+    }
+    line.present = 1;
+    orr_passphrase wrong = line;
+    fuzz_check_ok(orr_code_take(&line, "code", &error), &error, "a code is read as it is written");
+    fuzz_check(!memcmp(line.bytes, code.bytes, ORR_CODE_BYTES) && line.is_code, "and is the same");
+    uint8_t *at = &wrong.bytes[fuzz_byte(&input) % wrong.length];
+    if (*at == ' ' || *at == '-') return;
+    *at = *at == '2' ? '3' : '2';
+    // One change in 2^24 goes unnoticed: it is then another code.
+    if (orr_code_take(&wrong, "code", &error) == ORR_OK)
+        fuzz_check(memcmp(wrong.bytes, code.bytes, ORR_CODE_BYTES) != 0, "it is another code");
 }
 
 static void fuzz_json(const char *text) {
@@ -99,13 +130,17 @@ static void fuzz_values(const char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_input input = {data, size};
-    unsigned mode = fuzz_byte(&input) % 5;
+    unsigned mode = fuzz_byte(&input) % 6;
     if (mode <= 1) {
         fuzz_list(input, mode == 1);
         return 0;
     }
     if (mode == 2) {
         fuzz_passphrase(input);
+        return 0;
+    }
+    if (mode == 5) {
+        fuzz_code(input);
         return 0;
     }
     char *text = malloc(input.left + 1);
