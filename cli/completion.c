@@ -60,9 +60,16 @@ static void bash_kind(FILE *out, orr_value_kind kind, const orr_choice *choices)
     }
 }
 
+// Bash does not tell which operand is typed: the last one, or the first where that is a word of
+// ours.
+static const orr_operand *bash_operand(const orr_command *command) {
+    const orr_operand *first = orr_command_operand(command, 0);
+    if (first->kind == ORR_VALUE_CHOICE || !command->most) return first;
+    return orr_command_operand(command, command->most - 1);
+}
+
 static void bash_command(FILE *out, const orr_command *command) {
-    const orr_operand *operand =
-        orr_command_operand(command, command->most ? command->most - 1 : 0);
+    const orr_operand *operand = bash_operand(command);
     fprintf(out, "        '%s')\n            options='", command->name);
     for (size_t i = 0; command->options[i]; i++)
         fprintf(out, "%s--%s", i ? " " : "", command->options[i]->name);

@@ -91,9 +91,10 @@ static orr_unlock_type type_for(const orr_passphrase *secret) {
 }
 
 // No unlock took the secret. `tried`: how many are of its type.
-static orr_status fail_open(const orr_unlock *unlocks, orr_unlock_type type, size_t tried,
-                            const char *name, orr_error *error) {
-    int open_to_all = unlocks[0].type == ORR_UNLOCK_NONE;
+static orr_status fail_open(const orr_unlock *unlocks, size_t count, orr_unlock_type type,
+                            size_t tried, const char *name, orr_error *error) {
+    int open_to_all = unlocks[0].type == ORR_UNLOCK_NONE, has_code = 0;
+    for (size_t i = 0; i < count; i++) has_code |= unlocks[i].type == ORR_UNLOCK_CODE;
     if (type == ORR_UNLOCK_NONE && !open_to_all)
         return orr_fail(error, ORR_KEY, "%s: this keyring needs its passphrase or recovery code",
                         name);
@@ -116,7 +117,8 @@ static orr_status fail_open(const orr_unlock *unlocks, orr_unlock_type type, siz
     if (type == ORR_UNLOCK_PASSPHRASE)
         return orr_fail(
             error, ORR_KEY,
-            "%s: wrong passphrase, or the keyring is damaged (the seal cannot tell which)", name);
+            "%s: wrong passphrase, or the keyring is damaged (the seal cannot tell which)%s", name,
+            has_code ? "; --recovery-code asks for its recovery code instead" : "");
     return orr_fail(error, ORR_KEY, "%s: the keyring is damaged; restore it from a copy", name);
 }
 
@@ -137,7 +139,7 @@ orr_status orr_unlocks_open(const orr_unlock *unlocks, size_t count, const orr_p
             return ORR_OK;
     }
     orr_wipe(opened_key, 32);
-    return status != ORR_OK ? status : fail_open(unlocks, type, tried, name, error);
+    return status != ORR_OK ? status : fail_open(unlocks, count, type, tried, name, error);
 }
 
 static orr_status wrap(orr_keyring *keyring, orr_unlock *unlock, const uint8_t key[32],

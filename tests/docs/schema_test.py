@@ -118,7 +118,7 @@ class Schemas(Case):
         lines += self.lines("keyring", "list", "-k", "plain") + self.lines("keyring", "unlock", "list", "-k", "plain")
         shutil.copy("plain", "copy")
         lines += self.lines("keyring", "merge", "-k", "plain", "copy")
-        self.assertEqual({m["message_type"] for m in lines}, {"key", "summary"})
+        self.assertEqual({m["message_type"] for m in lines}, {"key", "unlock", "summary"})
         lines += self.jobs() + self.generator()
         lines += self.lines("devices") + self.lines("version") + self.lines("analyze", "tree/b.tif", "--quick", "--only", "statistics", "-o", "report")
         Path("bits").write_bytes(random.Random(5).randbytes(125000))
