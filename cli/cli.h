@@ -34,11 +34,11 @@ orr_status orr_cli_other(orr_cli *cli, size_t n, orr_passphrase *secret, orr_err
 // Asks on the terminal, without echo, for the word yes: ORR_USAGE when something else is typed, or
 // there is no terminal; `undone` says what was not done then.
 orr_status orr_cli_confirm(const char *question, const char *undone, orr_error *error);
-// A recovery code is going to be made: with --save-recovery-code writes it into that new file.
+// A recovery code is going to be added: with --save-recovery-code writes it into that new file.
 // Before the keyring is written; orr_cli_code_unsave when that then fails.
 orr_status orr_cli_code_save(orr_cli *cli, const orr_passphrase *code, orr_error *error);
 void orr_cli_code_unsave(orr_cli *cli);
-// Once the keyring is written: shows it on stdout, unless it was saved.
+// Shows it on stdout, or says where it was saved. ORR_IO: standard output cannot be written.
 orr_status orr_cli_code_show(orr_cli *cli, const char *keyring, const orr_passphrase *code,
                              orr_error *error);
 // Warns of an output's file system that does not flush.

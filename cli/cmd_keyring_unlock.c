@@ -155,6 +155,27 @@ static void say_lost(const ways *w) {
 
 // ---- unlock
 
+// Adds `fresh`. A code is told before the keyring has it: were it the only way in, and the program
+// killed in between, nobody would have it.
+static orr_status add_secret(ways *w, const orr_passphrase *opener, orr_error *error) {
+    orr_cli *cli = w->cli;
+    const char *path = cli->arguments.keyring.file;
+    int tells = w->fresh->is_code && !cli->arguments.dry_run;
+    orr_error other;
+    orr_keyring now = {0};
+    orr_status status = tells ? orr_cli_code_save(cli, w->fresh, error) : ORR_OK;
+    if (status == ORR_OK && tells) status = orr_cli_code_show(cli, path, w->fresh, error);
+    if (status != ORR_OK) return status;
+    status = orr_apply_change(cli, change_ways, w, opener, error);
+    if (status == ORR_OK || !tells) return status;
+    if (orr_keyring_load(&now, path, w->fresh, &other) == ORR_KEY) {
+        orr_cli_code_unsave(cli);
+        orr_console_hint(&cli->console, "the new recovery code was not added: throw it away");
+    }
+    orr_keyring_free(&now);
+    return status;
+}
+
 static orr_status add(orr_cli *cli, const orr_passphrase *opener, orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     orr_passphrase fresh = {0};
@@ -170,13 +191,7 @@ static orr_status add(orr_cli *cli, const orr_passphrase *opener, orr_error *err
         status = orr_code_draw(&fresh, error);
     else if (status == ORR_OK)
         status = orr_cli_new_passphrase(cli, &a->keyring.new_passphrase, &fresh, error);
-    int saves = status == ORR_OK && a->keyring.new_code && !a->dry_run;
-    if (saves) status = orr_cli_code_save(cli, &fresh, error);
-    if (status == ORR_OK) {
-        status = orr_apply_change(cli, change_ways, &w, opener, error);
-        if (status != ORR_OK && saves) orr_cli_code_unsave(cli);
-    }
-    if (saves && status == ORR_OK) status = orr_cli_code_show(cli, a->keyring.file, &fresh, error);
+    if (status == ORR_OK) status = add_secret(&w, opener, error);
     orr_passphrase_wipe(&fresh);
     if (status != ORR_OK) return status;
     orr_console_note(&cli->console, "%s a %s: %s; copies of the keyring made earlier lack it",

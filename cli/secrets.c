@@ -129,7 +129,11 @@ orr_status orr_cli_code_show(orr_cli *cli, const char *keyring, const orr_passph
                      keyring);
     orr_console_secret(&cli->console, text);
     orr_wipe(text, sizeof text);
-    return ORR_OK;
+    if (!cli->console.output_lost) return ORR_OK;
+    return orr_fail(error, ORR_IO,
+                    "standard output: the recovery code could not be shown: %s; `keyring unlock` "
+                    "makes another",
+                    strerror(cli->console.output_lost));
 }
 
 orr_status orr_cli_new_passphrase(orr_cli *cli, const orr_passphrase_source *source,

@@ -6,12 +6,13 @@ import re
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-from support.cli import SOURCE, Case, memory_directory, png, run
+from support.cli import ORRERY, SOURCE, Case, memory_directory, png, run
 from support.faults import FAULT, broken
 from support.terminal import on_terminal
 
@@ -410,6 +411,27 @@ class Faults(Ways):
     def test_unlock_add(self):
         opened = ["--recovery-code-file", "code"]
         self.each(["keyring", "unlock", "add", "-q", "-k", "sub/keys", *opened, "--new-recovery-code", "--save-recovery-code", "newcode"], [opened])
+
+    def test_a_new_code_is_never_lost(self):
+        """A keyring that anybody opens gets a code: shown or saved, it is there whenever it is what opens the keyring."""
+        for name in ("keys", "keys.lock"):
+            Path("before", name).unlink(missing_ok=True)
+        self.keyring("before/keys")
+        add = ["keyring", "unlock", "add", "-q", "-k", "sub/keys", "--new-recovery-code"]
+        self.each([*add, "--save-recovery-code", "newcode"], [[], ["--recovery-code-file", "newcode"]])
+        for action, n in self.breaks(add):
+            with self.subTest(action=action, n=n):
+                _, out, err = broken(f"change:{n}:{action}:", *add)
+                if re.search(CODE, out):
+                    self.write("shown", re.search(CODE, out)[0])
+                opened = [run("keyring", "list", "-k", "sub/keys", *way)[0] for way in ([], ["--recovery-code-file", "shown"])]
+                self.assertIn(0, opened, err)
+        self.fresh()
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([ORRERY, *add], stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn(b"the recovery code could not be shown", done.stderr)
+        self.opens("-k", "sub/keys")
 
     def test_unlock_remove(self):
         opened = ["--recovery-code-file", "code"]
