@@ -31,6 +31,12 @@ int orr_utf8_valid(const char *text) {
     return 1;
 }
 
+int orr_text_is_plain(const char *text) {
+    for (const uint8_t *p = (const uint8_t *)text; *p; p++)
+        if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)) return 0;
+    return orr_utf8_valid(text);
+}
+
 char *orr_utf8_repair(const char *text) {
     const uint8_t *p = (const uint8_t *)text;
     char *out = malloc(strlen(text) * 3 + 1), *q = out;

@@ -15,6 +15,8 @@ extern "C" {
 
 // Is this NUL-terminated string valid UTF-8 (RFC 3629: no overlong forms, no surrogates)?
 int orr_utf8_valid(const char *text);
+// The same, and free of control characters (C0, DEL, C1)?
+int orr_text_is_plain(const char *text);
 // Copies `text` with every invalid byte replaced by U+FFFD. malloc'ed, NULL when memory runs out.
 char *orr_utf8_repair(const char *text);
 // Adds "key": text to an object; when the bytes are not UTF-8 the repaired text, and

@@ -46,18 +46,36 @@ static uint64_t overhead(const orr_header *header) {
     return header->file_length > header->length ? header->file_length - header->length : 0;
 }
 
+static const char *wrap_name(unsigned type) {
+    switch (type) {
+    case ORR_WRAP_MASTER:
+        return "master key";
+    case ORR_WRAP_RECIPIENT:
+        return "recipient";
+    default:
+        return "unknown";
+    }
+}
+
 static cJSON *slot_object(const orr_container *container, int slot) {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "slot", slot ? "B" : "A");
+    char letter[2] = {(char)('A' + slot), 0};
+    cJSON_AddStringToObject(object, "slot", letter);
     cJSON_AddBoolToObject(object, "damaged", !container->slot_good[slot]);
     cJSON_AddBoolToObject(object, "active", container->active == slot);
     if (!container->slot_good[slot]) return object;
     cJSON_AddNumberToObject(object, "generation", (double)container->slot[slot].generation);
-    cJSON *ids = cJSON_AddArrayToObject(object, "key_ids");
-    for (uint32_t i = 0; i < container->slot[slot].count; i++) {
+    cJSON *ids = cJSON_AddArrayToObject(object, "key_ids"),
+          *wraps = cJSON_AddArrayToObject(object, "wraps");
+    orr_wrap wrap;
+    for (size_t at = 0; orr_slot_next(&container->slot[slot], &at, &wrap);) {
         char hex[2 * ORR_KEY_ID_BYTES + 1];
-        orr_hex(container->slot[slot].wrap[i].key_id, ORR_KEY_ID_BYTES, hex);
+        cJSON *item = cJSON_CreateObject();
+        orr_hex(wrap.key_id, ORR_KEY_ID_BYTES, hex);
         cJSON_AddItemToArray(ids, cJSON_CreateString(hex));
+        cJSON_AddStringToObject(item, "type", wrap_name(wrap.type));
+        cJSON_AddStringToObject(item, "key_id", hex);
+        cJSON_AddItemToArray(wraps, item);
     }
     return object;
 }
@@ -78,6 +96,9 @@ static void print_json(orr_cli *cli, const char *path, const orr_container *c) {
     cJSON_AddNumberToObject(object, "file_bytes", (double)h->file_length);
     cJSON_AddNumberToObject(object, "overhead_bytes", (double)overhead(h));
     cJSON_AddNumberToObject(object, "metadata_bytes", (double)h->metadata_length);
+    cJSON_AddNumberToObject(object, "slot_pages", h->slot_pages);
+    cJSON_AddNumberToObject(object, "repair_pages", h->repair_pages);
+    cJSON_AddNumberToObject(object, "repair_groups", h->groups);
     cJSON_AddStringToObject(object, "tiff", is_big(c) ? "BigTIFF" : "classic");
     cJSON_AddNumberToObject(object, "pages", h->pages);
     if (h->profile == ORR_PROFILE_ARCHIVE) {
@@ -87,7 +108,7 @@ static void print_json(orr_cli *cli, const char *path, const orr_container *c) {
         cJSON_AddNumberToObject(object, "segments", (double)c->geometry.segments);
     }
     cJSON *slots = cJSON_AddArrayToObject(object, "slots");
-    for (int i = 0; i < 2; i++) cJSON_AddItemToArray(slots, slot_object(c, i));
+    for (int i = 0; i < c->slots; i++) cJSON_AddItemToArray(slots, slot_object(c, i));
     cJSON_AddBoolToObject(object, "pixels_sealed", h->profile == ORR_PROFILE_ARCHIVE);
     cJSON_AddStringToObject(object, "note",
                             h->profile == ORR_PROFILE_PAPER ? PAPER_WORDS : ARCHIVE_WORDS);
@@ -95,20 +116,29 @@ static void print_json(orr_cli *cli, const char *path, const orr_container *c) {
 }
 
 static void print_slot(orr_cli *cli, const orr_container *c, int slot) {
-    char ids[ORR_MAX_WRAPS * (2 * ORR_KEY_ID_BYTES + 2) + 1] = "";
-    char letter = slot ? 'B' : 'A';
+    char letter = (char)('A' + slot), hex[2 * ORR_KEY_ID_BYTES + 1];
+    orr_wrap wrap;
     if (!c->slot_good[slot]) {
         orr_console_data(&cli->console, "  wrap slot %c      damaged", letter);
         return;
     }
-    size_t used = 0;
-    for (uint32_t i = 0; i < c->slot[slot].count && i < ORR_MAX_WRAPS; i++) {
-        if (i) ids[used++] = ' ';
-        orr_hex(c->slot[slot].wrap[i].key_id, ORR_KEY_ID_BYTES, ids + used);
-        used += 2 * ORR_KEY_ID_BYTES;
+    orr_console_data(&cli->console, "  wrap slot %c      generation %" PRIu64 "%s", letter,
+                     c->slot[slot].generation, c->active == slot ? " (in use)" : "");
+    for (size_t at = 0; orr_slot_next(&c->slot[slot], &at, &wrap);) {
+        orr_hex(wrap.key_id, ORR_KEY_ID_BYTES, hex);
+        orr_console_data(&cli->console, "    %-14s %s", wrap_name(wrap.type), hex);
     }
-    orr_console_data(&cli->console, "  wrap slot %c      generation %" PRIu64 ", key %s%s", letter,
-                     c->slot[slot].generation, ids, c->active == slot ? " (in use)" : "");
+}
+
+static void print_repair(orr_cli *cli, const orr_header *h) {
+    if (h->groups)
+        orr_console_data(&cli->console,
+                         "  repair data      %u pages in each of %" PRIu32 " group%s: any %" PRIu64
+                         " pages in a row",
+                         h->repair_pages, h->groups, plural(h->groups),
+                         (uint64_t)h->repair_pages * h->groups);
+    else
+        orr_console_data(&cli->console, "  repair data      none");
 }
 
 static void print_text(orr_cli *cli, const char *path, const orr_container *c) {
@@ -140,8 +170,8 @@ static void print_text(orr_cli *cli, const char *path, const orr_container *c) {
         orr_console_data(out, "  TIFF             %s, %" PRIu32 " page%s",
                          is_big(c) ? "BigTIFF" : "classic", h->pages, plural(h->pages));
     }
-    print_slot(cli, c, 0);
-    print_slot(cli, c, 1);
+    print_repair(cli, h);
+    for (int i = 0; i < c->slots; i++) print_slot(cli, c, i);
     orr_console_data(out, "  %s", h->profile == ORR_PROFILE_PAPER ? PAPER_WORDS : ARCHIVE_WORDS);
 }
 
@@ -156,12 +186,12 @@ static orr_status inspect_container(orr_cli *cli, const char *path, int fd, uint
     orr_container container;
     memset(&container, 0, sizeof container);
     orr_status status = orr_container_read(&container, fd, bytes, path, error);
-    if (status != ORR_OK) return status;
-    if (cli->console.json)
+    if (status == ORR_OK && cli->console.json)
         print_json(cli, path, &container);
-    else if (!cli->console.quiet)
+    else if (status == ORR_OK && !cli->console.quiet)
         print_text(cli, path, &container);
-    return ORR_OK;
+    orr_container_free(&container);
+    return status;
 }
 
 static orr_status inspect_one(orr_cli *cli, const char *path) {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/job_keys.h"
 #include "cli/job_report.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
@@ -22,7 +23,7 @@ static int lies_below(const char *path, const char *directory) {
 // Keys beside the data they open protect nothing: whoever takes one takes both.
 static void warn_of_key_place(orr_cli *cli) {
     const orr_arguments *a = &cli->arguments;
-    char *keyring = realpath(a->keyring.file, NULL),
+    char *keyring = a->keyring.file ? realpath(a->keyring.file, NULL) : NULL,
          *output = a->output ? realpath(a->output, NULL) : NULL;
     if (keyring && output && lies_below(keyring, output)) {
         orr_console_warn(&cli->console, 0,
@@ -76,8 +77,9 @@ static void say_before(orr_cli *cli) {
     }
 }
 
-static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const orr_name_list *list,
-                               orr_job_options *options, orr_error *error) {
+static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const orr_job_keys *keys,
+                               const orr_name_list *list, orr_job_options *options,
+                               orr_error *error) {
     const orr_arguments *a = &cli->arguments;
     *options = (orr_job_options){
         .verb = a->command->verb,
@@ -104,6 +106,14 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
         .shard_i = a->job.shard.part,
         .shard_n = a->job.shard.whole,
         .keyring = keyring,
+        .recipients = keys->recipients,
+        .recipient_count = a->job.recipient_count,
+        .removed = keys->removed,
+        .removed_count = a->job.removed_count,
+        .parity = a->job.parity,
+        .writer_only = !a->keyring.file,
+        .require_origin = a->job.require_origin,
+        .adopt = a->job.adopt,
     };
     if (orr_arguments_has(a, "mu") && orr_map_constant(a->job.mu, &options->k2, error) != ORR_OK) {
         error->status = ORR_USAGE; // the value comes from the command line
@@ -117,6 +127,8 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
             return orr_fail(error, ORR_KEY, "key %s is destroyed", a->keyring.to);
         memcpy(options->to_key, key->id, sizeof options->to_key);
         options->has_to = 1;
+        if (orr_job_keys_removes(keys, a->job.removed_count, key->id))
+            return orr_fail(error, ORR_USAGE, "--to and --remove name the same key");
     }
     return ORR_OK;
 }
@@ -128,7 +140,10 @@ static orr_status watch_key(orr_cli *cli, orr_job_options *options,
     const orr_master_key *key = NULL;
     int writes = options->verb == ORR_VERB_ENCRYPT || options->verb == ORR_VERB_REENCRYPT ||
                  options->verb == ORR_VERB_REWRAP;
-    if (!writes || a->dry_run) return ORR_OK;
+    if (!writes || a->dry_run || options->writer_only) return ORR_OK;
+    if (options->verb == ORR_VERB_REWRAP && !options->has_to &&
+        (options->recipient_count || options->removed_count))
+        return ORR_OK; // nothing is put under a key of the keyring
     if (!options->has_to) {
         orr_status status = orr_keyring_active(options->keyring, &key, error);
         if (status != ORR_OK) return status;
@@ -174,6 +189,7 @@ static void limit_workers(orr_cli *cli) {
 
 static orr_status run(orr_cli *cli, orr_error *error) {
     orr_keyring keyring = {0};
+    orr_job_keys keys = {NULL, NULL};
     orr_name_list list = {0};
     orr_backend *backend = NULL;
     orr_job_options options = {0};
@@ -182,12 +198,12 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     limit_workers(cli);
     orr_status status = orr_name_list_read(&cli->arguments, &list, error);
     if (status == ORR_OK) status = orr_stream_out_open(cli, &list, &stream, error);
-    if (status == ORR_OK) status = orr_cli_keyring(cli, &keyring, &passphrase, error);
+    if (status == ORR_OK) status = orr_job_keys_open(cli, &keys, &keyring, &passphrase, error);
     // A `keyring` command that was killed as it replaced it has not: what is sealed under the new
     // keys must not outlive them.
-    if (status == ORR_OK && !cli->arguments.dry_run)
+    if (status == ORR_OK && !cli->arguments.dry_run && cli->arguments.keyring.file)
         status = orr_trust_path(cli->arguments.keyring.file, error);
-    if (status == ORR_OK) status = fill_options(cli, &keyring, &list, &options, error);
+    if (status == ORR_OK) status = fill_options(cli, &keyring, &keys, &list, &options, error);
     if (status == ORR_OK) status = watch_key(cli, &options, &passphrase, error);
     orr_passphrase_wipe(&passphrase);
     if (status == ORR_OK) status = orr_cli_backend(cli, &backend, error);
@@ -201,11 +217,24 @@ end:
     if (backend) backend->api->close(backend);
     orr_key_watch_close(options.watch);
     orr_keyring_free(&keyring);
+    orr_job_keys_free(&keys);
     orr_name_list_free(&list);
     return status;
 }
 
 // ---- what the commands take
+static orr_status set_recipient(orr_arguments *a, const char *value, orr_error *error) {
+    if (!*value) return orr_fail(error, ORR_USAGE, "the name of a recipient file is empty");
+    a->job.recipients[a->job.recipient_count++] = value; // room for argc of them
+    return ORR_OK;
+}
+
+static orr_status set_removed(orr_arguments *a, const char *value, orr_error *error) {
+    if (!*value) return orr_fail(error, ORR_USAGE, "--remove must not be empty");
+    a->job.removed[a->job.removed_count++] = value;
+    return ORR_OK;
+}
+
 static orr_status set_mu(orr_arguments *a, const char *value, orr_error *error) {
     return orr_value_real(value, "--mu", &a->job.mu, error);
 }
@@ -228,6 +257,16 @@ static orr_status set_subset(orr_arguments *a, const char *value, orr_error *err
     return orr_fail(error, ORR_USAGE,
                     "--subset takes a part as in 3/7, or a percentage as in 5%%, not \"%s\"",
                     value);
+}
+
+static orr_status set_parity(orr_arguments *a, const char *value, orr_error *error) {
+    double percent = 0;
+    orr_status status = orr_value_real(value, "--parity", &percent, error);
+    if (status == ORR_OK && (percent < 0.5 || percent > 50))
+        status =
+            orr_fail(error, ORR_USAGE, "--parity takes 0.5 to 50 (percent), not \"%s\"", value);
+    a->job.parity = (unsigned)(percent * 10 + 0.5);
+    return status;
 }
 
 static const orr_choice profiles[] = {{.name = "archive", .value = ORR_PROFILE_ARCHIVE},
@@ -253,6 +292,34 @@ static const orr_option to = {.name = "to",
                               .argument = "KEY",
                               .help = "master key to wrap under [the active one]",
                               ORR_TAKES(TEXT, keyring.to)};
+static const orr_option to_recipient = {.name = "to",
+                                        .argument = "FILE.orrpub",
+                                        .help = "a recipient who can open it; may be repeated",
+                                        ORR_TAKES(FILE, job.recipients),
+                                        .set = set_recipient,
+                                        .repeats = 1};
+static const orr_option writer_key = {.name = "writer-key",
+                                      .argument = "FILE",
+                                      .help = "without -k: key of this machine's records [made]",
+                                      ORR_TAKES(FILE, job.writer_key)};
+static const orr_option add = {.name = "add",
+                               .argument = "FILE.orrpub",
+                               .help = "a further recipient; may be repeated",
+                               ORR_TAKES(FILE, job.recipients),
+                               .set = set_recipient,
+                               .repeats = 1};
+static const orr_option remove_wrap = {.name = "remove",
+                                       .argument = "KEY",
+                                       .help = "whose wraps go: an ID, or a key of the keyring",
+                                       ORR_TAKES(TEXT, job.removed),
+                                       .set = set_removed,
+                                       .repeats = 1};
+static const orr_option require_origin = {.name = "require-origin",
+                                          .help = "refuse what opens with a recipient's key alone",
+                                          ORR_TAKES(NONE, job.require_origin)};
+static const orr_option adopt = {.name = "adopt",
+                                 .help = "vouch for what opens with a recipient's key alone",
+                                 ORR_TAKES(NONE, job.adopt)};
 static const orr_option profile = {.name = "profile",
                                    .argument = "NAME",
                                    .help = "archive, or paper: pixels not sealed [archive]",
@@ -288,6 +355,11 @@ static const orr_option salvage = {.name = "salvage",
 static const orr_option unauthenticated = {.name = "unauthenticated",
                                            .help = "paper: write altered pixels, by another name",
                                            ORR_TAKES(NONE, job.unauthenticated)};
+static const orr_option parity = {.name = "parity",
+                                  .argument = "P",
+                                  .help = "add repair data: P percent, 0.5 to 50 [none]",
+                                  ORR_TAKES(TEXT, job.parity),
+                                  .set = set_parity};
 static const orr_option trust_times = {.name = "trust-times",
                                        .help = "sealed size and time are enough to be finished",
                                        ORR_TAKES(NONE, job.trust_times)};
@@ -332,6 +404,14 @@ static const orr_option mem = {.name = "mem",
 #define RESUMES "the same command resumes"
 
 static orr_status check_encrypt(orr_arguments *a, orr_error *error) {
+    if (!a->keyring.file && !a->job.recipient_count)
+        return orr_fail(error, ORR_USAGE,
+                        "encrypt needs -k KEYRING, or --to with the recipient file of a key");
+    if (a->keyring.file && a->job.writer_key)
+        return orr_fail(error, ORR_USAGE, "--writer-key is for a machine without a keyring");
+    if (!a->keyring.file && a->job.trust_times)
+        return orr_fail(error, ORR_USAGE,
+                        "--trust-times needs -k KEYRING: without one no sealed time can be read");
     if (orr_arguments_has(a, "mu") && a->job.profile != ORR_PROFILE_PAPER)
         return orr_fail(error, ORR_USAGE, "--mu needs --profile paper");
     return ORR_OK;
@@ -339,18 +419,22 @@ static orr_status check_encrypt(orr_arguments *a, orr_error *error) {
 
 const orr_command orr_cmd_encrypt = {
     .name = "encrypt",
-    .synopsis = "-k KEYRING [OPTION]... IN... -o OUT",
+    .synopsis = "(-k KEYRING|--to FILE.orrpub)... [OPTION]... IN... -o OUT",
     .summary = "encrypt files and directories",
-    .details = "Encrypts files, and directories with all that lies below them, to OUT: "
-               "scan.svs becomes scan.svs.orr.tif, a valid TIFF that shows noise. Sources are "
-               "never changed; files that are finished already are left alone.",
+    .details =
+        "Encrypts files, and directories with all that lies below them, to OUT: "
+        "scan.svs becomes scan.svs.orr.tif, a valid TIFF that shows noise. Sources are "
+        "never changed; files that are finished already are left alone. With --to and no keyring a "
+        "machine can write and not read; what it has written it knows by a key of its own in "
+        "~/.local/state/orrery.",
     .example = "orrery encrypt -k hospital.keyring scans/ -o sealed/",
-    .options = ORR_OPTIONS(&orr_option_keyring, &output, &profile, &rule, &mu, &names, &sha256,
-                           &check, &trust_times, &redo_damaged, &allow_empty, &nested, LISTS,
-                           CIPHER, ORR_OPTIONS_UNLOCK, &orr_option_dry_run, TALKS),
-    .required = {&orr_option_keyring, &output},
+    .options = ORR_OPTIONS(&orr_option_keyring, &to_recipient, &output, &profile, &rule, &mu,
+                           &names, &sha256, &parity, &writer_key, &check, &trust_times,
+                           &redo_damaged, &allow_empty, &nested, LISTS, CIPHER, ORR_OPTIONS_UNLOCK,
+                           &orr_option_dry_run, TALKS),
+    .required = {&output},
     FILES_OR_DIRECTORIES,
-    .exit_statuses = JOB_EXITS | ORR_EXIT(NOT_ORRERY) | ORR_EXIT(SELF_TEST),
+    .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST), // a recipient file may be damaged
     .stopped = RESUMES,
     .verb = ORR_VERB_ENCRYPT,
     .check = check_encrypt,
@@ -365,9 +449,9 @@ const orr_command orr_cmd_decrypt = {
                "gets its name, or with -o - goes to standard output, once all of it is "
                "authenticated.",
     .example = "orrery decrypt -k hospital.keyring sealed/ -o restored/",
-    .options = ORR_OPTIONS(&orr_option_keyring, &output_or_stream, &salvage, &unauthenticated,
-                           &trust_times, &sparse, LISTS, CIPHER, ORR_OPTIONS_UNLOCK,
-                           &orr_option_dry_run, TALKS),
+    .options = ORR_OPTIONS(&orr_option_keyring, &output_or_stream, &require_origin, &salvage,
+                           &unauthenticated, &trust_times, &sparse, LISTS, CIPHER,
+                           ORR_OPTIONS_UNLOCK, &orr_option_dry_run, TALKS),
     .required = {&orr_option_keyring, &output_or_stream},
     FILES_OR_DIRECTORIES,
     .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST),
@@ -384,7 +468,8 @@ const orr_command orr_cmd_verify = {
                "original; writes no plaintext. Of the paper profile, pixels are compared with "
                "their digest but not authenticated.",
     .example = "orrery verify -k hospital.keyring --subset 1/7 sealed/",
-    .options = ORR_OPTIONS(&orr_option_keyring, &subset, LISTS, CIPHER, ORR_OPTIONS_UNLOCK, TALKS),
+    .options = ORR_OPTIONS(&orr_option_keyring, &require_origin, &subset, LISTS, CIPHER,
+                           ORR_OPTIONS_UNLOCK, TALKS),
     .required = {&orr_option_keyring},
     FILES_OR_DIRECTORIES,
     .exit_statuses = IN_PLACE_EXITS | ORR_EXIT(INCOMPLETE) | ORR_EXIT(SELF_TEST),
@@ -396,13 +481,14 @@ const orr_command orr_cmd_verify = {
 const orr_command orr_cmd_rewrap = {
     .name = "rewrap",
     .synopsis = "-k KEYRING [OPTION]... IN...",
-    .summary = "put files under another master key, in place",
+    .summary = "change which keys open files, in place",
     .details = "Replaces the wrapped secret in each file's header; the data stays as it is. "
+               "With --add or --remove the keyring's own wraps stay, unless --to names a key. "
                "Safe against a crash at any moment. This does not revoke copies, backups or "
                "snapshots made earlier.",
     .example = "orrery rewrap -k hospital.keyring sealed/",
-    .options = ORR_OPTIONS(&orr_option_keyring, &to, LISTS, &orr_option_jobs, ORR_OPTIONS_UNLOCK,
-                           &orr_option_dry_run, TALKS),
+    .options = ORR_OPTIONS(&orr_option_keyring, &to, &add, &remove_wrap, LISTS, &orr_option_jobs,
+                           ORR_OPTIONS_UNLOCK, &orr_option_dry_run, TALKS),
     .required = {&orr_option_keyring},
     FILES_OR_DIRECTORIES,
     .exit_statuses = IN_PLACE_EXITS,
@@ -419,8 +505,9 @@ const orr_command orr_cmd_reencrypt = {
                "plaintext is written. The old files stay: remove them once the new ones "
                "verify.",
     .example = "orrery reencrypt -k hospital.keyring sealed/ -o sealed-2027/",
-    .options = ORR_OPTIONS(&orr_option_keyring, &output, &to, &rule, &names, &check, LISTS, CIPHER,
-                           ORR_OPTIONS_UNLOCK, &orr_option_dry_run, TALKS),
+    .options =
+        ORR_OPTIONS(&orr_option_keyring, &output, &to, &add, &require_origin, &adopt, &rule, &names,
+                    &parity, &check, LISTS, CIPHER, ORR_OPTIONS_UNLOCK, &orr_option_dry_run, TALKS),
     .required = {&orr_option_keyring, &output},
     FILES_OR_DIRECTORIES,
     .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST),

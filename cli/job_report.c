@@ -52,6 +52,9 @@ static void file_json(orr_report *report, const orr_file_event *event) {
         cJSON_AddNumberToObject(object, "generation", (double)event->generation);
         if (event->damaged_slot)
             cJSON_AddStringToObject(object, "damaged_slot", event->damaged_slot);
+        cJSON_AddBoolToObject(object, "known_origin", event->known_origin);
+        if (event->repairable) cJSON_AddBoolToObject(object, "repairable", 1);
+        if (event->repair_damaged) cJSON_AddBoolToObject(object, "damaged_repair_data", 1);
     }
     if (event->outcome == ORR_OUT_DONE)
         cJSON_AddBoolToObject(object, "pixels_sealed", event->pixels_sealed);
@@ -82,8 +85,9 @@ static void file_failed(orr_report *report, const orr_file_event *event) {
     char *line = failure_line(event);
     if (event->altered) report->altered = 1;
     if (event->released) report->released = 1;
-    if (event->damaged && event->pixels_sealed) report->salvage_helps = 1;
-    if (event->damaged && !event->pixels_sealed && !event->altered) report->copy_helps = 1;
+    if (event->damaged && event->pixels_sealed && !event->repairable) report->salvage_helps = 1;
+    if (event->damaged && !event->repairable && !event->pixels_sealed && !event->altered)
+        report->copy_helps = 1;
     if (event->salvaged && event->salvaged_bytes) report->salvaged = 1;
     if (event->repeats) report->repeats++;
     if (!report->cli->console.json && !event->repeats) {
@@ -102,6 +106,10 @@ static void file_failed(orr_report *report, const orr_file_event *event) {
     report->failures++;
 }
 
+static const char *origin(const orr_file_event *event) {
+    return event->file_id && !event->known_origin ? ", of unknown origin" : "";
+}
+
 void orr_report_file(void *context, const orr_file_event *event) {
     orr_report *report = context;
     orr_console *console = &report->cli->console;
@@ -113,12 +121,13 @@ void orr_report_file(void *context, const orr_file_event *event) {
         if (!event->pixels_sealed &&
             report->verb != ORR_VERB_ENCRYPT) { // encrypt has said so already
             report->unsealed++;
-            orr_console_note(console, "%s: paper profile, pixels not %s", source,
-                             report->verb == ORR_VERB_REENCRYPT ? "sealed" : "authenticated");
+            orr_console_note(console, "%s: paper profile, pixels not %s%s", source,
+                             report->verb == ORR_VERB_REENCRYPT ? "sealed" : "authenticated",
+                             console->verbose ? origin(event) : "");
         } else if (console->verbose) {
-            orr_console_note(console, "%s %s%s%s%s%s", done_word[report->verb], source, arrow,
+            orr_console_note(console, "%s %s%s%s%s%s%s", done_word[report->verb], source, arrow,
                              target, event->sha256 ? ", sha256 " : "",
-                             event->sha256 ? event->sha256 : "");
+                             event->sha256 ? event->sha256 : "", origin(event));
         }
         break;
     case ORR_OUT_PRESENT:
@@ -174,6 +183,10 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
     }
     if (report->verb == ORR_VERB_VERIFY || report->verb == ORR_VERB_DECRYPT)
         cJSON_AddNumberToObject(object, "misnamed", (double)s->misnamed);
+    if (report->verb != ORR_VERB_ENCRYPT)
+        cJSON_AddNumberToObject(object, "unknown_origin", (double)s->unknown_origin);
+    if (report->verb == ORR_VERB_ENCRYPT || report->verb == ORR_VERB_REENCRYPT)
+        cJSON_AddNumberToObject(object, "without_recipient", (double)s->lacking);
 }
 
 static const char *plural(uint64_t count) {
@@ -298,6 +311,18 @@ void orr_report_end(orr_report *report, const orr_summary *summary, double secon
                          "%" PRIu64 " files have other names than their seals; of %" PRIu64
                          " it was not said (--json names all)",
                          summary->misnamed, summary->misnamed - ORR_MISNAMED_SAID);
+    if (summary->unknown_origin)
+        orr_console_warn(console, 0,
+                         "%" PRIu64 " of these files open%s with a recipient's key alone: anyone "
+                         "who has its public file can have made them (--require-origin refuses "
+                         "them)",
+                         summary->unknown_origin, summary->unknown_origin == 1 ? "s" : "");
+    if (summary->lacking)
+        orr_console_warn(console, 0,
+                         "%" PRIu64 " finished file%s no wrap for a recipient of this job, who "
+                         "cannot open %s: `orrery rewrap -k KEYRING --add FILE.orrpub` adds it",
+                         summary->lacking, summary->lacking == 1 ? " has" : "s have",
+                         summary->lacking == 1 ? "it" : "them");
     // Whoever deletes originals after this must know: said whatever the options.
     if (report->verb == ORR_VERB_VERIFY && summary->unfinished)
         orr_console_warn(console, 1,

@@ -37,7 +37,7 @@ typedef enum orr_unlock_action {
 
 // What a command line says: first what several commands take, then a structure for each group of
 // options. Fields that a command has no option for keep their defaults. Strings point into argv;
-// the three arrays are owned.
+// the arrays are owned.
 typedef struct orr_arguments {
     const struct orr_command *command; // NULL: help of the program, or of a group
     const struct orr_group *group;     // NULL: not about one
@@ -78,7 +78,11 @@ typedef struct orr_arguments {
         double mu; // 0: the published value
         uint64_t mem;
         int opaque_names, sha256, check_cpu, salvage, unauthenticated, trust_times, redo_damaged;
-        int allow_empty, nested, sparse;
+        int allow_empty, nested, sparse, require_origin, adopt;
+        const char **recipients, **removed; // --to or --add, --remove
+        size_t recipient_count, removed_count;
+        const char *writer_key;
+        unsigned parity; // in tenths of a percent
         orr_fraction subset, shard;
         double subset_share; // in percent; 0: not given
     } job;

@@ -260,7 +260,9 @@ orr_status orr_arguments_parse(orr_arguments *a, int argc, char **argv, orr_erro
     a->operands = calloc((size_t)argc + 1, sizeof *a->operands);
     a->decoys.images = calloc((size_t)argc + 1, sizeof *a->decoys.images);
     a->folders = calloc((size_t)argc + 1, sizeof *a->folders);
-    if (!a->operands || !a->decoys.images || !a->folders)
+    a->job.recipients = calloc((size_t)argc + 1, sizeof *a->job.recipients);
+    a->job.removed = calloc((size_t)argc + 1, sizeof *a->job.removed);
+    if (!a->operands || !a->decoys.images || !a->folders || !a->job.recipients || !a->job.removed)
         return orr_fail(error, ORR_INTERNAL, "memory ran out");
     status = parse_options(a, argc - skip, argv + skip, error);
     if (status == ORR_OK && a->help) return ORR_OK;
@@ -275,6 +277,9 @@ void orr_arguments_free(orr_arguments *a) {
     free(a->operands);
     free(a->decoys.images);
     free(a->folders);
+    free(a->job.recipients);
+    free(a->job.removed);
+    a->job.recipients = a->job.removed = NULL;
     a->operands = a->decoys.images = NULL;
     a->folders = NULL;
 }

@@ -117,6 +117,7 @@ static orr_status verify_first(orr_cli *cli, orr_job_options *options, orr_error
     orr_progress progress = {0};
     orr_summary summary = {0};
     options->verb = ORR_VERB_VERIFY;
+    options->past_damage = 1; // what comes out is right
     options->output = NULL;
     orr_ticker *ticker = orr_ticker_start(&cli->console, "verify", &progress);
     orr_status status =

@@ -66,9 +66,10 @@ static orr_status sealer_open(sealer *s, const uint8_t key[64], orr_error *error
     static const char label[] = "evidence seal";
     orr_file_secret secret;
     uint8_t hash[64], header_bytes[ORR_HEADER_BYTES];
-    orr_header header = {.version = 1,
-                         .suite = 1,
+    orr_header header = {.version = ORR_FORMAT_VERSION,
+                         .suite = ORR_FORMAT_SUITE,
                          .profile = ORR_PROFILE_ARCHIVE,
+                         .slot_pages = 1,
                          .rule = ORR_RULE_DEFAULT,
                          .k2 = ORR_MAP_K2_DEFAULT};
     orr_status status = orr_sha512(label, sizeof label, key, 64, hash);
@@ -87,10 +88,15 @@ static orr_status sealer_open(sealer *s, const uint8_t key[64], orr_error *error
 // both directions.
 static orr_status seal_tile(const sealer *s, uint64_t tile, size_t bytes, uint8_t *data,
                             orr_error *error) {
-    uint8_t nonce[12], tag[16];
+    static const uint8_t salt[ORR_SALT_BYTES]; // the key is drawn for one use
+    uint8_t nonce[ORR_GCM_NONCE], tag[ORR_GCM_TAG];
+    orr_segment_nonces nonces;
     if (!s->gcm) return ORR_OK;
-    orr_tile_nonce(&s->keys, tile, nonce);
-    orr_status status = orr_gcm_seal(s->gcm, nonce, NULL, 0, data, bytes, data, tag);
+    orr_status status =
+        orr_segment_nonces_derive(&s->keys, tile / ORR_SEGMENT_TILES, salt, &nonces);
+    if (status != ORR_OK) return orr_fail(error, status, "HKDF failed");
+    orr_tile_nonce(&nonces, (uint32_t)(tile % ORR_SEGMENT_TILES), nonce);
+    status = orr_gcm_seal(s->gcm, nonce, NULL, 0, data, bytes, data, tag);
     return status == ORR_OK ? ORR_OK : orr_fail(error, status, "AES-256-GCM failed");
 }
 

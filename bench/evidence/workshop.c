@@ -187,13 +187,12 @@ orr_status orr_workshop_tiles(const uint8_t *file, size_t file_bytes, orr_worksh
     if (status == ORR_OK && container->geometry.segments != 1)
         status = orr_fail(error, ORR_UNSUPPORTED, "%s: more than one segment", path);
     if (status == ORR_OK) {
-        *offset = (size_t)orr_segment_offset(&container->geometry, 0) +
-                  orr_segment_tiles(&container->geometry, 0) * ORR_GCM_TAG +
-                  ORR_SEALED_DIGEST_BYTES;
+        *offset = (size_t)orr_tile_offset(&container->geometry, 0);
         *length = (size_t)container->geometry.rows * ORR_TILE_ROW_BYTES;
     }
     if (fd >= 0) close(fd);
     unlink(path);
+    orr_container_free(container);
     free(container);
     return status;
 }

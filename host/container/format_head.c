@@ -33,7 +33,8 @@ const char *orr_description(orr_profile profile) {
 }
 
 void orr_page0_encode(const orr_header *header, const uint8_t commitment[32], int big,
-                      uint64_t ifd_offset, uint8_t page[ORR_PAGE]) {
+                      uint8_t page[ORR_PAGE]) {
+    uint64_t ifd_offset = orr_ifd_offset(header);
     memset(page, 0, ORR_PAGE);
     memcpy(page, "II", 2);
     if (big) {
@@ -59,13 +60,6 @@ typedef struct head_tail {
     uint64_t offsets_at, offsets_end;
     uint64_t counts_at, counts_end;
 } head_tail;
-
-static uint64_t strip_offset(const orr_geometry *geometry, uint64_t tile) {
-    uint64_t segment = tile / ORR_SEGMENT_TILES;
-    return orr_segment_offset(geometry, segment) +
-           (uint64_t)orr_segment_tiles(geometry, segment) * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES +
-           tile % ORR_SEGMENT_TILES * ORR_TILE_BYTES;
-}
 
 static uint32_t strip_bytes(const orr_geometry *geometry, uint64_t tile) {
     return orr_tile_rows(geometry, tile) * ORR_TILE_ROW_BYTES;
@@ -101,7 +95,7 @@ static void tail_init(head_tail *tail, const orr_geometry *geometry, orr_profile
         orr_store_le64(tail->ifd + (bits - geometry->ifd_offset), three_eights);
         next += 6;
     }
-    uint64_t offsets = strip_offset(geometry, 0), counts = strip_bytes(geometry, 0);
+    uint64_t offsets = orr_tile_offset(geometry, 0), counts = strip_bytes(geometry, 0);
     if (tiles > 1) {
         offsets = tail->offsets_at = (next + 7) / 8 * 8;
         next = tail->offsets_end = offsets + tiles * word;
@@ -134,8 +128,9 @@ static uint64_t tail_word(const head_tail *tail, uint64_t at) {
     const orr_geometry *geometry = tail->geometry;
     if (at >= tail->offsets_at && at < tail->offsets_end) {
         uint64_t i = (at - tail->offsets_at) / (geometry->big ? 8 : 4);
-        uint64_t word = strip_offset(geometry, i);
-        if (!geometry->big && i + 1 < geometry->tiles) word |= strip_offset(geometry, i + 1) << 32;
+        uint64_t word = orr_tile_offset(geometry, i);
+        if (!geometry->big && i + 1 < geometry->tiles)
+            word |= orr_tile_offset(geometry, i + 1) << 32;
         return word;
     }
     if (at >= tail->counts_at && at < tail->counts_end) {
@@ -179,41 +174,58 @@ static orr_status write_piece(void *context, const uint8_t *piece, size_t bytes,
     return orr_pwrite_all(io->fd, piece, bytes, offset, io->name, io->error);
 }
 
-orr_status orr_archive_head_write(const orr_header *header, const orr_file_keys *keys,
-                                  const orr_slot *slot, const orr_metadata *metadata, int fd,
-                                  const char *name, orr_error *error) {
+orr_status orr_archive_directory_write(const orr_header *header, int fd, const char *name,
+                                       orr_error *error) {
     orr_geometry geometry;
-    size_t bytes = orr_metadata_length(metadata);
-    orr_status status =
-        orr_geometry_init(&geometry, header->length, header->metadata_length, error);
+    orr_status status = orr_geometry_init(&geometry, header, error);
     if (status != ORR_OK) return status;
-    if (bytes != header->metadata_length || header->file_length != geometry.file_length) {
-        return orr_fail(error, ORR_INTERNAL, "%s: the metadata is not of the length announced",
-                        name);
-    }
-    // Metadata, its tag and the zero bytes up to the IFD are at most 64 KiB: they fit in a piece.
-    uint8_t *piece = calloc(1, PIECE);
+    uint8_t *piece = malloc(PIECE);
     if (!piece) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
     head_io io = {fd, name, NULL, error};
-    status = orr_metadata_seal(metadata, keys, piece, error);
-    if (status == ORR_OK) {
-        status = orr_pwrite_all(fd, piece, geometry.ifd_offset - ORR_METADATA_OFFSET,
-                                ORR_METADATA_OFFSET, name, error);
-    }
-    if (status == ORR_OK) {
-        status = tail_walk(&geometry, header->profile, piece, write_piece, &io);
-    }
-    if (status == ORR_OK && orr_slot_encode(slot, keys->header_mac, piece) != ORR_OK) {
-        status = orr_fail(error, ORR_INTERNAL, "%s: the wrap slot could not be encoded", name);
-    }
-    for (int i = 1; i <= 2 && status == ORR_OK; i++) {
-        status = orr_pwrite_all(fd, piece, ORR_PAGE, (uint64_t)i * ORR_PAGE, name, error);
-    }
-    if (status == ORR_OK) {
-        orr_page0_encode(header, keys->commitment, geometry.big, geometry.ifd_offset, piece);
-        status = orr_pwrite_all(fd, piece, ORR_PAGE, 0, name, error);
-    }
+    status = tail_walk(&geometry, header->profile, piece, write_piece, &io);
     free(piece);
+    return status;
+}
+
+uint64_t orr_second_metadata_offset(const orr_header *header) {
+    uint64_t pages = (header->metadata_length + ORR_PAGE - 1) / ORR_PAGE;
+    return orr_slot_offset(header, 2) - pages * ORR_PAGE;
+}
+
+orr_status orr_metadata_write(const orr_header *header, const orr_file_keys *keys,
+                              const orr_metadata *metadata, const uint8_t salt[ORR_SALT_BYTES],
+                              int fd, const char *name, orr_error *error) {
+    size_t length = (size_t)header->metadata_length,
+           whole = (length + ORR_PAGE - 1) / ORR_PAGE * ORR_PAGE;
+    if (orr_metadata_sealed_length(metadata, header->profile) != length)
+        return orr_fail(error, ORR_INTERNAL, "%s: the metadata is not of the length announced",
+                        name);
+    uint8_t *sealed = calloc(1, whole);
+    if (!sealed) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
+    orr_status status = orr_metadata_seal(metadata, keys, salt, sealed, length, error);
+    if (status == ORR_OK && header->groups)
+        status = orr_pwrite_all(fd, sealed, whole, orr_second_metadata_offset(header), name, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(fd, sealed, length, orr_metadata_offset(header), name, error);
+    free(sealed);
+    return status;
+}
+
+orr_status orr_head_write(const orr_header *header, const orr_file_keys *keys,
+                          const orr_wraps *wraps, int big, int fd, const char *name,
+                          orr_error *error) {
+    size_t size = orr_slot_size(header);
+    uint8_t page[ORR_PAGE], *slot = malloc(size);
+    if (!slot) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
+    orr_status status = orr_slot_encode(wraps, 1, keys->header_mac, slot, size);
+    if (status != ORR_OK) orr_fail(error, status, "%s: the wrap slot could not be encoded", name);
+    for (int i = 0; i < (header->groups ? 3 : 2) && status == ORR_OK; i++)
+        status = orr_pwrite_all(fd, slot, size, orr_slot_offset(header, i), name, error);
+    orr_page0_encode(header, keys->commitment, big, page);
+    if (status == ORR_OK && header->groups)
+        status = orr_pwrite_all(fd, page, ORR_PAGE, header->file_length - ORR_PAGE, name, error);
+    if (status == ORR_OK) status = orr_pwrite_all(fd, page, ORR_PAGE, 0, name, error);
+    free(slot);
     return status;
 }
 
@@ -241,32 +253,25 @@ static orr_status compare_piece(void *context, const uint8_t *piece, size_t byte
 static orr_status check_page0(const orr_container *container, const char *name, int big,
                               orr_error *error) {
     uint8_t page[ORR_PAGE];
-    orr_page0_encode(&container->header, container->commitment, big,
-                     orr_ifd_offset(container->header.metadata_length), page);
+    orr_page0_encode(&container->header, container->commitment, big, page);
     size_t at = first_difference(page, container->page0, ORR_PAGE);
     if (at == ORR_PAGE) return ORR_OK;
     return orr_fail(error, ORR_AUTH, "%s: the first page was altered or damaged at byte %zu (%s)",
                     name, at, at < ORR_MAGIC_OFFSET ? "TIFF header" : "description or padding");
 }
 
+// The paper profile's data have their end only in the page table; host/paper/paper.h looks at
+// whether that fits.
+static int is_big(const orr_container *container) {
+    if (container->header.profile == ORR_PROFILE_ARCHIVE) return container->geometry.big;
+    return orr_load_le16(container->page0 + 2) == 43;
+}
+
 orr_status orr_container_check_head(const orr_container *container, int fd, const char *name,
                                     orr_error *error) {
     const orr_header *header = &container->header;
-    int archive = header->profile == ORR_PROFILE_ARCHIVE;
-    int big = archive ? container->geometry.big : header->file_length >= 1ull << 32;
-    orr_status status = check_page0(container, name, big, error);
-    if (status != ORR_OK) return status;
-
-    uint8_t gap[16];
-    uint64_t end = ORR_METADATA_OFFSET + header->metadata_length + ORR_GCM_TAG;
-    size_t bytes = (size_t)(orr_ifd_offset(header->metadata_length) - end);
-    status = orr_pread_all(fd, gap, bytes, end, name, error);
-    if (status != ORR_OK) return status;
-    if (!orr_all_zero(gap, bytes)) {
-        return orr_fail(error, ORR_AUTH, "%s: the padding behind the metadata was altered", name);
-    }
-    if (!archive) return ORR_OK;
-
+    orr_status status = check_page0(container, name, is_big(container), error);
+    if (status != ORR_OK || header->profile != ORR_PROFILE_ARCHIVE) return status;
     uint8_t *pieces = malloc(2 * (size_t)PIECE);
     if (!pieces) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
     head_io io = {fd, name, pieces + PIECE, error};

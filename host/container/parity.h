@@ -45,9 +45,17 @@ typedef struct orr_parity_layout {
 orr_status orr_parity_layout_init(orr_parity_layout *layout, uint64_t first, uint64_t body,
                                   uint32_t parity, uint64_t groups, uint64_t sealed,
                                   uint32_t slot_pages, orr_error *error);
+// The same of a file's header; its data end at `data_end`. ORR_UNSUPPORTED for any fault.
+orr_status orr_repair_layout(const orr_header *header, uint64_t data_end, orr_parity_layout *layout,
+                             orr_error *error);
 // m and G of a writer for `body` >= 1 pages and `tenths` of a percent. ORR_USAGE: not 5..500.
 orr_status orr_parity_choose(uint64_t body, unsigned tenths, uint32_t *parity, uint64_t *groups,
                              orr_error *error);
+
+// What a writer does of `tenths` (0: nothing) for a file whose data end at `data_end`: sets the
+// header's fields, and its file length. ORR_USAGE, ORR_UNSUPPORTED.
+orr_status orr_repair_plan(orr_header *header, uint64_t data_end, unsigned tenths,
+                           orr_error *error);
 
 // Where a page of the sequence is in the file, and how many from it on lie there side by side.
 uint64_t orr_parity_offset(const orr_parity_layout *layout, uint64_t page);

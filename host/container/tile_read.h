@@ -20,6 +20,7 @@ typedef struct orr_tile_reader {
     const orr_file_keys *keys;
     const orr_cipher *cipher;
     orr_gcm *gcm;
+    struct orr_healer *healer; // the caller's; or NULL: nothing is read past damage
 } orr_tile_reader;
 
 // ORR_INTERNAL: out of memory. end() takes a reader that init refused, or one of zeros.
@@ -44,13 +45,6 @@ orr_status orr_container_check(int fd, const orr_geometry *geometry, const orr_f
                                const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
                                const uint8_t file_digest[16], orr_stop_flag *stop,
                                const char *shown, orr_error *error);
-
-// The commitment covers seal_root alone: does the planet_secret beside it decipher the data? Looks
-// at the last tile or, where that cannot tell, at one segment. 1: yes, 0: no, -1: nothing opens
-// that could tell, -2: out of memory.
-int orr_container_fits(int fd, const orr_geometry *geometry, const orr_file_secret *secret,
-                       const orr_file_keys *keys, const orr_cipher *cipher, uint64_t length,
-                       const char *shown);
 
 #ifdef __cplusplus
 }

@@ -55,13 +55,18 @@ static orr_status read_parts(running *r, int fd, uint64_t bytes, orr_stop_flag *
     return ORR_OK;
 }
 
-orr_status orr_contents_sha256(int fd, uint64_t bytes, orr_stop_flag *stop, const char *name,
-                               uint8_t sha256[32], orr_error *error) {
+orr_status orr_contents_digest(int fd, uint64_t bytes, orr_stop_flag *stop, const char *name,
+                               uint8_t digest[16], uint8_t sha256[32], orr_error *error) {
     running r = {0};
-    orr_status status = running_begin(&r, 0, 1, name, error);
+    orr_status status = running_begin(&r, digest != NULL, sha256 != NULL, name, error);
     if (status == ORR_OK) status = read_parts(&r, fd, bytes, stop, name, error);
-    if (status == ORR_OK && !EVP_DigestFinal_ex(r.sha, sha256, NULL))
+    if (status == ORR_OK && r.sha && !EVP_DigestFinal_ex(r.sha, sha256, NULL))
         status = orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", name);
+    if (status == ORR_OK && digest) {
+        // A file without a byte has one segment to seal, of no bytes.
+        if (!bytes) orr_content_digest_segment(&r.digest, digest);
+        orr_content_digest_end(&r.digest, digest);
+    }
     running_end(&r, bytes);
     return status;
 }
@@ -69,21 +74,11 @@ orr_status orr_contents_sha256(int fd, uint64_t bytes, orr_stop_flag *stop, cons
 orr_status orr_contents_compare(int fd, uint64_t bytes, const orr_metadata *sealed,
                                 orr_stop_flag *stop, const char *name, int *same,
                                 orr_error *error) {
-    running r = {0};
-    uint8_t digest[ORR_DIGEST_BYTES], sha[32];
-    *same = 0;
-    orr_status status = running_begin(&r, 1, sealed->has_sha256, name, error);
-    if (status == ORR_OK) status = read_parts(&r, fd, bytes, stop, name, error);
-    if (status == ORR_OK && r.sha && !EVP_DigestFinal_ex(r.sha, sha, NULL))
-        status = orr_fail(error, ORR_INTERNAL, "%s: SHA-256 failed", name);
-    if (status == ORR_OK) {
-        // A file without a byte has one segment to seal, of no bytes.
-        if (!bytes) orr_content_digest_segment(&r.digest, digest);
-        orr_content_digest_end(&r.digest, digest);
-        *same = !memcmp(digest, sealed->digest, sizeof digest) &&
-                (!r.sha || !memcmp(sha, sealed->sha256, sizeof sha));
-    }
-    running_end(&r, bytes);
+    uint8_t digest[ORR_DIGEST_BYTES], sha256[32];
+    orr_status status = orr_contents_digest(fd, bytes, stop, name, digest,
+                                            sealed->has_sha256 ? sha256 : NULL, error);
+    *same = status == ORR_OK && !memcmp(digest, sealed->digest, sizeof digest) &&
+            (!sealed->has_sha256 || !memcmp(sha256, sealed->sha256, sizeof sha256));
     return status;
 }
 

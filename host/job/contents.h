@@ -24,9 +24,10 @@ orr_status orr_contents_compare_pages(int fd, const orr_metadata *sealed, int ta
                                       orr_stop_flag *stop, const char *name, int *same,
                                       orr_error *error);
 
-// SHA-256 of a file of `bytes` bytes. ORR_STOPPED, ORR_INTERNAL, ORR_IO (also when it ends early).
-orr_status orr_contents_sha256(int fd, uint64_t bytes, orr_stop_flag *stop, const char *name,
-                               uint8_t sha256[32], orr_error *error);
+// The digest of the archive profile, and the SHA-256, of a file of `bytes` bytes; NULL: not wanted.
+// ORR_STOPPED, ORR_INTERNAL, ORR_IO (also when it ends early).
+orr_status orr_contents_digest(int fd, uint64_t bytes, orr_stop_flag *stop, const char *name,
+                               uint8_t digest[16], uint8_t sha256[32], orr_error *error);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@
 #include "base/rename.h"
 #include "base/text.h"
 #include "host/job/job_check.h"
+#include "host/job/writer.h"
 
 void orr_existing_free(orr_existing *existing) {
     if (!existing) return;
@@ -54,14 +55,28 @@ static int open_target(const orr_job_file *file, orr_status *status, orr_error *
     return fd;
 }
 
+static int has_id(const orr_slot *slot, const uint8_t id[ORR_KEY_ID_BYTES]) {
+    orr_wrap wrap;
+    for (size_t at = 0; orr_slot_next(slot, &at, &wrap);)
+        if (!memcmp(wrap.key_id, id, ORR_KEY_ID_BYTES)) return 1;
+    return 0;
+}
+
+static int lacks_recipient(const orr_job_options *o, const orr_slot *slot) {
+    for (size_t i = 0; i < o->recipient_count; i++)
+        if (!has_id(slot, o->recipients[i].key_id)) return 1;
+    return 0;
+}
+
 // Whose file is at the target? Opens it with the keyring: any key that is there will do, for after
 // a rotation and before `rewrap` most of an archive is under the old one.
 static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existing,
                                 orr_error *error) {
+    const orr_job_options *o = file->job->options;
     struct stat st;
     orr_error inner = {0};
     orr_file_keys keys = {0};
-    orr_container *c = malloc(sizeof *c);
+    orr_container *c = calloc(1, sizeof *c);
     if (!c) return orr_file_no_memory(file, error);
     orr_status status = ORR_OK;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || orr_is_same(&st, &file->from.st, fd)) {
@@ -72,13 +87,16 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
         goto end;
     }
     status = orr_container_read(c, fd, (uint64_t)st.st_size, "it", &inner);
+    if (status == ORR_OK) existing->lacks_recipient = lacks_recipient(o, &c->slot[c->active]);
     if (status == ORR_OK)
-        status = orr_container_unlock(c, orr_keyring_lookup, (void *)file->job->options->keyring,
-                                      "it", &existing->secret, &keys, &inner);
+        status = o->writer_only ? ORR_KEY // whatever key it names
+                                : orr_container_unlock(c, orr_keyring_lookup, (void *)o->keyring,
+                                                       "it", &existing->secret, &keys, &inner);
     if (status == ORR_OK)
         status = orr_container_metadata(c, fd, &keys, "it", &existing->sealed, &inner);
     memcpy(existing->file_id, c->header.file_id, sizeof existing->file_id);
     existing->profile = c->header.profile;
+    existing->unopened = status == ORR_KEY;
     // One without the magic may be damaged in it, or somebody's own: it is kept in any case.
     existing->damaged = status == ORR_AUTH || status == ORR_NOT_ORRERY;
     if (status == ORR_NOT_ORRERY)
@@ -106,6 +124,7 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
     if (status != ORR_OK && status != ORR_IO && status != ORR_INTERNAL) status = ORR_EXISTS;
 end:
     orr_wipe(&keys, sizeof keys);
+    orr_container_free(c);
     free(c);
     return status;
 }
@@ -151,6 +170,8 @@ orr_status orr_existing_look(orr_job_file *file, orr_error *error) {
     e->target = strdup(file->target);
     if (!e->target) return orr_file_no_memory(file, error);
     status = open_existing(file, fd, e, error);
+    if (e->unopened && file->job->options->writer_only)
+        return file->from.kind->compare(file, error); // by this machine's records
     if (file->job->options->redo_damaged && (status == ORR_OK || e->damaged)) {
         int damaged = e->damaged;
         if (!damaged)
@@ -169,7 +190,10 @@ orr_status orr_existing_look(orr_job_file *file, orr_error *error) {
 
 orr_status orr_existing_resume(orr_job_file *file, orr_error *error) {
     char *name = NULL;
-    if (!orr_resume_find(file->job->resume, file->metadata, &name)) return ORR_OK;
+    int found = file->job->options->writer_only
+                    ? orr_writer_find(file, &name)
+                    : orr_resume_find(file->job->resume, file->metadata, &name);
+    if (!found) return ORR_OK;
     if (!name) return orr_file_no_memory(file, error);
     file->target = name;
     orr_status status = orr_existing_look(file, error);

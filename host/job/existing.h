@@ -9,7 +9,9 @@ typedef struct orr_existing {
     int fd;
     char *target; // its path below the output
     orr_profile profile;
-    int damaged; // its head
+    int damaged;         // its head
+    int unopened;        // no key here opens it
+    int lacks_recipient; // somebody who is to open what this job writes has no wrap in it
     uint8_t file_id[32];
     orr_file_secret secret;
     orr_metadata sealed;
@@ -21,7 +23,8 @@ typedef struct orr_existing {
 // profile of this source is from.kind->compare's to tell. ORR_EXISTS says what else the file is,
 // and what to do.
 orr_status orr_existing_look(orr_job_file *file, orr_error *error);
-// The same for an opaque name, which only the job's resume map can answer: sets file->target, too.
+// The same for an opaque name, which only the job's resume map, or the machine's records, can
+// answer: sets file->target, too.
 orr_status orr_existing_resume(orr_job_file *file, orr_error *error);
 // ORR_EXISTS, "SOURCE: OUT/name is ...": why the file at the target is not the result of this
 // source, and what to do.

@@ -168,7 +168,7 @@ static orr_status open_output(orr_job *job, orr_error *error) {
         status = orr_output_root_lock(&job->root, o->shard_i, o->shard_n, error);
     if (status != ORR_OK) return status;
     int encrypts = o->verb == ORR_VERB_ENCRYPT || o->verb == ORR_VERB_REENCRYPT;
-    if (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names)) {
+    if (!o->writer_only && (o->verb == ORR_VERB_REENCRYPT || (encrypts && o->opaque_names))) {
         status = orr_resume_scan(&job->resume, job->root.fd, o->output, orr_keyring_lookup,
                                  (void *)o->keyring, error);
         if (status != ORR_OK) return status;
@@ -176,6 +176,12 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     if (encrypts ? o->verb == ORR_VERB_ENCRYPT : o->verb == ORR_VERB_DECRYPT) {
         job->state = orr_state_open(job->root.fd, o->shard_i, o->shard_n, !o->dry_run);
         if (!job->state) return orr_fail(error, ORR_INTERNAL, "out of memory");
+        if (orr_state_lost(job->state) && o->writer_only)
+            return orr_fail(error, ORR_IO,
+                            "%s/%s: cannot be used: a machine without a keyring knows by it what "
+                            "it has made; check its permissions, or move it away, and what it has "
+                            "made counts as unknown",
+                            o->output, orr_state_lost(job->state));
         if (orr_state_lost(job->state))
             orr_job_warn(job,
                          "%s/%s: cannot be used: what is finished is read again each time; check "

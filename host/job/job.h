@@ -11,6 +11,7 @@
 #include "host/job/target.h"
 #include "host/keys/key_watch.h"
 #include "host/keys/keyring.h"
+#include "host/keys/recipient.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus
@@ -54,11 +55,15 @@ typedef struct orr_file_event {
     int repeats;        // failed of what the job broke off for, in work as that was said
     int damaged;        // failed for what its source holds or does not give: salvage may help
     // Of an encrypted file that was opened, else NULL: what tells two copies of one file apart.
-    const char *file_id, *key_id; // hex; the master key of the slot in use
+    const char *file_id, *key_id; // hex; the key that opened it
     const char *sealed_path;      // raw bytes
     const char *sealed_at;        // UTC, "YYYY-MM-DDTHH:MM:SSZ"
     uint64_t generation;          // of the slot in use; each rewrap adds 1
-    const char *damaged_slot;     // "A", "B", or NULL
+    const char *damaged_slot;     // "A", "B", "C", or NULL
+    int repairable;               // damaged, but its repair data can restore all of it
+    int repair_damaged;           // only what it could be repaired with is damaged
+    int known_origin;             // a master key's wrap opened it
+    int lacks_recipient;          // finished already, without a wrap for a recipient of this job
     int pixels_sealed;            // verify: 0 for the paper profile ("pixels not authenticated")
     int altered;          // paper: only pixels, or what lies around them, are not what was sealed
     const char *released; // path below the output that --unauthenticated wrote, or NULL
@@ -93,6 +98,15 @@ typedef struct orr_job_options {
     orr_key_watch *watch; // of the key that new files are wrapped under; NULL: not looked at again
     uint8_t to_key[ORR_KEY_ID_BYTES]; // --to; the active key when has_to is 0
     int has_to;
+    const orr_recipient *recipients; // who is to open what is written, besides
+    size_t recipient_count;
+    const uint8_t (*removed)[ORR_KEY_ID_BYTES]; // rewrap: whose wraps go
+    size_t removed_count;
+    int past_damage;    // verify: what repair data can restore passes, with a warning
+    unsigned parity;    // of repair data, in tenths of a percent; 0: none
+    int writer_only;    // encrypt without a keyring: `keyring` is of host/keys/writer_key.h
+    int require_origin; // files that only a recipient's wrap opens are refused
+    int adopt;          // reencrypt: they become of known origin
     orr_backend *backend;
     orr_stages *stages; // filled with the time of each stage; NULL: not measured
 } orr_job_options;
@@ -128,7 +142,9 @@ typedef struct orr_summary {
                          // they were to
     char journal[4608];  // path of one of them
     uint64_t misnamed;   // verify, decrypt: files whose names are not those of their seals
-    orr_status status;   // the exit status by the rules of docs/CLI.md
+    uint64_t unknown_origin; // files that only a recipient's wrap opened
+    uint64_t lacking;        // finished files without a wrap for a recipient of this job
+    orr_status status;       // the exit status by the rules of docs/CLI.md
 } orr_summary;
 
 // How many worker threads a job takes that is asked for `jobs` (0: one per core) under a ceiling of

@@ -11,20 +11,35 @@
 #include "host/job/job_key.h"
 #include "host/job/sealed.h"
 
-// Both slots are there, alike and under the key of the job, and what they wrap is the file's
+// Is there a wrap for this reader?
+static int has_reader(const orr_slot *slot, const orr_wrap_key *reader) {
+    orr_wrap wrap;
+    for (size_t at = 0; orr_slot_next(slot, &at, &wrap);)
+        if (wrap.type == reader->type && !memcmp(wrap.key_id, reader->key_id, ORR_KEY_ID_BYTES))
+            return 1;
+    return 0;
+}
+
+// All slots are there, alike and for the readers of the job, and what they wrap is the file's
 // secret.
 static orr_status check_slots(const orr_job *job, const orr_container *c,
                               const orr_file_secret *opened, const orr_file_secret *meant,
                               orr_error *error) {
-    const orr_master_key *key;
-    orr_status status = orr_job_target_key(job, &key, error);
+    orr_wrap_key *readers;
+    size_t count;
+    orr_status status = orr_job_readers(job, &readers, &count, error);
     if (status != ORR_OK) return status;
-    if (!c->slot_good[0] || !c->slot_good[1] ||
-        memcmp(c->slot_page[0], c->slot_page[1], ORR_PAGE) || c->slot[0].count != 1 ||
-        memcmp(c->slot[0].wrap[0].key_id, key->id, ORR_KEY_ID_BYTES) ||
-        !orr_equal_secret(opened, meant, sizeof *opened))
-        return ORR_SELF_TEST;
-    return ORR_OK;
+    for (int i = 0; i < c->slots; i++)
+        if (!c->slot_good[i] || memcmp(c->slot[i].bytes, c->slot[0].bytes, c->slot[0].size))
+            status = ORR_SELF_TEST;
+    for (size_t i = 0; i < count && status == ORR_OK; i++)
+        if (!has_reader(&c->slot[0], &readers[i])) status = ORR_SELF_TEST;
+    if (status == ORR_OK &&
+        (c->slot[0].count != count || !orr_equal_secret(opened, meant, sizeof *opened)))
+        status = ORR_SELF_TEST;
+    orr_wipe(readers, count * sizeof *readers);
+    free(readers);
+    return status;
 }
 
 // Was this sealed? All of it, digests and the paper profile's record of tags with it.
@@ -64,8 +79,34 @@ static orr_sealed *begin(const orr_job *job, int fd, const char *shown) {
 }
 
 static void end(orr_sealed *s) {
-    if (s) orr_wipe(&s->seal, sizeof s->seal);
+    if (s) orr_sealed_close(s);
     free(s);
+}
+
+// As orr_sealed_open, with the secret that is known: the key that opens it is elsewhere.
+static orr_status open_known(orr_sealed *s, uint64_t bytes, const orr_file_secret *secret,
+                             orr_metadata **metadata, orr_error *error) {
+    orr_container *c = &s->container;
+    orr_seal *seal = &s->seal;
+    orr_metadata *m = calloc(1, sizeof *m);
+    orr_status status = m ? orr_container_read(c, s->fd, bytes, s->name, error)
+                          : orr_fail(error, ORR_INTERNAL, "%s: out of memory", s->name);
+    seal->secret = *secret;
+    seal->geometry = c->geometry;
+    if (status == ORR_OK)
+        status = orr_file_keys_derive(&seal->keys, secret, c->header_bytes, error);
+    if (status == ORR_OK && !orr_equal_secret(seal->keys.commitment, c->commitment, 32))
+        status = ORR_SELF_TEST;
+    for (int i = 0; i < c->slots && status == ORR_OK; i++)
+        if (orr_slot_verify(&c->slot[i], seal->keys.header_mac) != ORR_OK) status = ORR_SELF_TEST;
+    if (status == ORR_OK)
+        status = orr_cipher_init(&seal->cipher, c->header.rule, c->header.k2, error);
+    if (status == ORR_OK) status = orr_container_metadata(c, s->fd, &seal->keys, s->name, m, error);
+    if (status == ORR_OK)
+        *metadata = m;
+    else
+        free(m);
+    return status;
 }
 
 orr_status orr_check_output(const orr_job *job, int fd, const char *shown,
@@ -79,7 +120,9 @@ orr_status orr_check_output(const orr_job *job, int fd, const char *shown,
         status = orr_fail(error, ORR_INTERNAL, "%s: out of memory", shown);
     else if (fstat(fd, &st) != 0)
         status = orr_fail(error, ORR_IO, "%s: %s", shown, strerror(errno));
-    if (status == ORR_OK) status = orr_sealed_open(s, (uint64_t)st.st_size, &m, error);
+    if (status == ORR_OK)
+        status = job->options->writer_only ? open_known(s, (uint64_t)st.st_size, meant, &m, error)
+                                           : orr_sealed_open(s, (uint64_t)st.st_size, &m, error);
     if (status == ORR_OK) status = check_slots(job, &s->container, &s->seal.secret, meant, error);
     if (status == ORR_OK) status = check_metadata(m, metadata, error);
     if (status == ORR_OK) status = check_data(s, m, error);

@@ -36,7 +36,7 @@ void orr_file_free(orr_job_file *file) {
     if (file->to.output_begun) orr_output_abort(&file->to.output);
     if (file->to.kind && file->to.kind->close) file->to.kind->close(file);
     if (file->from.fd >= 0) close(file->from.fd);
-    if (file->from.sealed) orr_wipe(&file->from.sealed->seal, sizeof file->from.sealed->seal);
+    if (file->from.sealed) orr_sealed_close(file->from.sealed);
     free(file->from.sealed);
     if (file->metadata) orr_metadata_free(file->metadata);
     free(file->metadata);

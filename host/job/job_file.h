@@ -69,6 +69,9 @@ extern const orr_sink_kind orr_sink_plain, orr_sink_sealed, orr_sink_none;
 // The opening of a sealed source, which rewrap shares (source_sealed.c): from.sealed, profile,
 // bytes and metadata. A damaged wrap slot is a warning.
 orr_status orr_source_unseal(orr_job_file *file, orr_error *error);
+// Who made it? Anybody can who has a recipient's public key. ORR_AUTH, and from.distrusted, when
+// that is refused.
+orr_status orr_source_check_origin(orr_job_file *file, orr_error *error);
 
 typedef struct orr_source {
     const orr_source_kind *kind; // NULL: rewrap, which works on the source in place
@@ -76,6 +79,7 @@ typedef struct orr_source {
     struct stat st;
     struct timespec opened; // when it was met, by the clock of files
     atomic_int unreadable;  // it could not be read in places
+    int distrusted;         // sealed: it is whole, but of unknown origin, and that is refused
     int touched;            // plain: its inode changed while it was read; its bytes did not
     orr_sealed *sealed;     // NULL: plain
 } orr_source;
@@ -85,7 +89,8 @@ typedef struct orr_sealed_sink {
     orr_seal seal;
     orr_header header;
     uint8_t header_bytes[ORR_HEADER_BYTES];
-    orr_slot slot;
+    orr_wrap_key *readers; // who is to open it; wiped and freed with the end
+    size_t reader_count;
     struct orr_existing *existing; // what is at the target (existing.h); NULL when nothing is
     int replaces; // the existing file is damaged: it is put aside when this one is named
 } orr_sealed_sink;
@@ -132,6 +137,9 @@ struct orr_job_file {
     const char *reason; // for skipped files
     int later;          // left to the second round, unreported
     int repeats;        // it failed of what the job broke off for, after that was said
+
+    int repairable;     // damaged, but its repair data can restore all of it
+    int repair_damaged; // only what it could be repaired with is damaged
 
     // What a failed file leaves, below the output; NULL: nothing.
     int altered;             // paper: failed for its pixels alone, or what lies around them

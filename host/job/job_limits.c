@@ -10,6 +10,8 @@
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
 #define FIXED_MEMORY (48ull << 20) // program, libraries, heads being written, FIXED_WORKERS
 #define FIXED_WORKERS 16
+#define LEAST_PARITY (2ull << 20)
+#define MOST_PARITY (16ull << 20) // more is not quicker
 #define FIXED_PAPER (16ull << 20) // program, libraries, codecs
 // Of each further one: scratch of a CPU thread (kernels/cpu/cpu.h), two stacks, allocator.
 #define WORKER_MEMORY (288ull << 10)
@@ -35,6 +37,7 @@ void orr_job_stream_config(const orr_job_options *o, orr_stream_config *config) 
     uint64_t chunk = chunk_memory(config->chunk_tiles, properties.separate_output);
     uint64_t memory = o->mem ? o->mem : DEFAULT_MEMORY, fixed = FIXED_MEMORY;
     if (config->workers > FIXED_WORKERS) fixed += (config->workers - FIXED_WORKERS) * WORKER_MEMORY;
+    if (o->parity) fixed += config->workers * orr_job_parity_memory(o, config->workers);
     uint64_t chunks = memory > fixed ? (memory - fixed) / chunk : 0;
     uint64_t useful =
         2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
@@ -53,6 +56,11 @@ uint64_t orr_job_paper_memory(const orr_job_options *o, unsigned workers) {
     uint64_t memory = o->mem ? o->mem : pages * page / 2;
     if (memory > 2 * FIXED_PAPER) memory -= FIXED_PAPER; // the command line takes no less
     return memory / workers;
+}
+
+uint64_t orr_job_parity_memory(const orr_job_options *o, unsigned workers) {
+    uint64_t share = (o->mem ? o->mem : DEFAULT_MEMORY) / 4 / workers;
+    return share < LEAST_PARITY ? LEAST_PARITY : share < MOST_PARITY ? share : MOST_PARITY;
 }
 
 void orr_job_raise_descriptors(void) {

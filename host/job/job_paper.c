@@ -11,6 +11,8 @@
 
 #include "base/text.h"
 #include "host/job/contents.h"
+#include "host/job/job_parity.h"
+#include "host/keys/secret.h"
 #include "host/paper/image.h"
 #include "host/paper/paper.h"
 
@@ -20,15 +22,30 @@
 // ---- the image of a sealed source
 
 // Writes it to `fd` with what `memory` bytes give; -1: only compares it with its digest. Altered
-// pixels are written where `altered` tells of them (host/paper/paper.h).
+// pixels are written where `altered` tells of them (host/paper/paper.h). What does not come out
+// right is read once more, past damage, where there are repair data.
 static orr_status restore(const orr_job_file *file, int fd, uint64_t memory, int *altered,
                           orr_error *error) {
-    const orr_sealed *from = file->from.sealed;
+    orr_sealed *from = file->from.sealed;
     orr_paper_means means = from->means;
+    orr_status status = ORR_AUTH;
     means.memory = memory;
+    if (!from->healer) { // not yet known to be damaged
+        means.altered = from->container.header.groups ? NULL : altered;
+        status = orr_paper_decrypt(&from->container, &from->seal.secret, file->metadata, &means,
+                                   from->fd, fd, from->name, error);
+    }
+    if ((status != ORR_AUTH && status != ORR_IO) || !from->container.header.groups) return status;
+    if (orr_sealed_heal(from, error) != ORR_OK) return status;
+    if (fd >= 0 && (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0))
+        return orr_fail_errno(error, errno, "%s: %s", file->source, strerror(errno));
+    if (error) *error = (orr_error){0};
     means.altered = altered;
-    return orr_paper_decrypt(&from->container, &from->seal.secret, file->metadata, &means, from->fd,
-                             fd, from->name, error);
+    means.healer = from->healer;
+    status = orr_paper_decrypt(&from->container, &from->seal.secret, file->metadata, &means,
+                               from->fd, fd, from->name, error);
+    if (status == ORR_OK) atomic_store(&from->damaged, 1);
+    return status;
 }
 
 static uint64_t plus(uint64_t a, uint64_t b) {
@@ -82,13 +99,30 @@ static orr_status restore_to_memory(orr_job_file *file, int *fd, uint64_t *memor
 
 // ---- the image of a sealed sink
 
+static orr_status write_repair(void *context, const orr_header *header, uint64_t data_end, int fd,
+                               orr_error *error) {
+    const orr_job_file *file = context;
+    return orr_job_write_repair(file->job, header, data_end, fd, file->to.output.shown, error);
+}
+
 static orr_status seal(orr_job_file *file, int fd, uint64_t memory, orr_error *error) {
     const orr_sealed_sink *to = file->to.sealed;
+    const orr_metadata *m = file->metadata;
+    uint8_t salt[ORR_SALT_BYTES];
+    orr_file_draw_part(m->path, m->path_length, ORR_FILE_DRAW_METADATA);
+    orr_status status = orr_file_random(salt, sizeof salt, error);
+    if (status != ORR_OK) return status;
     const orr_paper_request request = {.name = file->source,
                                        .rule = to->header.rule,
                                        .k2 = to->header.k2,
                                        .secret = &to->seal.secret,
-                                       .slot = &to->slot,
+                                       .readers = to->readers,
+                                       .reader_count = to->reader_count,
+                                       .slot_pages = to->header.slot_pages,
+                                       .parity = file->job->options->parity,
+                                       .write_repair = write_repair,
+                                       .context = file,
+                                       .metadata_salt = salt,
                                        .file_id = to->header.file_id,
                                        .metadata = file->metadata,
                                        .means = {.backend = file->job->options->backend,
@@ -105,8 +139,8 @@ void orr_paper_transfer(orr_job_file *file) {
     int plain = file->from.fd, held = -1;
     if (orr_file_is_stopped(file)) return;
     if (!file->from.sealed && m->has_sha256) // the image reader does not see the bytes in order
-        status = orr_contents_sha256(plain, file->bytes, file->job->stop, file->source, m->sha256,
-                                     &error);
+        status = orr_contents_digest(plain, file->bytes, file->job->stop, file->source, NULL,
+                                     m->sha256, &error);
     if (!orr_file_is_seen(file)) {
         status = restore_to_memory(file, &held, &memory, &error);
         plain = held;

@@ -41,7 +41,8 @@ static orr_status write_out(const pipe_job *p, const uint8_t *bytes, size_t coun
 static orr_status archive(pipe_job *p, orr_error *error) {
     const orr_seal *seal = &p->from.seal;
     const orr_geometry *g = &seal->geometry;
-    orr_tile_reader r = {p->from.fd, g, &seal->secret, &seal->keys, &seal->cipher, NULL};
+    orr_tile_reader r = {p->from.fd,    g,    &seal->secret, &seal->keys,
+                         &seal->cipher, NULL, p->from.healer};
     uint8_t *tile = malloc(ORR_TILE_BYTES);
     orr_content_digest running;
     uint8_t digest[ORR_DIGEST_BYTES];
@@ -101,7 +102,8 @@ static orr_status paper(pipe_job *p, orr_error *error) {
                         p->path, p->shown);
     const orr_paper_means means = {.backend = p->options->backend,
                                    .memory = memory - pixels - pixels / 2 - held,
-                                   .stop = p->stop};
+                                   .stop = p->stop,
+                                   .healer = p->from.healer};
     int fd = memfd_create("orrery", MFD_CLOEXEC);
     if (fd < 0) return orr_fail(error, ORR_INTERNAL, "%s: out of memory", p->path);
     orr_status status = orr_paper_decrypt(&p->from.container, &p->from.seal.secret, m, &means,
@@ -132,7 +134,9 @@ static orr_status open_source(pipe_job *p, const struct stat *verified, orr_erro
         (orr_paper_means){.backend = p->options->backend,
                           .memory = p->options->mem ? p->options->mem : pages * page / 2,
                           .stop = p->stop};
-    return orr_sealed_open(&p->from, (uint64_t)st.st_size, &p->metadata, error);
+    orr_status status = orr_sealed_open(&p->from, (uint64_t)st.st_size, &p->metadata, error);
+    if (status == ORR_OK && p->from.container.header.groups) (void)orr_sealed_heal(&p->from, NULL);
+    return status;
 }
 
 orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
@@ -161,7 +165,7 @@ orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
                                 strerror(errno));
     if (p->metadata) orr_metadata_free(p->metadata);
     free(p->metadata);
-    orr_wipe(&p->from.seal, sizeof p->from.seal);
+    orr_sealed_close(&p->from);
     if (p->from.fd >= 0) close(p->from.fd);
     free(p);
     return status;

@@ -58,9 +58,18 @@ static void count_event(orr_job *job, const orr_file_event *event) {
     }
 }
 
+// Of those that something came of.
+static void count_origin(orr_summary *s, const orr_file_event *event) {
+    int taken = event->outcome == ORR_OUT_FAILED ? event->salvaged || event->released
+                                                 : event->outcome != ORR_OUT_SKIPPED;
+    s->unknown_origin += taken && event->file_id && !event->known_origin;
+    s->lacking += event->outcome == ORR_OUT_PRESENT && event->lacks_recipient;
+}
+
 void orr_job_report(orr_job *job, const orr_file_event *event) {
     pthread_mutex_lock(&job->lock);
     count_event(job, event);
+    count_origin(&job->summary, event);
     if (event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_FAILED)
         if (event->target)
             orr_journal_file(job->journal, event->target, event->bytes, event->status);

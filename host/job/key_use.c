@@ -9,6 +9,7 @@
 static int opens_otherwise(const orr_keyring *keyring, const orr_wrap *wrap,
                            const uint8_t id[ORR_KEY_ID_BYTES]) {
     if (!memcmp(wrap->key_id, id, ORR_KEY_ID_BYTES)) return 0;
+    if (wrap->type != ORR_WRAP_MASTER && wrap->type != ORR_WRAP_RECIPIENT) return 0;
     for (size_t i = 0; i < keyring->key_count; i++)
         if (keyring->keys[i].state != ORR_KEY_DESTROYED &&
             !memcmp(keyring->keys[i].id, wrap->key_id, ORR_KEY_ID_BYTES))
@@ -18,18 +19,18 @@ static int opens_otherwise(const orr_keyring *keyring, const orr_wrap *wrap,
 
 static int needs(const orr_container *container, const orr_keyring *keyring,
                  const uint8_t id[ORR_KEY_ID_BYTES]) {
-    const orr_slot *slot = &container->slot[container->active];
+    orr_wrap wrap;
     int is_there = 0;
-    for (uint32_t i = 0; i < slot->count; i++) {
-        if (opens_otherwise(keyring, &slot->wrap[i], id)) return 0;
-        is_there |= !memcmp(slot->wrap[i].key_id, id, ORR_KEY_ID_BYTES);
+    for (size_t at = 0; orr_slot_next(&container->slot[container->active], &at, &wrap);) {
+        if (opens_otherwise(keyring, &wrap, id)) return 0;
+        is_there |= !memcmp(wrap.key_id, id, ORR_KEY_ID_BYTES);
     }
     return is_there;
 }
 
 static void look(const orr_walk_item *item, const orr_keyring *keyring,
                  const uint8_t id[ORR_KEY_ID_BYTES], orr_key_use *use) {
-    orr_container container;
+    orr_container container = {.slots = 0};
     orr_error ignored;
     if (item->kind == ORR_WALK_ERROR) use->unread++;
     if (item->kind != ORR_WALK_FILE || !orr_has_magic(item->fd)) return;
@@ -40,6 +41,7 @@ static void look(const orr_walk_item *item, const orr_keyring *keyring,
         use->unread++;
     else
         use->need += needs(&container, keyring, id);
+    orr_container_free(&container);
 }
 
 orr_status orr_key_use_count(const char *directory, const orr_keyring *keyring,

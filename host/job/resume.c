@@ -61,7 +61,7 @@ static int insert(orr_resume_map *map, const entry *new_entry) {
 static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup, void *context,
                              entry *e, int *found, orr_error *error) {
     struct stat st;
-    orr_container *container = malloc(sizeof *container);
+    orr_container *container = calloc(1, sizeof *container);
     orr_metadata *metadata = calloc(1, sizeof *metadata);
     orr_file_secret secret = {0};
     orr_file_keys keys = {0};
@@ -94,6 +94,7 @@ static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup,
 end:
     if (metadata) orr_metadata_free(metadata);
     free(metadata);
+    if (container) orr_container_free(container);
     free(container);
     return status;
 }

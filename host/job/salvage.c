@@ -38,10 +38,11 @@ static void note_range(ranges *r, int good, uint64_t at, uint64_t bytes) {
     r->start = at;
 }
 
-// Metadata only when they authenticate.
+// Metadata only when they authenticate. A head that is damaged has told nothing of its origin yet.
 static orr_status salvage_open(orr_job_file *file, orr_error *error) {
     orr_sealed *from = file->from.sealed;
-    orr_status status = orr_sealed_open_damaged(from, error);
+    orr_status status = orr_sealed_open_damaged(from, (uint64_t)file->from.st.st_size, error);
+    if (status == ORR_OK) status = orr_source_check_origin(file, error);
     if (status != ORR_OK || file->metadata) return status;
     orr_metadata *m = calloc(1, sizeof *m);
     if (m && orr_container_read_metadata(&from->container, from->fd, &from->seal.keys, from->name,
@@ -128,6 +129,7 @@ static char *report_text(const orr_job_file *file, const char *salvaged, uint64_
     if (whole) found->good = NULL;
     whole = whole && cJSON_AddItemToObject(report, "lost", found->bad);
     if (whole) found->bad = NULL;
+    cJSON_AddBoolToObject(report, "known_origin", file->from.sealed->container.known_origin);
     cJSON_AddStringToObject(report, "reason", file->error.text);
     // Without its list of gaps it would do harm.
     char *text = whole ? cJSON_Print(report) : NULL;
@@ -189,8 +191,9 @@ void orr_salvage(orr_job_file *file) {
     }
     const orr_seal *seal = &file->from.sealed->seal;
     uint64_t length = file->from.sealed->container.header.length;
-    orr_tile_reader r = {file->from.fd, &seal->geometry, &seal->secret,
-                         &seal->keys,   &seal->cipher,   NULL};
+    orr_tile_reader r = {
+        file->from.fd, &seal->geometry,          &seal->secret, &seal->keys, &seal->cipher,
+        NULL,          file->from.sealed->healer};
     status = salvage_names(file, &name, &report_name, &error);
     if (status == ORR_OK) status = orr_tile_reader_init(&r, &error);
     if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);
@@ -207,9 +210,10 @@ void orr_salvage(orr_job_file *file) {
         file->salvaged_bytes = good;
         orr_job_warn(file->job,
                      "%s: %llu of %llu bytes were salvaged into %s/%s; the gaps are zero and "
-                     "listed in %s/%s",
+                     "listed in %s/%s%s",
                      file->source, (unsigned long long)good, (unsigned long long)length,
-                     file->job->root.path, name, file->job->root.path, report_name);
+                     file->job->root.path, name, file->job->root.path, report_name,
+                     file->from.sealed->container.known_origin ? "" : "; its origin is unknown");
     } else if (!orr_job_breaks_off(file->job, &error, file->from.st.st_dev))
         orr_job_warn(file->job, "%s: salvage failed: %s", file->source, error.text);
 end:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/container/parity.h"
 #include "host/job/existing.h"
 #include "host/job/job_check.h"
 #include "host/job/job_file.h"
@@ -10,6 +11,8 @@
 #include "host/job/job_key.h"
 #include "host/job/job_known.h"
 #include "host/job/job_mode.h"
+#include "host/job/job_parity.h"
+#include "host/job/writer.h"
 #include "host/keys/secret.h"
 #include "kernels/map.h"
 
@@ -62,41 +65,46 @@ static orr_status set_target(orr_job_file *file, const char *stem, orr_error *er
 
 static orr_status sealed_look(orr_job_file *file, orr_error *error) {
     if (is_opaque(file)) // without a map there is no output directory yet
-        return file->job->resume ? orr_existing_resume(file, error) : ORR_OK;
+        return file->job->resume || file->job->options->writer_only
+                   ? orr_existing_resume(file, error)
+                   : ORR_OK;
     orr_status status = set_target(file, (const char *)file->metadata->path, error);
     return status == ORR_OK ? orr_existing_look(file, error) : status;
 }
 
-// Draws ID and secret: header, slot, keys, layout.
+// Draws ID and secret: header, keys, layout.
 static orr_status new_secret(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_sealed_sink *to = file->to.sealed;
     orr_metadata *m = file->metadata;
     orr_header *h = &to->header;
     const orr_header *old = file->from.sealed ? &file->from.sealed->container.header : NULL;
-    const orr_master_key *key;
-    orr_status status = orr_job_target_key(file->job, &key, error);
+    const struct timespec now = orr_file_now();
+    orr_status status = orr_job_readers(file->job, &to->readers, &to->reader_count, error);
     orr_file_draw_begin(m->path, m->path_length);
     if (status == ORR_OK) status = orr_file_random(h->file_id, sizeof h->file_id, error);
     if (status == ORR_OK)
-        status =
-            orr_file_secret_new(o->keyring, orr_file_now(), &to->seal.secret, m->timestamp, error);
+        status = orr_file_secret_new(o->keyring, now.tv_sec, &to->seal.secret, m->timestamp, error);
     h->rule = (uint16_t)(o->rule ? o->rule : old ? old->rule : ORR_RULE_DEFAULT);
     h->k2 = o->k2 ? o->k2 : old ? old->k2 : ORR_MAP_K2_DEFAULT;
     if (status == ORR_OK) status = orr_cipher_init(&to->seal.cipher, h->rule, h->k2, error);
     if (status != ORR_OK) return status;
-    h->version = h->suite = 1;
+    m->written_seconds = now.tv_sec;
+    m->written_nanoseconds = (uint32_t)now.tv_nsec;
+    h->version = ORR_FORMAT_VERSION;
+    h->suite = ORR_FORMAT_SUITE;
     h->profile = file->profile;
     h->pages = 1;
+    h->slot_pages = orr_slot_pages_for(to->readers, to->reader_count);
+    if (h->slot_pages == 0)
+        return orr_fail(error, ORR_UNSUPPORTED, "%s: too many keys for one file", file->source);
+    if (file->profile == ORR_PROFILE_PAPER) return ORR_OK; // its writer lays its own file out
     h->length = file->bytes;
-    h->metadata_length = orr_metadata_length(m);
-    to->slot = (orr_slot){.generation = 1, .count = 1};
-    status = orr_wrap_make(key, &to->seal.secret, &to->slot.wrap[0], error);
-    if (status != ORR_OK || file->profile == ORR_PROFILE_PAPER)
-        return status; // the paper writer lays its own file out
-    status = orr_geometry_init(&to->seal.geometry, h->length, h->metadata_length, error);
+    h->metadata_length = orr_metadata_sealed_length(m, h->profile);
+    status = orr_geometry_init(&to->seal.geometry, h, error);
+    if (status == ORR_OK) status = orr_repair_plan(h, to->seal.geometry.data_end, o->parity, error);
+    if (status == ORR_OK) status = orr_geometry_init(&to->seal.geometry, h, error);
     if (status != ORR_OK) return status;
-    h->file_length = to->seal.geometry.file_length;
     orr_header_encode(h, to->header_bytes);
     return orr_file_keys_derive(&to->seal.keys, &to->seal.secret, to->header_bytes, error);
 }
@@ -109,32 +117,40 @@ static orr_status sealed_begin(orr_job_file *file, orr_error *error) {
     return set_target(file, id, error);
 }
 
-// Seals each tile of a segment in place, and its digest.
+// Seals each tile of a segment in place, and its digest, under a salt that is drawn for this
+// sealing.
 static orr_status seal_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                                orr_error *error) {
     const orr_seal *seal = &file->to.sealed->seal;
+    const orr_metadata *m = file->metadata;
+    orr_segment_head *head = &piece->head;
+    orr_segment_nonces nonces;
     uint8_t *tile = piece->out, nonce[ORR_GCM_NONCE];
-    orr_status status = orr_gcm_rekey(worker->gcm, seal->keys.tile_key);
-    for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
-        size_t bytes = (size_t)piece->tasks[i].rows * ORR_TILE_ROW_BYTES;
-        orr_tile_nonce(&seal->keys, piece->segment * ORR_SEGMENT_TILES + i, nonce);
-        status = orr_gcm_seal(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
-                              piece->head + i * ORR_GCM_TAG);
+    memset(head, 0, sizeof *head);
+    orr_file_draw_part(m->path, m->path_length, piece->segment);
+    orr_status status = orr_file_random(head->salt, sizeof head->salt, error);
+    if (status != ORR_OK) return status;
+    status = orr_segment_nonces_derive(&seal->keys, piece->segment, head->salt, &nonces);
+    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.tile_key);
+    for (uint32_t t = 0; status == ORR_OK && t < piece->tiles; t++) {
+        size_t bytes = (size_t)piece->tasks[t].rows * ORR_TILE_ROW_BYTES;
+        orr_tile_nonce(&nonces, t, nonce);
+        status = orr_gcm_seal(worker->gcm, nonce, NULL, 0, tile, bytes, tile, head->tags[t]);
         tile += bytes;
     }
     if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.digest_key);
     if (status == ORR_OK)
-        status = orr_digest_seal(worker->gcm, piece->segment, file->digests[piece->segment],
-                                 piece->head + piece->tiles * ORR_GCM_TAG);
+        status = orr_digest_seal(worker->gcm, &nonces, file->digests[piece->segment],
+                                 head->sealed_digest);
     return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: sealing failed", file->source);
 }
 
 static orr_status sealed_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                                orr_error *error) {
+    static const uint8_t zero[ORR_PAGE];
     const orr_geometry *g = &file->to.sealed->seal.geometry;
     const orr_output *output = &file->to.output;
-    uint64_t at = orr_segment_offset(g, piece->segment);
-    size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    uint64_t at = orr_segment_offset(g, piece->segment), tiles = at + sizeof piece->head;
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     orr_status status = seal_segment(file, piece, worker, error);
@@ -142,11 +158,42 @@ static orr_status sealed_write(orr_job_file *file, orr_piece *piece, orr_worker 
     orr_stage_lap(stages, ORR_STAGE_SEAL, &since);
     status = orr_file_output(file, g->file_length, error);
     if (status == ORR_OK)
-        status = orr_pwrite_all(output->fd, piece->head, head, at, output->shown, error);
+        status =
+            orr_pwrite_all(output->fd, &piece->head, sizeof piece->head, at, output->shown, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(output->fd, piece->out, piece->bytes, tiles, output->shown, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(output->fd, zero, orr_segment_padding(g, piece->segment),
+                                tiles + piece->bytes, output->shown, error);
+    orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
+    return status;
+}
+
+// Everything around the data of the archive profile.
+static orr_status write_head(orr_job_file *file, orr_error *error) {
+    const orr_sealed_sink *to = file->to.sealed;
+    const orr_output *output = &file->to.output;
+    const orr_metadata *m = file->metadata;
+    const orr_seal *seal = &to->seal;
+    orr_wraps wraps = {0};
+    uint8_t salt[ORR_SALT_BYTES];
+    orr_file_draw_part(m->path, m->path_length, ORR_FILE_DRAW_METADATA);
+    orr_status status = orr_file_random(salt, sizeof salt, error);
+    if (status == ORR_OK)
+        status = orr_wraps_draw(&wraps, to->readers, to->reader_count, &seal->secret,
+                                to->header_bytes, error);
+    if (status == ORR_OK)
+        status = orr_archive_directory_write(&to->header, output->fd, output->shown, error);
     if (status == ORR_OK)
         status =
-            orr_pwrite_all(output->fd, piece->out, piece->bytes, at + head, output->shown, error);
-    orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
+            orr_metadata_write(&to->header, &seal->keys, m, salt, output->fd, output->shown, error);
+    if (status == ORR_OK)
+        status = orr_job_write_repair(file->job, &to->header, seal->geometry.data_end, output->fd,
+                                      output->shown, error);
+    if (status == ORR_OK)
+        status = orr_head_write(&to->header, &seal->keys, &wraps, seal->geometry.big, output->fd,
+                                output->shown, error);
+    orr_wraps_free(&wraps);
     return status;
 }
 
@@ -174,16 +221,16 @@ static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
     orr_status status = ORR_OK;
     if (file->profile == ORR_PROFILE_ARCHIVE) {
         status = orr_file_output(file, 0, error);
-        if (status == ORR_OK)
-            status = orr_archive_head_write(&to->header, &to->seal.keys, &to->slot, file->metadata,
-                                            output->fd, output->shown, error);
+        if (status == ORR_OK) status = write_head(file, error);
     }
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_check_output(file->job, output->fd, output->shown, &to->seal.secret,
                                   file->metadata, error);
+    if (status == ORR_OK && file->job->options->writer_only)
+        status = orr_writer_record(file, error);
     if (status == ORR_OK) status = commit(file, error);
     // Of a source that was touched nobody knows which bytes belong to which ctime.
-    if (status == ORR_OK && !from->sealed && !from->touched)
+    if (status == ORR_OK && !file->job->options->writer_only && !from->sealed && !from->touched)
         orr_job_record(file->job, &to->seal.secret, to->header.file_id, from->fd, &from->st,
                        file->source);
     return status;
@@ -193,6 +240,8 @@ static void sealed_close(orr_job_file *file) {
     orr_sealed_sink *to = file->to.sealed;
     if (!to) return;
     orr_existing_free(to->existing);
+    orr_wipe(to->readers, to->reader_count * sizeof *to->readers);
+    free(to->readers);
     orr_wipe(to, sizeof *to);
     free(to);
 }

@@ -14,6 +14,7 @@
 #include "host/job/existing.h"
 #include "host/job/job_file.h"
 #include "host/job/job_known.h"
+#include "host/job/writer.h"
 
 // What is sealed with it, as its inode says now.
 static void set_inode(orr_job_file *file) {
@@ -37,7 +38,9 @@ static orr_status plain_open(orr_job_file *file, orr_error *error) {
     memcpy(m->path, file->relative, n);
     m->path_length = n;
     set_inode(file);
-    m->has_sha256 = file->job->options->sha256;
+    // Without a keyring a paper file is known by it: its digest is of pages, not of the file.
+    m->has_sha256 = file->job->options->sha256 ||
+                    (file->job->options->writer_only && file->profile == ORR_PROFILE_PAPER);
     // Its length counts until the real one is drawn.
     memcpy(m->timestamp, "00-00-0000 00:00:00", sizeof m->timestamp);
     return ORR_OK;
@@ -168,8 +171,8 @@ static orr_status compare_again(const orr_job_file *file, orr_error *error) {
     int same = 1;
     orr_status status = ORR_OK;
     if (file->profile == ORR_PROFILE_PAPER && m->has_sha256) { // which pages do not tell
-        status = orr_contents_sha256(file->from.fd, file->bytes, file->job->stop, file->source,
-                                     sha256, error);
+        status = orr_contents_digest(file->from.fd, file->bytes, file->job->stop, file->source,
+                                     NULL, sha256, error);
         same = status == ORR_OK && !memcmp(sha256, m->sha256, sizeof sha256);
     }
     if (status == ORR_OK && same) status = compare_contents(file, m, &same, error);
@@ -187,7 +190,10 @@ static orr_status plain_finish(orr_job_file *file, orr_error *error) {
 
 static void set_present(orr_job_file *file) {
     file->outcome = ORR_OUT_PRESENT;
-    if (!file->to.sealed->existing->same_time)
+    const orr_existing *e = file->to.sealed->existing;
+    if (e->lacks_recipient)
+        file->reason = "it has no wrap for a recipient of this job";
+    else if (!e->same_time && !e->unopened)
         file->reason = "its time is another than the sealed one, its contents are not";
 }
 
@@ -198,9 +204,15 @@ static void compare_existing(orr_job_file *file) {
     const orr_existing *e = file->to.sealed->existing;
     orr_error error = {0};
     int same = 0;
-    orr_status status = compare_contents(file, &e->sealed, &same, &error);
+    orr_status status = e->unopened ? orr_writer_compare(file, e->file_id, &same, &error)
+                                    : compare_contents(file, &e->sealed, &same, &error);
     if (status == ORR_OK) status = check_times(file, &error);
-    if (status == ORR_OK && !same)
+    if (status == ORR_OK && !same && e->unopened)
+        status = orr_existing_refuse(
+            file, &error,
+            "exists, and this machine, which has no keyring, has no record that it made it of this "
+            "source as it is now: move it away, choose another output, or encrypt with -k KEYRING");
+    else if (status == ORR_OK && !same)
         status = orr_existing_refuse(file, &error,
                                      "holds other contents of the same name%s and size: move it "
                                      "away, or choose another output",
@@ -211,7 +223,9 @@ static void compare_existing(orr_job_file *file) {
     }
     set_present(file);
     // Of a source that was touched nobody knows which bytes belong to which ctime.
-    if (!file->from.touched)
+    if (!file->from.touched && e->unopened)
+        orr_writer_record_identity(file, e->file_id);
+    else if (!file->from.touched)
         orr_job_record(file->job, &e->secret, e->file_id, file->from.fd, &file->from.st,
                        file->source);
 }
@@ -219,9 +233,10 @@ static void compare_existing(orr_job_file *file) {
 static orr_status plain_compare(orr_job_file *file, orr_error *error) {
     const orr_existing *e = file->to.sealed->existing;
     (void)error;
-    if ((file->job->options->trust_times && e->same_time) ||
-        orr_job_knows(file->job, &e->secret, e->file_id, file->from.fd, &file->from.st,
-                      file->source))
+    if (e->unopened ? orr_writer_knows(file, e->file_id)
+                    : (file->job->options->trust_times && e->same_time) ||
+                          orr_job_knows(file->job, &e->secret, e->file_id, file->from.fd,
+                                        &file->from.st, file->source))
         set_present(file);
     else
         file->at_once = compare_existing;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "host/container/content_digest.h"
 #include "host/job/existing.h"
+#include "host/job/health.h"
 #include "host/job/job_file.h"
 
 static void warn_of_slot(orr_job_file *file) {
@@ -77,10 +78,29 @@ static void check_sealed_name(const orr_job_file *file) {
                      file->source, (const char *)file->metadata->path);
 }
 
+orr_status orr_source_check_origin(orr_job_file *file, orr_error *error) {
+    const orr_job_options *o = file->job->options;
+    if (file->from.sealed->container.known_origin) return ORR_OK;
+    file->from.distrusted = o->require_origin || (!orr_file_is_seen(file) && !o->adopt);
+    if (o->require_origin)
+        return orr_fail(
+            error, ORR_AUTH,
+            "%s: is of unknown origin: it opens with a recipient's key alone, so anyone "
+            "who has the public file can have made it",
+            file->source);
+    if (!orr_file_is_seen(file) && !o->adopt)
+        return orr_fail(error, ORR_AUTH,
+                        "%s: is of unknown origin: anyone who has the public file can have made "
+                        "it, and re-encrypted it would pass for yours: --adopt says that it may",
+                        file->source);
+    return ORR_OK;
+}
+
 static orr_status sealed_open(orr_job_file *file, orr_error *error) {
     int verify = file->to.kind == &orr_sink_none;
     orr_status status = verify ? forget_memory(file, error) : ORR_OK;
     if (status == ORR_OK) status = orr_source_unseal(file, error);
+    if (status == ORR_OK) status = orr_source_check_origin(file, error);
     if (status == ORR_OK && orr_file_is_seen(file) && !file->job->second) check_sealed_name(file);
     return status;
 }
@@ -107,37 +127,35 @@ static orr_status sealed_compare(orr_job_file *file, orr_error *error) {
     return ORR_OK;
 }
 
-// A plaintext that passes through without being looked at: a wrong secret would be sealed as noise.
-static orr_status sealed_begin(orr_job_file *file, orr_error *error) {
-    return orr_file_is_seen(file) ? ORR_OK : orr_sealed_check_secret(file->from.sealed, error);
+static orr_status fail_tile(const orr_job_file *file, uint64_t n, orr_error *error) {
+    return orr_fail(
+        error, ORR_AUTH,
+        "%s: tile %llu does not authenticate (bytes %llu.. of the original): altered or "
+        "damaged; restore a copy, or use decrypt --salvage for the rest",
+        file->source, (unsigned long long)n, (unsigned long long)(n * ORR_TILE_BYTES));
 }
 
 // Opens each tile of a segment in place, and its digest.
 static orr_status open_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                                orr_error *error) {
     const orr_seal *seal = &file->from.sealed->seal;
+    const orr_segment_head *head = &piece->head;
+    orr_segment_nonces nonces;
     uint8_t *tile = piece->in, nonce[ORR_GCM_NONCE];
-    orr_status status = orr_gcm_rekey(worker->gcm, seal->keys.tile_key);
-    for (uint32_t i = 0; status == ORR_OK && i < piece->tiles; i++) {
-        uint64_t n = piece->segment * ORR_SEGMENT_TILES + i;
-        size_t bytes = (size_t)piece->tasks[i].rows * ORR_TILE_ROW_BYTES;
-        orr_tile_nonce(&seal->keys, n, nonce);
-        status = orr_gcm_open(worker->gcm, nonce, NULL, 0, tile, bytes, tile,
-                              piece->head + i * ORR_GCM_TAG);
+    orr_status status = orr_segment_nonces_derive(&seal->keys, piece->segment, head->salt, &nonces);
+    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.tile_key);
+    for (uint32_t t = 0; status == ORR_OK && t < piece->tiles; t++) {
+        size_t bytes = (size_t)piece->tasks[t].rows * ORR_TILE_ROW_BYTES;
+        orr_tile_nonce(&nonces, t, nonce);
+        status = orr_gcm_open(worker->gcm, nonce, NULL, 0, tile, bytes, tile, head->tags[t]);
         if (status == ORR_AUTH)
-            return orr_fail(error, ORR_AUTH,
-                            "%s: tile %llu does not authenticate (bytes %llu.. of the original): "
-                            "altered or damaged; restore "
-                            "a copy, or use decrypt --salvage for the rest",
-                            file->source, (unsigned long long)n,
-                            (unsigned long long)(n * ORR_TILE_BYTES));
+            return fail_tile(file, piece->segment * ORR_SEGMENT_TILES + t, error);
         tile += bytes;
     }
     if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.digest_key);
     if (status == ORR_OK)
-        status =
-            orr_digest_open(worker->gcm, piece->segment, piece->head + piece->tiles * ORR_GCM_TAG,
-                            file->digests[piece->segment]);
+        status = orr_digest_open(worker->gcm, &nonces, head->sealed_digest,
+                                 file->digests[piece->segment]);
     if (status == ORR_AUTH)
         return orr_fail(error, ORR_AUTH,
                         "%s: the digest of segment %llu does not authenticate: altered or damaged",
@@ -147,19 +165,121 @@ static orr_status open_segment(orr_job_file *file, orr_piece *piece, orr_worker 
                : orr_fail(error, status, "%s: AES-256-GCM failed (OpenSSL)", file->source);
 }
 
+// What is around the tiles of a segment is zero, or somebody altered it.
+static orr_status check_zeros(orr_job_file *file, const orr_piece *piece, uint64_t end,
+                              orr_error *error) {
+    uint8_t padding[ORR_PAGE];
+    size_t pad = orr_segment_padding(&file->from.sealed->seal.geometry, piece->segment);
+    orr_status status = orr_pread_all(file->from.fd, padding, pad, end, file->source, error);
+    if (status != ORR_OK) return status;
+    if (orr_segment_head_is_clean(&piece->head, piece->tiles) && orr_all_zero(padding, pad))
+        return ORR_OK;
+    return orr_fail(error, ORR_AUTH,
+                    "%s: bytes of segment %llu that must be zero were altered or damaged; the "
+                    "sealed data do not depend on them, so --salvage can bring them back",
+                    file->source, (unsigned long long)piece->segment);
+}
+
+// Reads a segment past damage: each tile, and the head, as it is stored or, where that does not
+// authenticate, corrected from repair data. What is stored comes first: a checksum that was altered
+// must not hide what authenticates.
+typedef struct mending {
+    const orr_seal *seal;
+    uint64_t segment;
+    const orr_segment_head *head[2]; // stored, corrected
+    orr_segment_nonces nonces[2];
+    const uint8_t *tiles[2];
+} mending;
+
+// The head whose digest opens, 0 or 1; -1: neither.
+static int choose_head(mending *m, orr_gcm *gcm, uint8_t digest[ORR_DIGEST_BYTES]) {
+    if (orr_gcm_rekey(gcm, m->seal->keys.digest_key) != ORR_OK) return -1;
+    for (int i = 0; i < 2; i++)
+        if (orr_segment_nonces_derive(&m->seal->keys, m->segment, m->head[i]->salt,
+                                      &m->nonces[i]) != ORR_OK)
+            return -1;
+    for (int i = 0; i < 2; i++)
+        if (orr_digest_open(gcm, &m->nonces[i], m->head[i]->sealed_digest, digest) == ORR_OK)
+            return i;
+    return -1;
+}
+
+static orr_status mend_tile(const mending *m, orr_gcm *gcm, uint32_t t, size_t at, size_t bytes,
+                            uint8_t *tile) {
+    orr_status status = ORR_AUTH;
+    for (int way = 0; way < 4 && status == ORR_AUTH; way++) {
+        int head = way & 1, data = way >> 1;
+        uint8_t nonce[ORR_GCM_NONCE];
+        orr_tile_nonce(&m->nonces[head], t, nonce);
+        status = orr_gcm_open(gcm, nonce, NULL, 0, m->tiles[data] + at, bytes, tile,
+                              m->head[head]->tags[t]);
+    }
+    return status;
+}
+
+static orr_status mend_tiles(orr_job_file *file, orr_piece *piece, mending *m, orr_gcm *gcm,
+                             orr_error *error) {
+    size_t at = 0;
+    int head = choose_head(m, gcm, file->digests[piece->segment]);
+    if (head < 0)
+        return orr_fail(error, ORR_AUTH,
+                        "%s: the digest of segment %llu does not authenticate: altered, or damaged "
+                        "beyond what its repair data can restore",
+                        file->source, (unsigned long long)piece->segment);
+    orr_status status = orr_gcm_rekey(gcm, m->seal->keys.tile_key);
+    for (uint32_t t = 0; status == ORR_OK && t < piece->tiles; t++) {
+        size_t bytes = (size_t)piece->tasks[t].rows * ORR_TILE_ROW_BYTES;
+        status = mend_tile(m, gcm, t, at, bytes, piece->in + at);
+        if (status == ORR_AUTH)
+            return fail_tile(file, piece->segment * ORR_SEGMENT_TILES + t, error);
+        at += bytes;
+    }
+    return status == ORR_OK
+               ? ORR_OK
+               : orr_fail(error, status, "%s: AES-256-GCM failed (OpenSSL)", file->source);
+}
+
+static orr_status mend_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                               orr_error *error) {
+    orr_sealed *sealed = file->from.sealed;
+    const orr_geometry *g = &sealed->seal.geometry;
+    uint64_t at = orr_segment_offset(g, piece->segment);
+    size_t bytes = ORR_PAGE + piece->bytes + orr_segment_padding(g, piece->segment);
+    uint8_t *stored = malloc(bytes), *healed = malloc(bytes);
+    orr_status status =
+        stored && healed ? orr_sealed_heal(sealed, error) : orr_file_no_memory(file, error);
+    if (status == ORR_OK) status = orr_healer_read(sealed->healer, at, bytes, healed, NULL, error);
+    if (status == ORR_OK) {
+        mending m = {.seal = &sealed->seal,
+                     .segment = piece->segment,
+                     .head = {(const orr_segment_head *)stored, (const orr_segment_head *)healed},
+                     .tiles = {stored + ORR_PAGE, healed + ORR_PAGE}};
+        orr_read_stored(sealed->fd, at, bytes, stored);
+        status = mend_tiles(file, piece, &m, worker->gcm, error);
+    }
+    if (status == ORR_OK) atomic_store(&sealed->damaged, 1);
+    free(stored);
+    free(healed);
+    return status;
+}
+
 static orr_status sealed_read(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                               orr_error *error) {
-    uint64_t at = orr_segment_offset(&file->from.sealed->seal.geometry, piece->segment);
-    size_t head = piece->tiles * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES;
+    uint64_t at = orr_segment_offset(&file->from.sealed->seal.geometry, piece->segment),
+             tiles = at + sizeof piece->head;
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
-    orr_status status = orr_pread_all(file->from.fd, piece->head, head, at, file->source, error);
+    orr_status status =
+        orr_pread_all(file->from.fd, &piece->head, sizeof piece->head, at, file->source, error);
     if (status == ORR_OK)
-        status =
-            orr_pread_all(file->from.fd, piece->in, piece->bytes, at + head, file->source, error);
+        status = orr_pread_all(file->from.fd, piece->in, piece->bytes, tiles, file->source, error);
+    if (status == ORR_OK) status = check_zeros(file, piece, tiles + piece->bytes, error);
     orr_stage_lap(stages, ORR_STAGE_READ, &since);
-    if (status == ORR_IO) atomic_store(&file->from.unreadable, 1);
+    int unreadable = status == ORR_IO;
     if (status == ORR_OK) status = open_segment(file, piece, worker, error);
+    if ((status == ORR_AUTH || status == ORR_IO) && file->from.sealed->container.header.groups)
+        status = mend_segment(file, piece, worker, error);
+    if (unreadable && status != ORR_OK) atomic_store(&file->from.unreadable, 1);
     orr_stage_lap(stages, ORR_STAGE_OPEN, &since);
     return status;
 }
@@ -195,13 +315,16 @@ static orr_status sealed_check(orr_job_file *file, const orr_piece *piece, orr_e
 
 static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
     uint8_t digest[ORR_DIGEST_BYTES], sha256[32];
-    if (file->profile == ORR_PROFILE_PAPER) return ORR_OK; // whoever restored the image compared it
+    if (file->profile == ORR_PROFILE_PAPER) // whoever restored the image compared it
+        return orr_health_finish(file, error);
     orr_file_digest(file, digest);
     if (memcmp(digest, file->metadata->digest, sizeof digest))
         return orr_fail(error, ORR_AUTH, "%s: the digest of the whole file differs", file->source);
-    if (!file->sha) return ORR_OK;
+    if (!file->sha) return orr_health_finish(file, error);
     orr_status status = orr_file_sha_end(file, sha256, error);
-    if (status != ORR_OK || !memcmp(sha256, file->metadata->sha256, sizeof sha256)) return status;
+    if (status != ORR_OK) return status;
+    if (!memcmp(sha256, file->metadata->sha256, sizeof sha256))
+        return orr_health_finish(file, error);
     return orr_fail(error, ORR_AUTH,
                     "%s: authenticates but does not have the SHA-256 that was recorded: a hardware "
                     "fault when it was written or now; try again on another machine",
@@ -211,7 +334,6 @@ static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
 const orr_source_kind orr_source_sealed = {.open = sealed_open,
                                            .identity = sealed_identity,
                                            .compare = sealed_compare,
-                                           .begin = sealed_begin,
                                            .read = sealed_read,
                                            .check = sealed_check,
                                            .finish = sealed_finish};

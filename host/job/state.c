@@ -30,6 +30,7 @@ struct orr_state {
     int directory, fd; // fd -1: not opened for writing
     int lost;          // this job's file is there and cannot be used
     int found;         // this job's file was there
+    int flushed;       // its name is on the storage
     int writes;        // records are kept: the file is opened, or made, for the first of them
     char name[48];
 };
@@ -202,18 +203,43 @@ int orr_state_knows(orr_state *state, const orr_identity *identity) {
     return known;
 }
 
-void orr_state_record(orr_state *state, const orr_identity *identity) {
-    int replaced;
-    if (!state) return;
+int orr_state_find(orr_state *state, orr_identity *identity) {
+    int found = 0;
+    if (!state) return 0;
     pthread_mutex_lock(&state->lock);
-    if (state->writes && !knows(state, identity) && (state->fd >= 0 || open_to_write(state))) {
-        if (insert(state, identity, &replaced)) state->outdated += (uint64_t)replaced;
-        // A short write would put all later records out of step.
-        state->writes = write_whole(state->fd, identity, sizeof *identity);
-    } else if (state->fd < 0 && !knows(state, identity)) {
-        state->writes = 0; // it cannot be had: asked once
+    if (state->room) {
+        const orr_identity *entry = slot_for(state->entries, state->room, identity);
+        found = !orr_all_zero(entry->bytes, 16);
+        if (found) *identity = *entry;
     }
     pthread_mutex_unlock(&state->lock);
+    return found;
+}
+
+int orr_state_record(orr_state *state, const orr_identity *identity) {
+    int replaced, kept = 1;
+    if (!state) return 0;
+    pthread_mutex_lock(&state->lock);
+    if (!knows(state, identity)) {
+        kept = state->writes && (state->fd >= 0 || open_to_write(state)) &&
+               write_whole(state->fd, identity, sizeof *identity);
+        if (kept && insert(state, identity, &replaced)) state->outdated += (uint64_t)replaced;
+        // One that cannot be had is asked for once; a short write would put all later records out
+        // of step.
+        state->writes = kept;
+    }
+    pthread_mutex_unlock(&state->lock);
+    return kept;
+}
+
+int orr_state_flush(orr_state *state) {
+    pthread_mutex_lock(&state->lock);
+    int fd = state->fd, first = fd >= 0 && !state->flushed;
+    state->flushed |= first;
+    pthread_mutex_unlock(&state->lock);
+    if (fd < 0) return 0; // nothing was recorded
+    if (first && orr_fsync(state->directory) < 0) return -1;
+    return orr_flush(fd) < 0 ? -1 : 0;
 }
 
 // Writes what counts under a name of its own, then puts it in the old one's place.

@@ -44,8 +44,13 @@ orr_state *orr_state_open(int directory, unsigned shard, unsigned shards, int wr
 const char *orr_state_lost(const orr_state *state);
 // Is this identity the recorded one of its file? Any thread.
 int orr_state_knows(orr_state *state, const orr_identity *identity);
-// Adds a record, unless it is there. Any thread.
-void orr_state_record(orr_state *state, const orr_identity *identity);
+// The record of the ID in the first half of *identity: 0, there is none; 1, its second half is set.
+// Any thread.
+int orr_state_find(orr_state *state, orr_identity *identity);
+// Adds a record, unless it is there. 0: it could not be written (errno). Any thread.
+int orr_state_record(orr_state *state, const orr_identity *identity);
+// Has the storage take what was recorded. Returns 0, or -1 with errno. Any thread.
+int orr_state_flush(orr_state *state);
 // This job's file goes, and nothing is recorded from here on. NULL is fine.
 void orr_state_remove(orr_state *state);
 // Closes a state (NULL is fine); a file with too many outdated records is written anew.

@@ -17,8 +17,6 @@
 extern "C" {
 #endif
 
-#define ORR_PIECE_HEAD (ORR_SEGMENT_TILES * ORR_GCM_TAG + ORR_SEALED_DIGEST_BYTES)
-
 typedef struct orr_piece {
     void *file;       // the verb's own
     uint64_t segment; // of that file
@@ -30,9 +28,9 @@ typedef struct orr_piece {
     const orr_cipher *cipher,
         *new_cipher; // live as long as the file; new_cipher for re-encryption only
     // Set by the engine before front():
-    uint8_t *in, *out;    // `bytes` bytes each, tiles one after the other; may be the same memory
-    orr_tile_task *tasks; // `tiles` of them; front() fills rows and keys, the engine wipes them
-    uint8_t head[ORR_PIECE_HEAD];   // a segment's tags and sealed digest, for the verb's use
+    uint8_t *in, *out;     // `bytes` bytes each, tiles one after the other; may be the same memory
+    orr_tile_task *tasks;  // `tiles` of them; front() fills rows and keys, the engine wipes them
+    orr_segment_head head; // of the segment, for the verb's use
     orr_status backend_status;      // of the chunk, valid in back()
     const orr_error *backend_error; // its sentence when that is not ORR_OK
 } orr_piece;

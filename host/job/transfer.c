@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "host/job/existing.h"
+#include "host/job/job_key.h"
 #include "host/job/job_paper.h"
 #include "host/job/job_rewrap.h"
 #include "host/job/salvage.h"
@@ -41,7 +42,7 @@ static orr_status step(orr_status (*function)(orr_job_file *, orr_error *), orr_
 
 // Would salvage help? It must be the source that fails, not what is written.
 static int is_damaged(const orr_job_file *file) {
-    return file->error.status == ORR_AUTH ||
+    return (file->error.status == ORR_AUTH && !file->from.distrusted) ||
            (file->error.status == ORR_IO && atomic_load(&file->from.unreadable));
 }
 
@@ -55,15 +56,16 @@ static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_ev
     const orr_metadata *m = file->metadata;
     if (!sealed || !m || sealed->container.active < 0) return;
     const orr_container *c = &sealed->container;
-    const orr_slot *slot = &c->slot[c->active];
+    static const char *const letters[ORR_SLOTS] = {"A", "B", "C"};
     orr_hex(c->header.file_id, 32, text->file_id);
-    orr_hex(slot->wrap[0].key_id, ORR_KEY_ID_BYTES, text->key_id);
+    orr_hex(c->opened_by, ORR_KEY_ID_BYTES, text->key_id);
     event->file_id = text->file_id;
-    if (slot->count) event->key_id = text->key_id;
+    event->key_id = text->key_id;
     event->sealed_path = (const char *)m->path;
-    event->generation = slot->generation;
+    event->generation = c->slot[c->active].generation;
+    event->known_origin = c->known_origin;
     int damaged = orr_sealed_damaged_slot(sealed);
-    event->damaged_slot = damaged < 0 ? NULL : damaged ? "B" : "A";
+    event->damaged_slot = damaged < 0 ? NULL : letters[damaged];
     int64_t when = orr_metadata_time(m);
     if (when && orr_utc(when, ORR_UTC_STAMP, text->sealed_at, sizeof text->sealed_at))
         event->sealed_at = text->sealed_at;
@@ -73,6 +75,7 @@ static void report_file(orr_job_file *file) {
     char sha256[65] = "";
     seal_text seal;
     int failed = file->error.status != ORR_OK;
+    const orr_existing *existing = file->to.sealed ? file->to.sealed->existing : NULL;
     orr_file_event event = {.outcome = failed ? ORR_OUT_FAILED : file->outcome,
                             .source = file->source,
                             .target = file->target,
@@ -81,13 +84,15 @@ static void report_file(orr_job_file *file) {
                             .reason = failed ? file->error.text : file->reason,
                             .damaged = is_damaged(file),
                             .repeats = file->repeats,
+                            .lacks_recipient = existing && existing->lacks_recipient,
                             .pixels_sealed = file->profile != ORR_PROFILE_PAPER,
                             .altered = file->altered,
+                            .repairable = file->repairable,
+                            .repair_damaged = file->repair_damaged,
                             .released = file->released,
                             .salvaged = file->salvaged,
                             .salvaged_bytes = file->salvaged_bytes};
-    const orr_existing *existing = file->to.sealed ? file->to.sealed->existing : NULL;
-    const orr_metadata *m = existing ? &existing->sealed : file->metadata;
+    const orr_metadata *m = existing && !existing->unopened ? &existing->sealed : file->metadata;
     if (m && m->has_sha256 && (event.outcome == ORR_OUT_DONE || event.outcome == ORR_OUT_PRESENT)) {
         orr_hex(m->sha256, 32, sha256);
         event.sha256 = sha256;
@@ -183,7 +188,7 @@ static orr_status open_ends(orr_job_file *file, orr_error *error) {
         file->outcome = ORR_OUT_PLANNED;
         return ORR_OK;
     }
-    if (status == ORR_OK) status = from->begin(file, error);
+    if (status == ORR_OK) status = step(from->begin, file, error);
     if (status == ORR_OK) status = step(to->begin, file, error);
     if (status != ORR_OK) return status;
     if (!paper) return set_segments(file, error);

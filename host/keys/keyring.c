@@ -282,11 +282,12 @@ orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key *
 }
 
 orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES],
-                              uint8_t key[32], orr_error *error) {
+                              orr_unwrap_key *key, orr_error *error) {
     char shown[ORR_SHOWN_ID];
     const orr_master_key *found = key_by_id((const orr_keyring *)keyring, key_id);
     if (found && found->state != ORR_KEY_DESTROYED) {
-        memcpy(key, found->key, 32);
+        memcpy(key->master, found->key, sizeof key->master);
+        memcpy(key->x25519, found->x25519_private, sizeof key->x25519);
         return ORR_OK;
     }
     orr_shown_id(key_id, found ? found->label : "", shown);

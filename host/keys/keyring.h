@@ -170,7 +170,7 @@ orr_status orr_keyring_active(const orr_keyring *keyring, const orr_master_key *
                               orr_error *error);
 // orr_master_lookup over a keyring (context = const orr_keyring *).
 orr_status orr_keyring_lookup(void *keyring, const uint8_t key_id[ORR_KEY_ID_BYTES],
-                              uint8_t key[32], orr_error *error);
+                              orr_unwrap_key *key, orr_error *error);
 const char *orr_key_state_name(orr_key_state state); // "active", "decrypt-only", "destroyed"
 
 // Draws the secret of a new file: seal_root and R from the CSPRNG, a random decoy of the pool, the
@@ -181,9 +181,6 @@ orr_status orr_file_secret_new(const orr_keyring *keyring, int64_t now, orr_file
 // The deterministic part (paper, key generation 2-4), for vectors. ORR_INTERNAL when OpenSSL fails.
 orr_status orr_planet_secret(const orr_decoy *decoy, const char timestamp[20], const uint8_t r[32],
                              uint8_t out[64]);
-// Wraps a file secret under a master key. ORR_KEY when that key is destroyed.
-orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secret, orr_wrap *wrap,
-                         orr_error *error);
 
 // Channel sums of a decoy image file (PNG, JPEG or TIFF, 8- or 16-bit (high byte), gray counts as
 // three equal channels). Hostile input safe. *flaw (may be NULL) becomes orr_raster's: what the

@@ -22,6 +22,14 @@ void orr_file_draw_begin(const uint8_t *path, size_t bytes) {
     stream.block = 0;
 }
 
+void orr_file_draw_part(const uint8_t *path, size_t bytes, uint64_t part) {
+    uint8_t number[9] = {0};
+    for (int i = 0; i < 8; i++) number[1 + i] = (uint8_t)(part >> (56 - 8 * i));
+    orr_file_draw_begin(path, bytes);
+    stream.begun = stream.begun &&
+                   !orr_sha512(stream.key, sizeof stream.key, number, sizeof number, stream.key);
+}
+
 orr_status orr_file_random(void *out, size_t bytes, orr_error *error) {
     uint8_t *at = out, number[8], block[64];
     if (!getenv("ORRERY_TEST_SEED")) return orr_random(out, bytes, error);
@@ -39,8 +47,10 @@ orr_status orr_file_random(void *out, size_t bytes, orr_error *error) {
     return ORR_OK;
 }
 
-int64_t orr_file_now(void) {
-    return getenv("ORRERY_TEST_SEED") ? 1732406400 : (int64_t)time(NULL);
+struct timespec orr_file_now(void) {
+    struct timespec now = {.tv_sec = 1732406400};
+    if (!getenv("ORRERY_TEST_SEED")) clock_gettime(CLOCK_REALTIME, &now);
+    return now;
 }
 
 #endif
@@ -103,17 +113,16 @@ orr_status orr_file_secret_new(const orr_keyring *keyring, int64_t now, orr_file
     return status;
 }
 
-orr_status orr_wrap_make(const orr_master_key *key, const orr_file_secret *secret, orr_wrap *wrap,
-                         orr_error *error) {
-    uint8_t plain[sizeof secret->seal_root + sizeof secret->planet_secret];
-    if (key->state == ORR_KEY_DESTROYED)
-        return orr_fail(error, ORR_KEY,
-                        "that master key is destroyed; nothing can be sealed under it");
-    memcpy(plain, secret->seal_root, sizeof secret->seal_root);
-    memcpy(plain + sizeof secret->seal_root, secret->planet_secret, sizeof secret->planet_secret);
-    memcpy(wrap->key_id, key->id, ORR_KEY_ID_BYTES);
-    orr_status status = orr_kwp_wrap(key->key, plain, sizeof plain, wrap->wrapped);
-    orr_wipe(plain, sizeof plain);
-    if (status != ORR_OK) return orr_fail(error, status, "OpenSSL could not wrap a file secret");
-    return ORR_OK;
+orr_status orr_wraps_draw(orr_wraps *wraps, const orr_wrap_key *readers, size_t count,
+                          const orr_file_secret *secret, const uint8_t header[ORR_HEADER_BYTES],
+                          orr_error *error) {
+    uint8_t seed[32];
+    orr_status status = ORR_OK;
+    for (size_t i = 0; i < count && status == ORR_OK; i++) {
+        status = orr_file_random(seed, sizeof seed, error);
+        if (status == ORR_OK)
+            status = orr_wraps_make(wraps, &readers[i], seed, secret, header, error);
+    }
+    orr_wipe(seed, sizeof seed);
+    return status;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "host/container/crypto.h"
+#include "host/container/slot.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,7 +18,14 @@ extern "C" {
 // How a writer draws for one file, all on one thread:
 //     orr_file_draw_begin(relative path);
 //     orr_file_random(file_id);  orr_file_secret_new(keyring, orr_file_now(), ...);
-// and anything else random in that file through orr_file_random, in a fixed order.
+// and anything else random in that file through orr_file_random, in a fixed order. What other
+// threads draw for it is a part with a number: a segment, or ORR_FILE_DRAW_METADATA.
+#define ORR_FILE_DRAW_METADATA UINT64_MAX
+
+// Wraps for all readers, with seeds drawn by orr_file_random. Errors as orr_wraps_make.
+orr_status orr_wraps_draw(orr_wraps *wraps, const orr_wrap_key *readers, size_t count,
+                          const orr_file_secret *secret, const uint8_t header[ORR_HEADER_BYTES],
+                          orr_error *error);
 
 #ifdef ORRERY_TEST_HOOKS
 
@@ -26,10 +34,12 @@ extern "C" {
 // SHA-512(seed || 0x00 || path), each call starting at a new block. Without the variable nothing is
 // fixed.
 void orr_file_draw_begin(const uint8_t *path, size_t bytes);
+// The same of a part of the file: the number goes into the seed behind another zero byte.
+void orr_file_draw_part(const uint8_t *path, size_t bytes, uint64_t part);
 // Fails with ORR_INTERNAL when OpenSSL does, or when a seed is set and no draw was begun.
 orr_status orr_file_random(void *out, size_t bytes, orr_error *error);
-// Unix seconds; with a seed always 1732406400 (24-11-2024 00:00:00).
-int64_t orr_file_now(void);
+// The clock; with a seed always 1732406400 s (24-11-2024 00:00:00).
+struct timespec orr_file_now(void);
 
 #else
 
@@ -38,12 +48,20 @@ static inline void orr_file_draw_begin(const uint8_t *path, size_t bytes) {
     (void)bytes;
 }
 
+static inline void orr_file_draw_part(const uint8_t *path, size_t bytes, uint64_t part) {
+    (void)path;
+    (void)bytes;
+    (void)part;
+}
+
 static inline orr_status orr_file_random(void *out, size_t bytes, orr_error *error) {
     return orr_random(out, bytes, error);
 }
 
-static inline int64_t orr_file_now(void) {
-    return (int64_t)time(NULL);
+static inline struct timespec orr_file_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now;
 }
 
 #endif

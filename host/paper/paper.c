@@ -8,6 +8,9 @@
 
 #include "base/bytes.h"
 #include "host/container/content_digest.h"
+#include "host/container/heal.h"
+#include "host/container/parity.h"
+#include "host/keys/secret.h"
 #include "host/paper/image.h"
 #include "host/paper/paper_layout.h"
 #include "host/paper/paper_pages.h"
@@ -35,7 +38,13 @@ typedef struct strip_io {
     const char *name;
     orr_error *error;
     orr_stop_flag *stop;
+    orr_healer *healer; // reading: or NULL
 } strip_io;
+
+static orr_status read_cipher(const strip_io *io, void *out, size_t bytes, uint64_t offset) {
+    return io->healer ? orr_healer_read_bytes(io->healer, offset, bytes, out, io->error)
+                      : orr_pread_all(io->fd, out, bytes, offset, io->name, io->error);
+}
 
 static orr_status move_page(const strip_io *io, const orr_image_page *page, uint64_t offset,
                             uint8_t *volume, int write) {
@@ -52,7 +61,7 @@ static orr_status move_page(const strip_io *io, const orr_image_page *page, uint
             orr_pixels_from_volume(page, part, volume, pixels);
             status = orr_pwrite_all(io->fd, pixels, stride * rows, offset, io->name, io->error);
         } else {
-            status = orr_pread_all(io->fd, pixels, stride * rows, offset, io->name, io->error);
+            status = read_cipher(io, pixels, stride * rows, offset);
             if (status == ORR_OK) orr_pixels_to_volume(page, part, pixels, volume);
         }
         offset += stride * rows;
@@ -121,7 +130,7 @@ static orr_status encrypt_load(void *context, uint32_t page, uint8_t *volume, or
 
 static orr_status encrypt_store(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
     const encrypt_job *job = context;
-    const strip_io io = {job->fd, job->request->name, error, job->request->means.stop};
+    const strip_io io = {job->fd, job->request->name, error, job->request->means.stop, NULL};
     return move_page(&io, &orr_image_of(job->source)->pages[page], job->layout->page_offset[page],
                      volume, 1);
 }
@@ -149,36 +158,35 @@ static orr_status encrypt_pages(const orr_paper_request *request, const orr_pape
     return status;
 }
 
-// Everything before the pixels; page 0, which holds the magic, last.
+// Everything around the pixels.
 static orr_status write_head(const orr_paper_request *request, const orr_header *header,
                              const orr_paper_layout *layout, int fd, orr_error *error) {
-    uint8_t encoded[ORR_HEADER_BYTES], page[ORR_PAGE];
+    static const uint8_t zero[ORR_PAGE];
+    uint8_t encoded[ORR_HEADER_BYTES];
+    const char *name = request->name;
     orr_file_keys keys;
-    size_t sealed_bytes = (size_t)(layout->ifd_offset - ORR_METADATA_OFFSET);
-    uint8_t *sealed = calloc(1, sealed_bytes);
+    orr_wraps wraps = {0};
     orr_header_encode(header, encoded);
-    orr_status status = sealed ? orr_file_keys_derive(&keys, request->secret, encoded, error)
-                               : orr_fail(error, ORR_INTERNAL, "%s: out of memory", request->name);
-    if (status == ORR_OK) status = orr_metadata_seal(request->metadata, &keys, sealed, error);
+    orr_status status = orr_file_keys_derive(&keys, request->secret, encoded, error);
     if (status == ORR_OK)
-        status =
-            orr_pwrite_all(fd, sealed, sealed_bytes, ORR_METADATA_OFFSET, request->name, error);
+        status = orr_wraps_draw(&wraps, request->readers, request->reader_count, request->secret,
+                                encoded, error);
+    if (status == ORR_OK)
+        status = orr_pwrite_all(fd, zero, (size_t)(layout->data_end - layout->pixels_end),
+                                layout->pixels_end, name, error);
     if (status == ORR_OK)
         status = orr_pwrite_all(fd, layout->directories,
                                 (size_t)(layout->data_offset - layout->ifd_offset),
-                                layout->ifd_offset, request->name, error);
-    if (status == ORR_OK && orr_slot_encode(request->slot, keys.header_mac, page))
-        status =
-            orr_fail(error, ORR_INTERNAL, "%s: the wrap slot cannot be encoded", request->name);
-    for (int slot = 1; slot <= 2 && status == ORR_OK; slot++)
-        status =
-            orr_pwrite_all(fd, page, ORR_PAGE, (uint64_t)slot * ORR_PAGE, request->name, error);
-    if (status == ORR_OK) {
-        orr_page0_encode(header, keys.commitment, layout->big, layout->ifd_offset, page);
-        status = orr_pwrite_all(fd, page, ORR_PAGE, 0, request->name, error);
-    }
+                                layout->ifd_offset, name, error);
+    if (status == ORR_OK)
+        status = orr_metadata_write(header, &keys, request->metadata, request->metadata_salt, fd,
+                                    name, error);
+    if (status == ORR_OK && header->groups)
+        status = request->write_repair(request->context, header, layout->data_end, fd, error);
+    if (status == ORR_OK)
+        status = orr_head_write(header, &keys, &wraps, layout->big, fd, name, error);
+    orr_wraps_free(&wraps);
     orr_wipe(&keys, sizeof keys);
-    free(sealed);
     return status;
 }
 
@@ -195,7 +203,16 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
     orr_image_source_stop(source, request->means.stop);
     status = orr_image_record_encode(image, request->name, &metadata->paper,
                                      &metadata->paper_length, error);
-    size_t metadata_length = status != ORR_OK ? 0 : orr_metadata_length(metadata);
+    orr_header header = {.version = ORR_FORMAT_VERSION,
+                         .suite = ORR_FORMAT_SUITE,
+                         .profile = ORR_PROFILE_PAPER,
+                         .rule = request->rule,
+                         .k2 = request->k2,
+                         .slot_pages = request->slot_pages,
+                         .pages = image->page_count};
+    memcpy(header.file_id, request->file_id, sizeof header.file_id);
+    if (status == ORR_OK)
+        header.metadata_length = orr_metadata_sealed_length(metadata, header.profile);
     if (status ==
         ORR_OK) // first the tags are there beside the record, at last it is once more, sealed
         status = divide_memory(image,
@@ -203,21 +220,15 @@ orr_status orr_paper_encrypt(const orr_paper_request *request, int source_fd, in
                                    tags_in_libtiff(image) + orr_paper_layout_memory(image),
                                0, &means, request->name, error);
     if (status == ORR_OK)
-        status = orr_paper_layout_init(&layout, image, metadata_length, request->name, error);
+        status = orr_paper_layout_init(&layout, image, &header, request->name, error);
     orr_image_source_forget_tags(source);
     if (status == ORR_OK)
         status = encrypt_pages(request, &means, source, &layout, target_fd, error);
     if (status == ORR_OK) {
-        orr_header header = {.version = 1,
-                             .suite = 1,
-                             .profile = ORR_PROFILE_PAPER,
-                             .rule = request->rule,
-                             .k2 = request->k2,
-                             .length = layout.length,
-                             .metadata_length = metadata_length,
-                             .file_length = layout.file_length,
-                             .pages = image->page_count};
-        memcpy(header.file_id, request->file_id, sizeof header.file_id);
+        header.length = layout.length;
+        status = orr_repair_plan(&header, layout.data_end, request->parity, error);
+    }
+    if (status == ORR_OK) {
         status = write_head(request, &header, &layout, target_fd, error);
     }
     orr_paper_layout_free(&layout);
@@ -247,21 +258,23 @@ static orr_status check_sizes(const orr_header *header, const orr_image *image, 
 }
 
 // Directories and the gaps between pages must be, byte for byte, what the page table gives.
-static orr_status check_layout(const orr_paper_layout *layout, const orr_image *image, int fd,
-                               const char *name, orr_error *error) {
+static orr_status check_layout(const orr_paper_layout *layout, const orr_image *image,
+                               const strip_io *io) {
+    const char *name = io->name;
+    orr_error *error = io->error;
     size_t bytes = (size_t)(layout->data_offset - layout->ifd_offset);
     uint8_t there[ORR_PAGE];
     orr_status status = ORR_OK;
     for (size_t at = 0; status == ORR_OK && at < bytes; at += sizeof there) {
         size_t part = bytes - at < sizeof there ? bytes - at : sizeof there;
-        status = orr_pread_all(fd, there, part, layout->ifd_offset + at, name, error);
+        status = read_cipher(io, there, part, layout->ifd_offset + at);
         if (status == ORR_OK && memcmp(there, layout->directories + at, part) != 0)
             status = altered(name, error, "the TIFF directory");
     }
-    for (uint32_t n = 0; status == ORR_OK && n + 1 < image->page_count; n++) {
+    for (uint32_t n = 0; status == ORR_OK && n < image->page_count; n++) {
         uint64_t end = layout->page_offset[n] + orr_page_bytes(&image->pages[n]);
-        size_t gap = (size_t)(layout->page_offset[n + 1] - end);
-        status = orr_pread_all(fd, there, gap, end, name, error);
+        size_t gap = (size_t)(-end % ORR_PAGE);
+        status = read_cipher(io, there, gap, end);
         if (status == ORR_OK && !orr_all_zero(there, gap))
             status = altered(name, error, "a gap between pages");
     }
@@ -287,7 +300,7 @@ static orr_status decrypt_key(void *context, uint32_t page, orr_volume_key *key,
 
 static orr_status decrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
     const decrypt_job *job = context;
-    const strip_io io = {job->fd, job->name, error, job->means.stop};
+    const strip_io io = {job->fd, job->name, error, job->means.stop, job->means.healer};
     return move_page(&io, &job->image->pages[page], job->layout->page_offset[page], volume, 0);
 }
 
@@ -350,11 +363,13 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
             // what was written is read again: its directories
             target_fd >= 0 ? tags_in_libtiff(&image) : 0, &job.means, name, error);
     if (status == ORR_OK)
-        status =
-            orr_paper_layout_init(&layout, &image, container->header.metadata_length, name, error);
-    if (status == ORR_OK && container->header.file_length != layout.file_length)
+        status = orr_paper_layout_init(&layout, &image, &container->header, name, error);
+    int big = orr_load_le16(container->page0 + 2) == 43;
+    if (status == ORR_OK && (container->header.file_length != layout.file_length ||
+                             (big != layout.big && !job.means.healer)))
         status = altered(name, error, "the page table does not fit the header: the file");
-    if (status == ORR_OK) status = check_layout(&layout, &image, source_fd, name, &around);
+    const strip_io io = {source_fd, name, &around, job.means.stop, job.means.healer};
+    if (status == ORR_OK) status = check_layout(&layout, &image, &io);
     if (status == ORR_AUTH && around.status == ORR_AUTH && job.means.altered) status = ORR_OK;
     if (status != ORR_OK && around.status != ORR_OK && error) *error = around;
     if (status == ORR_OK && target_fd >= 0)

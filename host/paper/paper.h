@@ -19,6 +19,7 @@ typedef struct orr_paper_means {
     // directory and gaps around them. The target is a whole TIFF then, of pixels that nothing
     // vouches for.
     int *altered;
+    struct orr_healer *healer; // decrypting: reads past damage (host/container/heal.h); or NULL
 } orr_paper_means;
 
 // What a writer needs to know about one new file besides the pixels.
@@ -27,11 +28,19 @@ typedef struct orr_paper_request {
     uint16_t rule;
     uint32_t k2;
     const orr_file_secret *secret;
-    const orr_slot *slot;   // generation 1, wraps made
-    const uint8_t *file_id; // 32 bytes
-    orr_metadata *metadata; // path, size, mtime, mode, timestamp, sha256 set by the caller; digest
-                            // and record 8 are filled in here
-    orr_paper_means means;  // an image that needs more than its memory is refused
+    const orr_wrap_key *readers; // who is to open it
+    size_t reader_count;
+    unsigned slot_pages;
+    const uint8_t *file_id;       // 32 bytes
+    const uint8_t *metadata_salt; // ORR_SALT_BYTES
+    orr_metadata
+        *metadata;         // all but digest and record 8, which are filled in here, is the caller's
+    orr_paper_means means; // an image that needs more than its memory is refused
+    unsigned parity;       // of repair data, in tenths of a percent; 0: none
+    // Writes the repair data of a file whose head and data, up to data_end, are written.
+    orr_status (*write_repair)(void *context, const orr_header *header, uint64_t data_end, int fd,
+                               orr_error *error);
+    void *context;
 } orr_paper_request;
 
 // Reads the TIFF at source_fd (any organisation and codec libtiff decodes; 8- and 16-bit integer

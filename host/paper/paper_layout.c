@@ -153,8 +153,8 @@ static void add_pages(orr_buffer *out, orr_paper_layout *layout, const orr_image
         layout->page_offset[n] = data;
         add_page(out, layout->ifd_offset, layout->big, page, data, n == 0,
                  n + 1 == image->page_count);
-        layout->file_length = data + orr_page_bytes(page);
-        data = align_up(layout->file_length, ORR_PAGE);
+        layout->pixels_end = data + orr_page_bytes(page);
+        layout->data_end = data = align_up(layout->pixels_end, ORR_PAGE);
     }
 }
 
@@ -183,14 +183,14 @@ uint64_t orr_paper_layout_memory(const orr_image *image) {
 }
 
 orr_status orr_paper_layout_init(orr_paper_layout *layout, const orr_image *image,
-                                 uint64_t metadata_length, const char *name, orr_error *error) {
+                                 const orr_header *header, const char *name, orr_error *error) {
     *layout = (orr_paper_layout){0};
     for (uint32_t n = 0; n < image->page_count; n++) {
         if (row_bytes(&image->pages[n]) >= UINT32_MAX || layout->length > ORR_MAX_LENGTH)
             return orr_image_refuse(name, error, "page %u is too large", n + 1);
         layout->length += orr_page_bytes(&image->pages[n]);
     }
-    layout->ifd_offset = orr_ifd_offset(metadata_length);
+    layout->ifd_offset = orr_ifd_offset(header);
     layout->page_offset = calloc(image->page_count, sizeof *layout->page_offset);
     orr_buffer out = {0};
     orr_buffer_reserve(&out, (size_t)orr_paper_layout_memory(image)); // growing would need more
@@ -202,12 +202,16 @@ orr_status orr_paper_layout_init(orr_paper_layout *layout, const orr_image *imag
         layout->data_offset = align_up(layout->ifd_offset + out.bytes, ORR_PAGE);
         out.bytes = 0;
         add_pages(&out, layout, image, layout->data_offset);
-        if (layout->big || layout->file_length <= UINT32_MAX) break;
+        if (layout->big || layout->data_end <= UINT32_MAX) break;
     }
     size_t bytes = (size_t)(layout->data_offset - layout->ifd_offset);
     if (!out.failed && layout->page_offset) orr_buffer_add(&out, NULL, bytes - out.bytes);
     layout->directories = out.data;
-    if (layout->page_offset && !out.failed) return ORR_OK;
+    if (layout->page_offset && !out.failed) {
+        orr_status status = orr_file_length(header, layout->data_end, &layout->file_length, error);
+        if (status != ORR_OK) orr_paper_layout_free(layout);
+        return status;
+    }
     orr_paper_layout_free(layout);
     return orr_fail(error, ORR_INTERNAL, "%s: out of memory", name);
 }

@@ -111,7 +111,7 @@ MISTAKES = [
     (["encrypt", "--keyring"], "--keyring needs an argument", "encrypt "),
     (["encrypt", "-k"], "-k needs an argument", "encrypt "),
     (["encrypt", "-k", ""], "--keyring must not be empty", "encrypt "),
-    (["encrypt", "a"], "encrypt needs -k KEYRING", "encrypt "),
+    (["encrypt", "a"], "encrypt needs -o OUT", "encrypt "),
     (["encrypt", "-k", "k", "a"], "encrypt needs -o OUT", "encrypt "),
     (["encrypt", "-k", "k", "-o", "o"], "encrypt needs files or directories", "encrypt "),
     (["encrypt", "-k", "k", "-o", "o", ""], "a name is empty", "encrypt "),
@@ -379,9 +379,10 @@ class Inspect(Case):
         status, out, err = run("inspect", name)
         self.assertEqual((status, err), (0, ""))
         size = os.stat(name).st_size
-        for part in [name + "\n", "Orrery version 1, suite 1, profile archive", "VPD rule 37241, map constant 2825054457",
+        for part in [name + "\n", "Orrery version 1, suite 2, profile archive", "VPD rule 37241, map constant 2825054457",
                      "50000 bytes (48.8 KiB)", f"{size} bytes", "classic, 128 x 131 RGB, 2 tiles in 1 segment\n",
-                     f"wrap slot A      generation 1, key {key} (in use)", f"wrap slot B      generation 1, key {key}\n",
+                     "sealed metadata  1024 bytes\n", "repair data      none\n",
+                     f"wrap slot A      generation 1 (in use)\n    master key     {key}\n  wrap slot B      generation 1\n    master key     {key}\n",
                      "confidentiality and integrity: AES-256-GCM; the planet layer adds no claimed bits"]:
             self.assertIn(part, out)
         shown = self.messages(run("inspect", "--json", name)[1], 0)[0]
@@ -389,6 +390,8 @@ class Inspect(Case):
                          (50_000, size, size - 50_000, 2, 131))
         self.assertEqual([(s["slot"], s["damaged"], s["active"]) for s in shown["slots"]],
                          [("A", False, True), ("B", False, False)])
+        self.assertEqual([s["wraps"] for s in shown["slots"]], [[{"type": "master key", "key_id": key}]] * 2)
+        self.assertEqual((shown["metadata_bytes"], shown["slot_pages"], shown["repair_pages"], shown["repair_groups"]), (1024, 1, 0, 0))
         damaged = bytearray(Path(name).read_bytes())
         damaged[4096 + 30] ^= 1
         Path("half.tif").write_bytes(damaged)

@@ -174,8 +174,8 @@ class Unlocks(Ways):
         keys = self.coded()
         self.go("keyring", "unlock", "add", "-q", *keys, "--new-recovery-code", "--save-recovery-code", "code2", "--label", "gone")
         old = Path("keys").read_bytes()
-        key = orrery_keyring.open_keyring_key("keys", orrery_keyring.read_unlocks("keys", old, 2), None,
-                                              orrery_keyring.read_code(Path("code2").read_bytes().strip()))
+        key = orrery_keyring.keyring_key(orrery_keyring.unlocks_of("keys", old), None,
+                                         orrery_keyring.recovery_key(Path("code2").read_text().strip()))
         self.go("keyring", "add", "-q", *keys)
         self.assertEqual(orrery_keyring.open_payload("keys", Path("keys").read_bytes(), 2, key)[:4], b"\2\0\0\0")
         self.go("keyring", "unlock", "remove", "-q", *keys, "gone")

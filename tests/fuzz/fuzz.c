@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "host/keys/keyring_codec.h"
+#include "kernels/map.h"
+#include "kernels/vpd.h"
 
 const uint8_t fuzz_master[32] = "a master key of the fuzz targets";
 const orr_file_secret fuzz_secret = {
@@ -76,32 +78,50 @@ uint8_t *fuzz_content(int fd, size_t *bytes) {
     return content;
 }
 
-static const uint8_t *master_id(void) {
-    static uint8_t id[ORR_KEY_ID_BYTES];
+static const orr_master_key *master_key(void) {
+    static orr_master_key key;
     static int known;
-    if (!known) fuzz_check(orr_master_key_id(fuzz_master, id, NULL) == ORR_OK, "a key has an ID");
+    if (known) return &key;
+    memcpy(key.key, fuzz_master, sizeof key.key);
+    fuzz_check(orr_master_key_id(fuzz_master, key.id, NULL) == ORR_OK, "a key has an ID");
+    fuzz_check(orr_master_key_pair(&key, NULL) == ORR_OK, "a key has a pair");
     known = 1;
-    return id;
+    return &key;
 }
 
-orr_slot fuzz_slot(uint64_t generation) {
-    orr_slot slot = {.generation = generation, .count = 1};
-    uint8_t both[96];
-    memcpy(both, fuzz_secret.seal_root, 32);
-    memcpy(both + 32, fuzz_secret.planet_secret, 64);
-    memcpy(slot.wrap[0].key_id, master_id(), ORR_KEY_ID_BYTES);
-    fuzz_check(orr_kwp_wrap(fuzz_master, both, sizeof both, slot.wrap[0].wrapped) == ORR_OK,
-               "a secret can be wrapped");
-    return slot;
+orr_wrap_key fuzz_reader(orr_wrap_type type) {
+    const orr_master_key *key = master_key();
+    orr_wrap_key reader = {.type = type};
+    memcpy(reader.key_id, key->id, sizeof reader.key_id);
+    memcpy(reader.key, type == ORR_WRAP_MASTER ? key->key : key->x25519_public, sizeof reader.key);
+    return reader;
 }
 
-orr_status fuzz_lookup(void *context, const uint8_t id[ORR_KEY_ID_BYTES], uint8_t key[32],
+orr_status fuzz_lookup(void *context, const uint8_t id[ORR_KEY_ID_BYTES], orr_unwrap_key *key,
                        orr_error *error) {
     (void)context;
-    if (memcmp(id, master_id(), ORR_KEY_ID_BYTES) != 0)
+    if (memcmp(id, master_key()->id, ORR_KEY_ID_BYTES) != 0)
         return orr_fail(error, ORR_KEY, "the keyring lacks this key");
-    memcpy(key, fuzz_master, 32);
+    memcpy(key->master, fuzz_master, sizeof key->master);
+    memcpy(key->x25519, master_key()->x25519_private, sizeof key->x25519);
     return ORR_OK;
+}
+
+orr_paper_request fuzz_paper_request(const char *name, orr_metadata *metadata, uint64_t memory) {
+    static orr_wrap_key reader;
+    static const uint8_t salt[ORR_SALT_BYTES] = "sixteen of salt";
+    reader = fuzz_reader(ORR_WRAP_MASTER);
+    return (orr_paper_request){.name = name,
+                               .rule = ORR_RULE_DEFAULT,
+                               .k2 = ORR_MAP_K2_DEFAULT,
+                               .secret = &fuzz_secret,
+                               .readers = &reader,
+                               .reader_count = 1,
+                               .slot_pages = 1,
+                               .file_id = fuzz_file_id,
+                               .metadata_salt = salt,
+                               .metadata = metadata,
+                               .means = {.memory = memory}};
 }
 
 void fuzz_keyring(orr_keyring *keyring) {
@@ -109,7 +129,7 @@ void fuzz_keyring(orr_keyring *keyring) {
     const orr_decoy decoy = {{1000, 2000, 3000}};
     fuzz_check_ok(orr_keyring_init(keyring, "fuzz", &error), &error, "a keyring can be made");
     memcpy(keyring->keys[0].key, fuzz_master, 32);
-    memcpy(keyring->keys[0].id, master_id(), ORR_KEY_ID_BYTES);
+    memcpy(keyring->keys[0].id, master_key()->id, ORR_KEY_ID_BYTES);
     fuzz_check_ok(orr_master_key_pair(&keyring->keys[0], &error), &error,
                   "its pair can be derived");
     fuzz_check_ok(orr_keyring_add_decoy(keyring, &decoy, &error), &error, "a decoy can be added");

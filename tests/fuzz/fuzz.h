@@ -8,6 +8,7 @@
 
 #include "host/container/format.h"
 #include "host/keys/keyring.h"
+#include "host/paper/paper.h"
 
 // Runs one input; returns 0. Whatever breaks a promise of the library ends the process.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,11 +40,13 @@ uint8_t *fuzz_content(int fd, size_t *bytes);
 extern const uint8_t fuzz_master[32];
 extern const orr_file_secret fuzz_secret;
 extern const uint8_t fuzz_file_id[32];
-// A slot of one wrap: fuzz_secret under fuzz_master.
-orr_slot fuzz_slot(uint64_t generation);
+// Who has fuzz_master: by it, or by its X25519 key.
+orr_wrap_key fuzz_reader(orr_wrap_type type);
 // orr_master_lookup that knows fuzz_master only.
-orr_status fuzz_lookup(void *context, const uint8_t id[ORR_KEY_ID_BYTES], uint8_t key[32],
+orr_status fuzz_lookup(void *context, const uint8_t id[ORR_KEY_ID_BYTES], orr_unwrap_key *key,
                        orr_error *error);
+// For fuzz_reader, under fuzz_secret. The metadata are the caller's.
+orr_paper_request fuzz_paper_request(const char *name, orr_metadata *metadata, uint64_t memory);
 // A keyring with fuzz_master (active) and one decoy; freed by the caller.
 void fuzz_keyring(orr_keyring *keyring);
 

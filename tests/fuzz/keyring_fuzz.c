@@ -56,7 +56,8 @@ static void use(orr_keyring *keyring, unsigned choice) {
     orr_file_secret secret;
     char timestamp[20], hex[2 * ORR_KEY_ID_BYTES + 1];
     static const char digits[] = "0123456789abcdef";
-    uint8_t found[32], id[ORR_KEY_ID_BYTES];
+    orr_unwrap_key found;
+    uint8_t id[ORR_KEY_ID_BYTES];
     size_t n = choice % keyring->key_count, active = 0;
     memcpy(id, keyring->keys[n].id, sizeof id);
     for (size_t i = 0; i < sizeof id; i++) {
@@ -68,7 +69,7 @@ static void use(orr_keyring *keyring, unsigned choice) {
     fuzz_check(key == &keyring->keys[n], "the ID names its key");
     hex[4 + choice % 28] = 0;
     orr_keyring_find(keyring, hex, &key, &error);
-    orr_status status = orr_keyring_lookup(keyring, id, found, &error);
+    orr_status status = orr_keyring_lookup(keyring, id, &found, &error);
     fuzz_check((status == ORR_OK) == (keyring->keys[n].state != ORR_KEY_DESTROYED),
                "a key is there unless it is destroyed");
     if (orr_keyring_active(keyring, &key, &error) == ORR_OK)

@@ -290,13 +290,11 @@ def page_table(pages, flags=0):
     return struct.pack("<HHI", 1, flags, len(pages)) + b"".join(pages)
 
 
-def metadata(path, *more):
-    def record(kind, value):
-        return struct.pack("<HHI", kind, 0, len(value)) + value
-    out = record(1, path) + record(2, struct.pack("<Q", 10)) + record(3, struct.pack("<qI", -5, 9))
-    out += record(4, struct.pack("<I", 0o640)) + record(5, b"d" * 16)
-    out += b"".join(record(6, m) for m in more)
-    return out + record(7, b"02-01-2025 03:04:05")
+def metadata(path, more=()):
+    """Records of an archive's metadata; more: (tag, value) of others."""
+    records = {1: path, 2: struct.pack("<Q", 10), 3: struct.pack("<qI", -5, 9), 4: struct.pack("<I", 0o640),
+               5: b"d" * 16, 7: b"02-01-2025 03:04:05", 9: struct.pack("<qI", 1735787046, 7), **dict(more)}
+    return b"".join(struct.pack("<HHI", kind, 0, len(value)) + value for kind, value in sorted(records.items()))
 
 
 def record_seeds():
@@ -317,30 +315,46 @@ def record_seeds():
         write("record", f"pages-{name}", b"\1" + page_table(entries))
     write("record", "pages-big-endian", b"\1" + page_table(pages["rgb"], 3))
     write("record", "metadata", b"\0" + metadata(b"a/b.tif"))
-    write("record", "metadata-sha256", b"\0" + metadata(b"name", b"s" * 32))
+    write("record", "metadata-sha256", b"\0" + metadata(b"name", [(6, b"s" * 32)]))
+    write("record", "metadata-padded", b"\0" + metadata(b"name") + bytes(100))
+    write("record", "metadata-vault", b"\0" + metadata(b"name", [(10, b"v" * 16), (13, "Münster".encode())]))
+    write("record", "metadata-holes", b"\0" + metadata(b"name", [(11, struct.pack("<4Q", 0, 3, 5, 5))]))
+    write("record", "metadata-regions", b"\0" + metadata(b"name", [(12, struct.pack("<5I", 0, 0, 0, 1, 1))]))
+    write("record", "metadata-later", b"\0" + metadata(b"name", [(14, b"later")]))
+    write("record", "metadata-ignored", b"\0" + metadata(b"name", [(0x8000, b"later"), (0xFFFF, b"")]) + bytes(9))
 
 
 def container_seeds():
-    for base in range(5):
+    for base in range(8):
         write("container", f"base{base}", bytes([2 * base, 0, 0]))
         # fixes; how often; region, number of changes; kind, place, value
         write("container", f"base{base}-header", bytes([2 * base, 31, 1, 0, 0, 0, 6, 0, 0, 1]))
+        write("container", f"base{base}-ignorable", bytes([2 * base, 31, 1, 0, 0, 0, 92, 0, 0, 1]))
+        write("container", f"base{base}-slots", bytes([2 * base, 31, 1, 0, 0, 0, 5, 0, 0, 3]))
+        write("container", f"base{base}-repair", bytes([2 * base, 31, 1, 0, 1, 0, 84, 0, 0, 1, 0, 88, 0, 0, 1]))
         write("container", f"base{base}-length", bytes([2 * base, 31, 1, 0, 1, 0, 48, 0, 0, 1, 0, 72, 0, 0, 1]))
         write("container", f"base{base}-slot", bytes([2 * base, 6, 1, 2, 0, 0, 8, 0, 0, 1]))
         write("container", f"base{base}-slot-sum", bytes([2 * base, 4, 1, 2, 0, 0, 8, 0, 0, 1]))
-        # behind the metadata (121 bytes; 40 more with a SHA-256) and its tag
-        gap = 12288 + 121 + (40 if base in (1, 3) else 0) + 16
+        write("container", f"base{base}-wrap", bytes([2 * base, 6, 1, 2, 0, 0, 60, 0, 0, 1]))
+        write("container", f"base{base}-wrap-type", bytes([2 * base, 6, 1, 2, 0, 0, 24, 0, 0, 4]))
+        write("container", f"base{base}-page0", bytes([2 * base, 0, 1, 1, 0, 0]) + struct.pack("<I", 2000)[:3] + b"\1")
+        # in the zeros between directory and data
+        gap = {4: 20000, 6: 24000}.get(base, 16000)
         write("container", f"base{base}-gap", bytes([2 * base, 0, 1, 5, 0, 0]) + struct.pack("<I", gap)[:3] + b"\1")
         write("container", f"base{base}-metadata", bytes([2 * base, 8, 0, 0, 0, 2, 0, 0, 1]))
+        write("container", f"base{base}-salt", bytes([2 * base, 0, 1, 4, 0, 0, 3, 0, 0, 1]))
         write("container", f"base{base}-data", bytes([2 * base, 0, 1, 5, 0, 0, 0, 64, 0, 1]))
         write("container", f"base{base}-cut", bytes([2 * base, 32, 0, 9, 0]))
+    # slot C and repair data of the one that has them
+    for name, at in (("slot-c", 53348), ("repair-page", 30000)):
+        write("container", f"base5-{name}", bytes([10, 0, 1, 5, 0, 0]) + struct.pack("<I", at)[:3] + b"\1")
     # a paper file whose sealed page table says a height of 2^30 (behind 121 bytes of other records)
     write("container", "base4-tall", bytes([8, 8, 0, 0, 1]) + struct.pack("<I", 121 + 8 + 8 + 7)[:3] + b"\x40")
     head = bytearray(4096)
-    head[:8] = struct.pack("<2sHI", b"II", 42, 12600)
+    head[:8] = struct.pack("<2sHI", b"II", 42, 13312)
     head[16:32] = b"\x89ORRERY\r\n\x1a\n" + bytes(5)
-    struct.pack_into("<HHBxHI", head, 32, 1, 1, 1, 37241, 2825054457)
-    struct.pack_into("<QQIIQI", head, 80, 0, 145, 49152, 128, 13000, 1)
+    struct.pack_into("<HHBBHI", head, 32, 1, 2, 1, 1, 37241, 2825054457)
+    struct.pack_into("<QQIIQI", head, 80, 0, 1024, 49152, 128, 24576, 1)
     write("container", "file", b"\1" + bytes(head) + b"ORRSLOT1" + bytes(600))
     write("container", "file-length", b"\3" + bytes(head) + b"ORRSLOT1" + bytes(600))
 

@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include "host/paper/image.h"
-#include "host/paper/paper.h"
-#include "kernels/map.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MEMORY ((uint64_t)64 << 20)
@@ -34,12 +32,9 @@ static orr_status look(int fd, int *small) {
 
 static orr_status encrypt(int source, int target, uint8_t digest[16]) {
     orr_error error = {0};
-    orr_slot slot = fuzz_slot(1);
     orr_metadata metadata = {.path = "scan.tif", .path_length = 8, .size = fuzz_length(source)};
     strcpy(metadata.timestamp, "02-01-2025 03:04:05");
-    orr_paper_request request = {
-        "scan.tif", ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &fuzz_secret,
-        &slot,      fuzz_file_id,     &metadata,          {NULL, MEMORY, NULL, NULL}};
+    orr_paper_request request = fuzz_paper_request("scan.tif", &metadata, MEMORY);
     orr_status status = orr_paper_encrypt(&request, source, target, &error);
     fuzz_check(status == ORR_OK || (status == ORR_UNSUPPORTED && error.text[0]),
                "a TIFF is taken or refused with status 8");

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 try:
-    import orrery_reader
+    import orrery_tile
     import volume_oracle
 except ImportError as missing:
     print(f"SKIPPED: {missing} (scripts/requirements.txt)")
@@ -36,7 +36,7 @@ def plain(case, length):
 
 def tile(case, shape, rule):
     (rows,) = shape
-    return orrery_reader.TileCipher(rule, K2).encrypt([mix64(16 * case + n) for n in range(8)], plain(case, 384 * rows))
+    return orrery_tile.TileCipher(rule, K2).encrypt([mix64(16 * case + n) for n in range(8)], plain(case, 384 * rows))
 
 
 def volume(case, shape, rule):

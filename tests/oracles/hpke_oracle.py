@@ -101,19 +101,23 @@ def key_schedule(aead, shared, info):
             expand(suite, secret, b"base_nonce", context, 12))
 
 
+def not_zero(dh):
+    if not any(dh):
+        raise ValueError("a public key of low order")
+    return dh
+
+
 def seal(seed, recipient, info, aad, plain):
     """enc, ciphertext || tag"""
     private = derive_private(seed)
     enc = public_of(private)
-    dh = x25519(private, recipient)
-    assert any(dh)
+    dh = not_zero(x25519(private, recipient))
     _, _, key, nonce = key_schedule(2, kem_secret(dh, enc, recipient), info)
     return enc, AESGCM(key).encrypt(nonce, plain, aad)
 
 
 def open_sealed(private, enc, info, aad, sealed):
-    dh = x25519(private, enc)
-    assert any(dh)
+    dh = not_zero(x25519(private, enc))
     _, _, key, nonce = key_schedule(2, kem_secret(dh, enc, public_of(private)), info)
     return AESGCM(key).decrypt(nonce, sealed, aad)
 

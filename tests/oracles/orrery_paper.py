@@ -9,22 +9,14 @@ import struct
 import numpy as np
 
 import volume_oracle as oracle
+from orrery_format import AUTH, DESCRIPTION, PAGE, PAPER, align, require
 
 DIRECTORY = 0x8000
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
-class Malformed(Exception):
-    pass
-
-
 def need(condition, text):
-    if not condition:
-        raise Malformed(text)
-
-
-def align(value, to):
-    return -(-value // to) * to
+    require(condition, AUTH, text)
 
 
 # ---- page table and tags (metadata record 8) ---------------------------------------------------
@@ -55,8 +47,9 @@ class Page:
         need(len(data) - at >= 44, "page table: cut page")
         for name, value in zip(self.FIELDS, struct.unpack_from("<II10HIIII", data, at)):
             setattr(self, name, value)
-        need(self.width and self.height and self.photometric <= 2 and self.bits in (8, 16) and not self.zero and
-             self.samples >= self.colours() and self.sample_format in (1, 2) and self.planar in (1, 2), "page table: page")
+        need(0 < self.width < 2**31 and 0 < self.height < 2**31 and self.photometric <= 2 and self.bits in (8, 16) and
+             self.samples >= self.colours() and self.sample_format in (1, 2) and self.planar in (1, 2) and not self.zero and
+             self.converted <= 1 and self.tiled <= 1 and self.tag_count <= 65535, "page table: page")
         self.tags, self.end = decode_tags(data, at + 44, self.tag_count, 0)
 
     def colours(self):
@@ -101,7 +94,7 @@ def decode_table(data):
 
 # ---- directories -------------------------------------------------------------------------------
 
-def directory(page, start, data_at, big, first, last, description_bytes):
+def directory(page, start, data_at, big, first, last):
     """One IFD at file offset `start`, with its values; pixels at data_at."""
     rows, total = page.strip_rows(), page.bytes()
     full = rows * page.row_bytes()
@@ -122,7 +115,7 @@ def directory(page, start, data_at, big, first, last, description_bytes):
     rest = b""
     for tag, kind, values in entries:
         if values is None:
-            count, value = description_bytes, struct.pack(word, 256)
+            count, value = len(DESCRIPTION[PAPER]), struct.pack(word, 256)
         else:
             count, value = len(values), struct.pack(f"<{len(values)}{numbers[kind]}", *values)
         if len(value) > inside:
@@ -134,23 +127,26 @@ def directory(page, start, data_at, big, first, last, description_bytes):
     return head + struct.pack(word, 0 if last else align(end, 8)) + rest
 
 
-def layout(pages, ifd_offset, description_bytes):
-    """(big, bytes from the first IFD to the pixels, offsets of the pages, length of the file)"""
+def directories_at(pages, ifd_offset, offsets, big):
+    out = b""
+    for n, (page, offset) in enumerate(zip(pages, offsets)):
+        out += bytes(-len(out) % 8)
+        out += directory(page, ifd_offset + len(out), offset, big, n == 0, n == len(pages) - 1)
+    return out
+
+
+def layout(pages, ifd_offset):
+    """(bytes from the first IFD to the pixels, offsets of the pages, E)"""
     for big in (False, True):
-        data_at = 0
-        for _ in range(2):  # once to measure, once with the offsets
-            out, offsets, at = b"", [], data_at
-            for n, page in enumerate(pages):
-                out += bytes(-len(out) % 8)
-                offsets.append(at)
-                out += directory(page, ifd_offset + len(out), at if data_at else 0, big, n == 0, n == len(pages) - 1,
-                                 description_bytes)
-                end = at + page.bytes()
-                at = align(end, 4096)
-            data_at = align(ifd_offset + len(out), 4096)
-        if end < 2**32:
+        measured = directories_at(pages, ifd_offset, [0] * len(pages), big)
+        data_at = align(ifd_offset + len(measured), PAGE)
+        offsets = [data_at]
+        for page in pages:
+            offsets.append(align(offsets[-1] + page.bytes(), PAGE))
+        if offsets[-1] < 2**32:
             break
-    return big, out.ljust(data_at - ifd_offset, b"\0"), offsets, end
+    out = directories_at(pages, ifd_offset, offsets[:-1], big)
+    return out.ljust(data_at - ifd_offset, b"\0"), offsets[:-1], offsets[-1]
 
 
 # ---- volumes -----------------------------------------------------------------------------------
@@ -196,22 +192,57 @@ def page_parts(planet_secret, number):
     return oracle.parts_of(hashed)
 
 
-def check_directories(stream, header, pages, description_bytes):
-    """Offsets of the pages, after comparing everything between the metadata and the end but the pixels."""
-    big, directories, offsets, end = layout(pages, header.ifd_offset, description_bytes)
-    need(end == header.file_length and sum(page.bytes() for page in pages) == header.length and
-         len(pages) == header.pages, "page table and header disagree")
-    need(big == (header.file_length >= 2**32), "TIFF kind")
-    stream.seek(header.ifd_offset)
-    need(stream.read(len(directories)) == directories, "the TIFF directory was altered")
-    for offset, page, after in zip(offsets, pages, offsets[1:]):
-        stream.seek(offset + page.bytes())
-        need(not any(stream.read(after - offset - page.bytes())), "a gap between pages was altered")
-    return offsets
+def pixels_of(page, volume):
+    """The inverse of volume_of."""
+    kind = ">u2" if page.bits == 16 else np.uint8
+    planes = np.frombuffer(volume, kind).reshape(page.samples, page.height, page.width)
+    return planes.transpose(1, 2, 0).astype("<u2" if page.bits == 16 else np.uint8).tobytes()
 
 
-def volumes(stream, header, planet_secret, pages, offsets):
-    for number, (page, offset) in enumerate(zip(pages, offsets)):
-        stream.seek(offset)
-        cipher = volume_of(page, stream.read(page.bytes()))
-        yield decrypt(header.rule, header.k2, page_parts(planet_secret, number), page.shape(), cipher)
+def check_regions(regions, pages):
+    for number, x, y, width, height in regions:
+        need(number < len(pages) and x + width <= pages[number].width and y + height <= pages[number].height,
+             "a region outside its page")
+
+
+def transform_page(page, number, volume, regions, cipher, header, planet_secret):
+    """A page's volume with `cipher` (decrypt, or volume_oracle.encrypt) done to all of it or to its regions."""
+    if not header.features:
+        return cipher(header.rule, header.k2, page_parts(planet_secret, number), page.shape(), volume)
+    array, scale = np.frombuffer(volume, np.uint8).reshape(page.shape()).copy(), page.bits // 8
+    for index, (of_page, x, y, width, height) in enumerate(regions):
+        if of_page == number:
+            part = array[:, y : y + height, scale * x : scale * (x + width)]
+            done = cipher(header.rule, header.k2, page_parts(planet_secret, index), part.shape, part.tobytes())
+            part[:] = np.frombuffer(done, np.uint8).reshape(part.shape)
+    return array.tobytes()
+
+
+class Paper:
+    """Places of a paper-profile file, from record 8 and the header; step 11."""
+
+    def __init__(self, header, metadata):
+        self.header, self.regions = header, metadata["regions"]
+        self.pages = decode_table(metadata["paper"])
+        check_regions(self.regions, self.pages)
+        need(sum(page.bytes() for page in self.pages) == header.length and len(self.pages) == header.pages,
+             "page table and header disagree")
+        self.directories, self.offsets, end = layout(self.pages, header.ifd_offset)
+        need(end == header.tail.end, "page table and header disagree")
+
+    def gaps(self):
+        """(offset, length) of the zero bytes behind each page."""
+        for page, offset in zip(self.pages, self.offsets):
+            end = offset + page.bytes()
+            yield end, align(end, PAGE) - end
+
+    def check(self, read):
+        need(read(self.header.ifd_offset, len(self.directories)) == self.directories, "the TIFF directory was altered")
+        for offset, length in self.gaps():
+            need(not any(read(offset, length)), "a gap between pages was altered")
+
+    def volumes(self, read, planet_secret):
+        """Decrypted volumes, page by page."""
+        for number, (page, offset) in enumerate(zip(self.pages, self.offsets)):
+            volume = volume_of(page, read(offset, page.bytes()))
+            yield transform_page(page, number, volume, self.regions, decrypt, self.header, planet_secret)

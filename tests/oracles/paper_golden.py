@@ -1,27 +1,24 @@
-"""A small two-page TIFF and its paper-profile file, for make_container_vectors.py: the second reader's
-arithmetic run backwards."""
+"""Small uncompressed TIFFs, their page tables and volumes, for make_container_vectors.py and tests.
+
+A page is ((width, height, samples, bits, sample format, tags beside the usual ones), pixels)."""
 import struct
 
-import numpy as np
-
 import orrery_paper
-import orrery_reader as o
-import volume_oracle as oracle
 
 SHORT, LONG, RATIONAL, UNDEFINED, ASCII = 3, 4, 5, 7, 2
 
 
-def pages(named):
-    """(width, height, samples, bits, sample format, tags of the page beside the usual ones), pixels"""
+def golden_pages(named):
+    """Those of files/two-pages.tif."""
     yield (7, 5, 3, 8, 1, [(270, ASCII, b"TEST phantom, page 1\0"), (282, RATIONAL, struct.pack("<II", 300, 1)),
                            (65000, UNDEFINED, b"private")]), named("page 1", 7 * 5 * 3)
     yield (6, 4, 2, 16, 2, [(338, SHORT, struct.pack("<H", 2))]), named("page 2", 6 * 4 * 2 * 2)
 
 
-def source(named):
+def source(pages):
     """An uncompressed little-endian classic TIFF, and for each page its tags in file order."""
     out, link, tables = b"II*\0" + bytes(4), 4, []
-    for (width, height, samples, bits, sample_format, more), pixels in pages(named):
+    for (width, height, samples, bits, sample_format, more), pixels in pages:
         entries = [(256, SHORT, struct.pack("<H", width)), (257, SHORT, struct.pack("<H", height)),
                    (258, SHORT, struct.pack("<H", bits) * samples), (259, SHORT, struct.pack("<H", 1)),
                    (262, SHORT, struct.pack("<H", 2 if samples == 3 else 1)), (273, LONG, struct.pack("<I", len(out))),
@@ -45,9 +42,9 @@ def source(named):
     return out, tables
 
 
-def page_table(named, tables):
+def page_table(pages, tables):
     out = struct.pack("<HHI", 1, 0, len(tables))
-    for ((width, height, samples, bits, sample_format, _), _), tags in zip(pages(named), tables):
+    for ((width, height, samples, bits, sample_format, _), _), tags in zip(pages, tables):
         # planar, compression, predictor, fill order, converted, tiled
         out += struct.pack("<II10HIIII", width, height, samples, bits, sample_format, 2 if samples == 3 else 1, 1, 1, 1, 1,
                            0, 0, width, height, 0, len(tags))
@@ -56,22 +53,5 @@ def page_table(named, tables):
     return out
 
 
-def volumes(named, table):
-    return [orrery_paper.volume_of(page, pixels) for page, (_, pixels) in zip(orrery_paper.decode_table(table), pages(named))]
-
-
-def pixels_of(page, volume):
-    """The inverse of orrery_paper.volume_of."""
-    kind = ">u2" if page.bits == 16 else np.uint8
-    planes = np.frombuffer(volume, kind).reshape(page.samples, page.height, page.width)
-    return planes.transpose(1, 2, 0).astype("<u2" if page.bits == 16 else np.uint8).tobytes()
-
-
-def encrypt(table, plain_volumes, planet_secret, rule, k2, ifd_offset):
-    """Bytes from the IFD on."""
-    decoded = orrery_paper.decode_table(table)
-    _, out, offsets, _ = orrery_paper.layout(decoded, ifd_offset, len(o.DESCRIPTION[2]))
-    for number, (page, offset, volume) in enumerate(zip(decoded, offsets, plain_volumes)):
-        parts = orrery_paper.page_parts(planet_secret, number)
-        out = out.ljust(offset - ifd_offset, b"\0") + pixels_of(page, oracle.encrypt(rule, k2, parts, page.shape(), volume))
-    return out
+def volumes(pages, table):
+    return [orrery_paper.volume_of(page, pixels) for page, (_, pixels) in zip(orrery_paper.decode_table(table), pages)]

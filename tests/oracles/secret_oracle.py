@@ -116,7 +116,6 @@ def main(directory):
     with open(f"{directory}/secret.txt", "w", encoding="ascii") as out:
         print("# secret R_SUM G_SUM B_SUM DATE TIME R PLANET_SECRET (hexadecimal from here on)", file=out)
         print("# id MASTER_KEY KEY_ID", file=out)
-        print("# wrap MASTER_KEY FILE_SECRET WRAPPED", file=out)
         print("# pair MASTER_KEY X25519_PRIVATE X25519_PUBLIC", file=out)
         print("# code RECOVERY_CODE ITS_TEXT", file=out)
         print("# keyring TYPE SECRET FILE (- for none; keys a, b, c of tests/oracles/secret_oracle.py)", file=out)
@@ -130,10 +129,6 @@ def main(directory):
             print("secret", *sums, timestamp, r.hex(), planet_secret(sums, timestamp, r).hex(), file=out)
         for name in "abc":
             print("id", stuff(name, 32).hex(), key_id(stuff(name, 32)).hex(), file=out)
-        for name in "abc":
-            secret = stuff("file " + name, 96)
-            wrapped = aes_key_wrap_with_padding(stuff(name, 32), secret)
-            print("wrap", stuff(name, 32).hex(), secret.hex(), wrapped.hex(), file=out)
         for name in "abc":
             print("pair", stuff(name, 32).hex(), *(half.hex() for half in pair(stuff(name, 32))), file=out)
         code = stuff("code", 32)

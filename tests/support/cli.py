@@ -50,6 +50,13 @@ def is_output(path):
     return path.is_file() and not path.name.startswith(".orrery-state")
 
 
+def end_of_tiles(path):
+    """Where the last tile of an archive-profile file without repair data ends; zeros follow to a multiple of 4096."""
+    data = Path(path).read_bytes()
+    rows = max(1, -(-int.from_bytes(data[80:88], "little") // 384))
+    return len(data) - -384 * rows % 4096
+
+
 def memory_directory(room):
     """The directory in memory when it has `room` bytes (that of a container may have 64 MB), or None."""
     try:

@@ -43,6 +43,7 @@ struct FileEnd {
     orr_status status;
     std::string source, target, reason, sha256;
     uint64_t bytes;
+    std::string key_id;
 };
 
 struct JobEnd {
@@ -55,7 +56,7 @@ struct JobEnd {
     // The only file of a job with one file.
     const FileEnd &only() const {
         static const FileEnd none{ORR_OUT_FAILED,         ORR_INTERNAL, "", "",
-                                  "no file was reported", "",           0};
+                                  "no file was reported", "",           0,  ""};
         EXPECT_EQ(files.size(), 1u);
         return files.size() == 1 ? files[0] : none;
     }
@@ -105,7 +106,7 @@ inline JobEnd run_job(orr_verb verb, const std::vector<fs::path> &inputs, const 
         auto text = [](const char *s) { return std::string(s ? s : ""); };
         static_cast<JobEnd *>(context)->files.push_back(
             {event->outcome, event->status, text(event->source), text(event->target),
-             text(event->reason), text(event->sha256), event->bytes});
+             text(event->reason), text(event->sha256), event->bytes, text(event->key_id)});
     };
     hooks.warning = [](void *context, const char *text) {
         // Tests give damaged copies names of their own, which is worth a warning, but not theirs.

@@ -2,6 +2,8 @@
 #ifndef ORRERY_TESTS_SUPPORT_PLACES_H
 #define ORRERY_TESTS_SUPPORT_PLACES_H
 
+#include <cstddef>
+
 #include "host/container/format.h"
 
 struct Places {
@@ -11,10 +13,15 @@ struct Places {
         return orr_segment_offset(&g, tile / ORR_SEGMENT_TILES) + tile % ORR_SEGMENT_TILES * 16;
     }
     uint64_t digest_at(uint64_t segment) const {
-        return orr_segment_offset(&g, segment) + 16 * orr_segment_tiles(&g, segment);
+        return orr_segment_offset(&g, segment) + offsetof(orr_segment_head, sealed_digest);
     }
-    uint64_t tile_at(uint64_t tile) const {
-        return digest_at(tile / ORR_SEGMENT_TILES) + 32 + tile % ORR_SEGMENT_TILES * ORR_TILE_BYTES;
+    uint64_t salt_at(uint64_t segment) const {
+        return orr_segment_offset(&g, segment) + offsetof(orr_segment_head, salt);
+    }
+    uint64_t tile_at(uint64_t tile) const { return orr_tile_offset(&g, tile); }
+    // Head, tiles, padding.
+    uint64_t segment_bytes(uint64_t segment) const {
+        return ORR_PAGE + orr_segment_tile_bytes(&g, segment) + orr_segment_padding(&g, segment);
     }
 };
 

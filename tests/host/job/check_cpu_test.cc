@@ -116,7 +116,7 @@ TEST_F(CheckCpuArchive, AWrongSealedDigestIsSeen) {
     fs::path path = directory / "three.orr.tif";
     write_file(path, file);
     int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
-    orr_container c;
+    orr_container c{};
     orr_file_secret secret;
     orr_file_keys keys;
     orr_metadata metadata{};
@@ -135,13 +135,19 @@ TEST_F(CheckCpuArchive, AWrongSealedDigestIsSeen) {
 
     orr_gcm *gcm = orr_gcm_new(keys.digest_key);
     for (uint64_t segment = 0; segment < 3; segment++) {
-        uint64_t at = orr_segment_offset(&c.geometry, segment) +
-                      orr_segment_tiles(&c.geometry, segment) * ORR_GCM_TAG;
-        uint8_t right[ORR_SEALED_DIGEST_BYTES], wrong[ORR_SEALED_DIGEST_BYTES], digest[16];
+        uint64_t head = orr_segment_offset(&c.geometry, segment),
+                 at = head + offsetof(orr_segment_head, sealed_digest);
+        uint8_t right[ORR_SEALED_DIGEST_BYTES], wrong[ORR_SEALED_DIGEST_BYTES], digest[16],
+            salt[ORR_SALT_BYTES];
+        orr_segment_nonces nonces;
+        ASSERT_EQ(pread(fd, salt, sizeof salt,
+                        static_cast<off_t>(head + offsetof(orr_segment_head, salt))),
+                  16);
+        ASSERT_EQ(orr_segment_nonces_derive(&keys, segment, salt, &nonces), ORR_OK);
         ASSERT_EQ(pread(fd, right, sizeof right, static_cast<off_t>(at)), 32);
-        ASSERT_EQ(orr_digest_open(gcm, segment, right, digest), ORR_OK);
+        ASSERT_EQ(orr_digest_open(gcm, &nonces, right, digest), ORR_OK);
         digest[segment] ^= 1;
-        ASSERT_EQ(orr_digest_seal(gcm, segment, digest, wrong), ORR_OK);
+        ASSERT_EQ(orr_digest_seal(gcm, &nonces, digest, wrong), ORR_OK);
         ASSERT_EQ(pwrite(fd, wrong, sizeof wrong, static_cast<off_t>(at)), 32);
         EXPECT_EQ(check(), ORR_SELF_TEST) << segment;
         ASSERT_EQ(pwrite(fd, right, sizeof right, static_cast<off_t>(at)), 32);
@@ -149,6 +155,7 @@ TEST_F(CheckCpuArchive, AWrongSealedDigestIsSeen) {
     EXPECT_EQ(check(), ORR_OK) << error.text;
     orr_gcm_free(gcm);
     orr_metadata_free(&metadata);
+    orr_container_free(&c);
     close(fd);
 }
 

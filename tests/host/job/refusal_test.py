@@ -5,7 +5,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, png, run
+from support.cli import ORRERY, Case, end_of_tiles, png, run
 
 LIMIT = 512 << 20  # of address space; buffers are told to stay below 64 MiB
 
@@ -56,7 +56,9 @@ class Refusals(Case):
         self.refused("version", self.put(32, b"\x02\0"), 8)
         self.refused("suite", self.put(34, b"\x09\0"), 8)
         self.refused("profile", self.put(36, b"\x07"), 8)
-        self.refused("flags", self.put(37, b"\x80"), 8)
+        self.refused("slot pages", self.put(37, b"\x11"), 8)
+        self.refused("regions", self.put(44, b"\x01"), 8)
+        self.refused("feature", self.put(47, b"\x80"), 8)
         self.refused("file ID", self.flip(50), 4)
         self.refused("commitment", self.flip(230), 4)
         self.refused("description", self.flip(300), 4)
@@ -73,7 +75,9 @@ class Refusals(Case):
 
     def test_data(self):
         self.refused("data: first tile", self.flip(len(self.good) - 6_900_000), 4)
-        self.refused("data: last byte", self.flip(len(self.good) - 1), 4)
+        self.refused("data: last byte", self.flip(end_of_tiles("good.orr.tif") - 1), 4)
+        self.refused("data: padding", self.flip(len(self.good) - 1), 4)
+        self.refused("data: head of a segment", self.flip(16384 + 2040), 4)
         self.refused("cut", self.good[:-1], 4)
         self.refused("cut in half", self.good[:len(self.good) // 2], 4)
         self.refused("head only", self.good[:16384], 4)
@@ -111,7 +115,7 @@ class Refusals(Case):
             self.assertEqual(Path(f"out{at}/scan.tif").read_bytes(), self.plain)
 
     def test_salvage(self):
-        Path("bad.orr.tif").write_bytes(self.flip(len(self.good) - 1))
+        Path("bad.orr.tif").write_bytes(self.flip(end_of_tiles("good.orr.tif") - 1))
         status, out, err = run("decrypt", "-k", "keys", "bad.orr.tif", "-o", "out", "--salvage")
         self.assertEqual(status, 4, err)
         self.assertFalse(Path("out/scan.tif").exists())

@@ -5,7 +5,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from support.cli import Case, run
+from support.cli import Case, end_of_tiles, run
 
 TILE = 49152
 FAULT = os.environ.get("FAULT")
@@ -22,9 +22,10 @@ class Salvage(Case):
         status, _, err = run("encrypt", "-q", "-k", "keys", "scan.bin", "-o", "scan.orr.tif")
         self.assertEqual(status, 0, err)
 
-    def damage(self, at=-1):
+    def damage(self, at=None):
+        """By default the last tile's last byte."""
         sealed = bytearray(Path("scan.orr.tif").read_bytes())
-        sealed[at] ^= 1
+        sealed[end_of_tiles("scan.orr.tif") - 1 if at is None else at] ^= 1
         Path("scan.orr.tif").write_bytes(sealed)
 
     def salvage(self, *options):
@@ -38,7 +39,7 @@ class Salvage(Case):
 
     @injected
     def test_bad_sectors(self):
-        end = os.path.getsize("scan.orr.tif")
+        end = end_of_tiles("scan.orr.tif")
         tail = self.plain[3 * TILE:]
         padded = (len(tail) + 383) // 384 * 384  # the last tile's rows
         first = end - padded - 3 * TILE          # where tile 0 starts

@@ -20,10 +20,9 @@ class Salvage : public JobTest, protected Places {
         test_seed();
         plain = random_bytes(2 * ORR_SEGMENT_BYTES + 2 * ORR_TILE_BYTES + 700);
         file = container("scan.tif", plain);
-        orr_header header;
         orr_error error;
         ASSERT_EQ(orr_header_decode(file.data() + 32, &header, &error), ORR_OK) << error.text;
-        ASSERT_EQ(orr_geometry_init(&g, header.length, header.metadata_length, &error), ORR_OK);
+        ASSERT_EQ(orr_geometry_init(&g, &header, &error), ORR_OK);
     }
 
     JobEnd salvage(const Bytes &damaged) {
@@ -81,6 +80,7 @@ class Salvage : public JobTest, protected Places {
         cJSON_Delete(report);
     }
 
+    orr_header header{};
     Bytes plain, file;
 };
 
@@ -152,7 +152,7 @@ TEST_F(Salvage, HeadDamagedButNotWhatOpensIt) {
 // Without its metadata nobody knows what the file was called: the container's name serves.
 TEST_F(Salvage, MetadataDamaged) {
     Bytes damaged = file;
-    damaged[12288] ^= 1;
+    damaged[orr_metadata_offset(&header)] ^= 1;
     check(damaged, {}, "d");
     damaged[tile_at(130) + 3] ^= 1;
     check(damaged, {130}, "d");
@@ -234,10 +234,9 @@ TEST_F(Salvage, SmallestFiles) {
     for (size_t n : {0u, 1u, 384u}) {
         plain = random_bytes(n);
         file = container("scan.tif", plain);
-        orr_header header;
         orr_error error;
         ASSERT_EQ(orr_header_decode(file.data() + 32, &header, &error), ORR_OK);
-        ASSERT_EQ(orr_geometry_init(&g, header.length, header.metadata_length, &error), ORR_OK);
+        ASSERT_EQ(orr_geometry_init(&g, &header, &error), ORR_OK);
         Bytes damaged = file;
         damaged[tile_at(0)] ^= 1;
         JobEnd end = salvage(damaged);

@@ -129,7 +129,7 @@ class Secrets : public JobTest {
             Bytes bytes = read_file(vault / name);
             if (bytes.size() < 12288) continue;
             int fd = open((vault / name).c_str(), O_RDONLY | O_CLOEXEC);
-            orr_container c;
+            orr_container c{};
             orr_file_secret secret;
             orr_file_keys keys;
             orr_error error{};
@@ -145,13 +145,17 @@ class Secrets : public JobTest {
             needles.push_back(needle("tile key", keys.tile_key, 32));
             needles.push_back(needle("digest key", keys.digest_key, 32));
             needles.push_back(needle("metadata key", keys.metadata_key, 32));
+            needles.push_back(needle("nonce key", keys.nonce_key, 64));
             needles.push_back(needle("header MAC key", keys.header_mac, 32));
             uint8_t prk[64];
-            ASSERT_EQ(orr_hkdf_extract(c.header.file_id, 32, secret.seal_root, 32, prk), ORR_OK);
+            ASSERT_EQ(orr_hkdf_extract(c.header.file_id, 32, &secret, sizeof secret, prk), ORR_OK);
             needles.push_back(needle("PRK", prk, 64));
-            if (c.header.profile != ORR_PROFILE_ARCHIVE) continue;
+            orr_profile profile = c.header.profile;
+            uint64_t tiles = c.geometry.tiles;
+            orr_container_free(&c);
+            if (profile != ORR_PROFILE_ARCHIVE) continue;
             orr_tile_key tile;
-            for (uint64_t n : {UINT64_C(0), c.geometry.tiles - 1}) {
+            for (uint64_t n : {UINT64_C(0), tiles - 1}) {
                 ASSERT_EQ(orr_tile_key_derive(&secret, n, &tile), ORR_OK);
                 needles.push_back(needle("initial states", tile.state, 32));
             }

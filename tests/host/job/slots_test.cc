@@ -1,12 +1,14 @@
 // Wrap slots that are whole by checksum and MAC and do not hold the file's secret: faults of memory
-// when they were written, for nobody without the file's keys can make one. Every verb looks at both
-// slots; where they differ in what no commitment covers, the data decide.
+// when they were written, for nobody without the file's keys can make one. Every verb looks at all
+// slots, and the key commitment says which secret is right. Slots of several wraps: rewrap changes
+// those that it is asked to change.
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "tests/support/containers.h"
 #include "tests/support/job_fixture.h"
 #include "tests/support/small_tiffs.h"
 
@@ -37,17 +39,28 @@ class Slots : public JobTest {
             ORR_OK)
             << error.text;
         close(fd);
-        // Bytes of K1: K3 and K7 order three channels, so that others of them decipher the same.
         if (fault == OTHER_PLANET) secret.planet_secret[slot] ^= 1;
         if (fault == OTHER_ROOT) secret.seal_root[20 + slot] ^= 1;
-        orr_slot made{};
-        made.generation = generation;
-        made.count = 1;
-        EXPECT_EQ(orr_wrap_make(key ? key : &ring.keys[0], &secret, &made.wrap[0], &error), ORR_OK);
-        if (fault == NO_WRAP) made.wrap[0].wrapped[test_random()() % ORR_WRAP_BYTES] ^= 1;
+        const orr_master_key *of = key ? key : &ring.keys[0];
+        orr_wraps wraps{};
+        orr_wrap_key reader = container_reader(of->key);
+        EXPECT_EQ(orr_wraps_make(&wraps, &reader, nullptr, &secret, c.header_bytes, &error),
+                  ORR_OK);
+        size_t body = 8 + ORR_KEY_ID_BYTES;
+        if (fault == NO_WRAP) wraps.bytes[body + test_random()() % (wraps.used - body)] ^= 1;
         Bytes changed = bytes;
-        EXPECT_EQ(orr_slot_encode(&made, keys.header_mac, &changed[ORR_PAGE * (slot + 1)]), ORR_OK);
+        put_slot(&changed, c, keys, slot, generation, wraps);
+        orr_wraps_free(&wraps);
+        orr_container_free(&c);
         return changed;
+    }
+
+    static void put_slot(Bytes *bytes, const orr_container &c, const orr_file_keys &keys, int slot,
+                         uint64_t generation, const orr_wraps &wraps) {
+        uint8_t *at = bytes->data() + orr_slot_offset(&c.header, slot);
+        EXPECT_EQ(
+            orr_slot_encode(&wraps, generation, keys.header_mac, at, orr_slot_size(&c.header)),
+            ORR_OK);
     }
 
     // `warnings` -1: any number.
@@ -87,6 +100,42 @@ class Slots : public JobTest {
             expect_end(verb, ORR_AUTH, -1, name);
             EXPECT_TRUE(read_file(file) == bytes) << name;
         }
+    }
+
+    // All wraps of a slot, each with its head, as they stand there.
+    static std::vector<std::string> wraps_of(const Bytes &bytes) {
+        std::vector<std::string> found;
+        orr_slot slot;
+        orr_wrap wrap;
+        EXPECT_EQ(orr_slot_decode(&bytes[ORR_PAGE], ORR_PAGE, &slot), ORR_OK);
+        for (size_t at = 0; orr_slot_next(&slot, &at, &wrap);)
+            found.emplace_back(reinterpret_cast<const char *>(wrap.key_id) - 8,
+                               reinterpret_cast<const char *>(wrap.body) + wrap.body_bytes);
+        return found;
+    }
+
+    // Writes both slots anew, with the wraps of slot A and what `more` adds or changes.
+    template <typename More> void edit(Bytes *bytes, More more) {
+        orr_error error{};
+        orr_container c{};
+        orr_file_secret secret{};
+        orr_file_keys keys{};
+        orr_wraps wraps{};
+        orr_wrap wrap;
+        write_file(directory / "edited", *bytes);
+        int fd = open((directory / "edited").c_str(), O_RDONLY);
+        ASSERT_EQ(orr_container_read(&c, fd, bytes->size(), "edited", &error), ORR_OK);
+        ASSERT_EQ(
+            orr_container_unlock(&c, orr_keyring_lookup, &ring, "edited", &secret, &keys, &error),
+            ORR_OK)
+            << error.text;
+        close(fd);
+        for (size_t at = 0; orr_slot_next(&c.slot[0], &at, &wrap);)
+            ASSERT_EQ(orr_wraps_add(&wraps, &wrap, &error), ORR_OK);
+        more(&wraps, secret, c.header_bytes);
+        for (int slot : {0, 1}) put_slot(bytes, c, keys, slot, 1, wraps);
+        orr_wraps_free(&wraps);
+        orr_container_free(&c);
     }
 
     static Bytes noise(size_t bytes) {
@@ -136,8 +185,11 @@ TEST_F(Slots, OfAnUnknownKey) {
     write_file(file, faulty(good, 1, 1, OTHER_PLANET, &stranger.keys[0]));
     expect_end(ORR_VERB_VERIFY, ORR_OK, 0, "another keyring's");
     expect_end(ORR_VERB_DECRYPT, ORR_OK, 0, "another keyring's");
-    write_file(file, faulty(good, 1, 2, NONE, &stranger.keys[0])); // the newer one counts
-    expect_end(ORR_VERB_VERIFY, ORR_KEY, 0, "another keyring's, newer");
+    write_file(file, faulty(good, 1, 2, NONE, &stranger.keys[0])); // a newer one, too
+    expect_end(ORR_VERB_VERIFY, ORR_OK, 0, "another keyring's, newer");
+    write_file(file,
+               faulty(faulty(good, 1, 2, NONE, &stranger.keys[0]), 0, 2, NONE, &stranger.keys[0]));
+    expect_end(ORR_VERB_VERIFY, ORR_KEY, 0, "another keyring's, both");
 }
 
 // Without the file's keys there is no MAC: that is no fault but a forgery, wherever it stands.
@@ -154,20 +206,68 @@ TEST_F(Slots, AlteredOnesAreRefused) {
 TEST_F(Slots, Salvage) {
     plain = noise(3 * ORR_TILE_BYTES);
     Bytes bytes = faulty(container("scan.tif", plain), 1, 2, OTHER_PLANET);
-    bytes[bytes.size() - 1] ^= 1;
-    // One segment is all there is, and it does not open: which secret is right nobody can tell.
+    bytes[bytes.size() - 1] ^= 1; // the last tile's
     write_file(file, bytes);
     JobEnd end = run(ORR_VERB_DECRYPT, {file}, directory / "out", [](auto &o) { o.salvage = 1; });
     EXPECT_EQ(end.status, ORR_AUTH) << end.said();
-    EXPECT_TRUE(files_below(directory / "out").empty());
-    plain = noise(ORR_SEGMENT_BYTES + 1000);
-    bytes = faulty(container("scan.tif", plain), 1, 2, OTHER_PLANET);
-    bytes[bytes.size() - 1] ^= 1;
+    Bytes saved = read_file(directory / "out" / "scan.tif.salvaged"), kept = plain;
+    std::fill(kept.begin() + 2 * ORR_TILE_BYTES, kept.end(), 0);
+    EXPECT_TRUE(saved == kept);
+}
+
+// One wrap of a slot does not hold the secret that its other ones hold.
+TEST_F(Slots, OneWrapOfManyIsWrong) {
+    plain = noise(1000);
+    ASSERT_EQ(orr_keyring_add(&ring, "second", nullptr, nullptr), ORR_OK);
+    Bytes bytes = container("scan.tif", plain);
+    edit(&bytes, [&](orr_wraps *wraps, const orr_file_secret &secret, const uint8_t *header) {
+        orr_wrap_key second = container_reader(ring.keys[1].key);
+        ASSERT_EQ(orr_wraps_make(wraps, &second, nullptr, &secret, header, nullptr), ORR_OK);
+        wraps->bytes[wraps->used - 1] ^= 1;
+    });
+    expect_spared(bytes, "the second of two wraps");
+}
+
+// What is of another keyring, or of a type that this release does not know, stays; what is of
+// another key of this one is replaced.
+TEST_F(Slots, RewrapKeepsWhatItWasNotAskedToChange) {
+    uint8_t second[ORR_KEY_ID_BYTES];
+    plain = noise(1000);
+    Bytes bytes = container("scan.tif", plain);
+    const Bytes unknown_body = noise(40);
+    edit(&bytes, [&](orr_wraps *wraps, const orr_file_secret &secret, const uint8_t *header) {
+        orr_wrap_key other = container_reader(stranger.keys[0].key);
+        ASSERT_EQ(orr_wraps_make(wraps, &other, nullptr, &secret, header, nullptr), ORR_OK);
+        for (const uint8_t *id : {ring.keys[0].id, stranger.keys[0].id}) {
+            orr_wrap unknown = {77, id, unknown_body.data(), unknown_body.size()};
+            ASSERT_EQ(orr_wraps_add(wraps, &unknown, nullptr), ORR_OK);
+        }
+    });
+    std::vector<std::string> before = wraps_of(bytes);
+    ASSERT_EQ(before.size(), 4u);
+    ASSERT_EQ(orr_keyring_add(&ring, "second", second, nullptr), ORR_OK);
+    auto to_second = [&](auto &o) {
+        o.has_to = 1;
+        memcpy(o.to_key, second, sizeof second);
+    };
     write_file(file, bytes);
-    end = run(ORR_VERB_DECRYPT, {file}, directory / "out", [](auto &o) { o.salvage = 1; });
-    EXPECT_EQ(end.status, ORR_AUTH) << end.said();
-    Bytes saved = read_file(directory / "out" / "scan.tif.salvaged");
-    EXPECT_TRUE(std::equal(saved.begin(), saved.begin() + ORR_SEGMENT_BYTES, plain.begin()));
+    ASSERT_EQ(run(ORR_VERB_REWRAP, {file}, "", to_second).status, ORR_OK);
+    bytes = read_file(file);
+    std::vector<std::string> after = wraps_of(bytes);
+    ASSERT_EQ(after.size(), 4u);
+    for (size_t i = 1; i < 4; i++)
+        EXPECT_EQ(std::count(after.begin(), after.end(), before[i]), 1) << i;
+    EXPECT_EQ(std::count(after.begin(), after.end(), before[0]), 0);
+    for (auto &[keyring, key] : {std::pair(&ring, 1), std::pair(&stranger, 0)}) {
+        JobEnd end = run_job(ORR_VERB_VERIFY, {file}, "", keyring, backend);
+        EXPECT_EQ(end.status, ORR_OK) << end.said();
+        char id[2 * ORR_KEY_ID_BYTES + 1]; // that which opened it, though others stand before it
+        orr_hex(keyring->keys[key].id, ORR_KEY_ID_BYTES, id);
+        EXPECT_EQ(end.only().key_id, id);
+    }
+    ASSERT_EQ(orr_keyring_set_state(&ring, second, ORR_KEY_DESTROYED, nullptr), ORR_OK);
+    EXPECT_EQ(run(ORR_VERB_VERIFY, {file}, "").status, ORR_KEY);
+    EXPECT_EQ(run_job(ORR_VERB_VERIFY, {file}, "", &stranger, backend).status, ORR_OK);
 }
 
 TEST_F(Slots, PaperProfile) {

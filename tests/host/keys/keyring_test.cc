@@ -223,7 +223,8 @@ TEST(LabelTest, Utf8WithoutControls) {
 
 TEST_F(KeyringTest, States) {
     Ring ring;
-    uint8_t second[16], key[32];
+    uint8_t second[16];
+    orr_unwrap_key key;
     Fill(&ring);
     uint8_t first[16];
     memcpy(first, ring.keys[0].id, 16);
@@ -236,14 +237,14 @@ TEST_F(KeyringTest, States) {
     ASSERT_EQ(orr_keyring_set_state(&ring, second, ORR_KEY_ACTIVE, &error), ORR_OK);
     EXPECT_EQ(ring.keys[0].state, ORR_KEY_DECRYPT_ONLY);
     EXPECT_EQ(ring.keys[1].state, ORR_KEY_ACTIVE);
-    ASSERT_EQ(orr_keyring_lookup(&ring, first, key, &error), ORR_OK);
-    EXPECT_EQ(memcmp(key, ring.keys[0].key, 32), 0);
+    ASSERT_EQ(orr_keyring_lookup(&ring, first, &key, &error), ORR_OK);
+    EXPECT_EQ(memcmp(key.master, ring.keys[0].key, 32), 0);
     ASSERT_EQ(orr_keyring_set_state(&ring, first, ORR_KEY_DESTROYED, &error), ORR_OK);
     EXPECT_EQ(Bytes(ring.keys[0].key, ring.keys[0].key + 32), Bytes(32, 0));
     EXPECT_EQ(Bytes(ring.keys[0].x25519_private, ring.keys[0].x25519_private + 32), Bytes(32, 0));
     EXPECT_NE(Bytes(ring.keys[0].x25519_public, ring.keys[0].x25519_public + 32), Bytes(32, 0));
     EXPECT_EQ(memcmp(ring.keys[0].id, first, 16), 0);
-    EXPECT_EQ(orr_keyring_lookup(&ring, first, key, &error), ORR_KEY);
+    EXPECT_EQ(orr_keyring_lookup(&ring, first, &key, &error), ORR_KEY);
     EXPECT_NE(strstr(error.text, "destroyed"), nullptr);
     EXPECT_EQ(orr_keyring_set_state(&ring, first, ORR_KEY_ACTIVE, &error), ORR_KEY);
     EXPECT_EQ(orr_keyring_set_state(&ring, first, ORR_KEY_DECRYPT_ONLY, &error), ORR_KEY);
@@ -252,7 +253,7 @@ TEST_F(KeyringTest, States) {
     EXPECT_EQ(orr_keyring_active(&ring, &active, &error), ORR_KEY);
     uint8_t unknown[16] = {};
     EXPECT_EQ(orr_keyring_set_state(&ring, unknown, ORR_KEY_ACTIVE, &error), ORR_KEY);
-    EXPECT_EQ(orr_keyring_lookup(&ring, unknown, key, &error), ORR_KEY);
+    EXPECT_EQ(orr_keyring_lookup(&ring, unknown, &key, &error), ORR_KEY);
     // The destroyed key survives a round trip as an ID.
     ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK) << error.text;
     Ring back;

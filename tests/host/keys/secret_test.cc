@@ -1,4 +1,4 @@
-// File secrets, wraps and keyring bytes against values from an independent implementation
+// File secrets and keyring bytes against values from an independent implementation
 // (tests/oracles/secret_oracle.py), and what a draw must look like.
 #include <map>
 #include <set>
@@ -31,32 +31,6 @@ TEST(SecretVectors, KeyId) {
         Bytes id(16);
         ASSERT_EQ(orr_master_key_id(unhex(c[0]).data(), id.data(), nullptr), ORR_OK);
         EXPECT_EQ(id, unhex(c[1]));
-    }
-}
-
-TEST(SecretVectors, Wrap) {
-    auto cases = vectors("secret.txt", "wrap");
-    ASSERT_EQ(cases.size(), 3u);
-    for (const auto &c : cases) {
-        orr_master_key key{};
-        orr_file_secret secret;
-        orr_wrap wrap;
-        Bytes plain = unhex(c[1]), back(96);
-        key.state = ORR_KEY_DECRYPT_ONLY;
-        memcpy(key.key, unhex(c[0]).data(), 32);
-        memset(key.id, 7, sizeof key.id);
-        memcpy(secret.seal_root, &plain[0], 32);
-        memcpy(secret.planet_secret, &plain[32], 64);
-        ASSERT_EQ(orr_wrap_make(&key, &secret, &wrap, nullptr), ORR_OK);
-        EXPECT_EQ(Bytes(wrap.wrapped, wrap.wrapped + 104), unhex(c[2]));
-        EXPECT_EQ(memcmp(wrap.key_id, key.id, 16), 0);
-        ASSERT_EQ(orr_kwp_unwrap(key.key, wrap.wrapped, 104, back.data(), 96), ORR_OK);
-        EXPECT_EQ(back, plain);
-        key.key[0] ^= 1;
-        EXPECT_EQ(orr_kwp_unwrap(key.key, wrap.wrapped, 104, back.data(), 96), ORR_KEY);
-        orr_error error{};
-        key.state = ORR_KEY_DESTROYED;
-        EXPECT_EQ(orr_wrap_make(&key, &secret, &wrap, &error), ORR_KEY);
     }
 }
 

@@ -38,60 +38,89 @@ Bytes golden() {
 }
 
 // The TEST master key of the golden files.
-orr_status lookup(void *, const uint8_t id[16], uint8_t key[32], orr_error *error) {
+orr_wrap_key reader() {
+    orr_wrap_key key = {ORR_WRAP_MASTER, {}, {}};
     auto v = vectors("container.txt", "master")[0];
-    if (memcmp(unhex(v[1]).data(), id, 16) != 0) return orr_fail(error, ORR_KEY, "no such key");
-    memcpy(key, unhex(v[0]).data(), 32);
+    memcpy(key.key, unhex(v[0]).data(), 32);
+    memcpy(key.key_id, unhex(v[1]).data(), 16);
+    return key;
+}
+
+orr_status lookup(void *, const uint8_t id[16], orr_unwrap_key *key, orr_error *error) {
+    orr_wrap_key known = reader();
+    if (memcmp(known.key_id, id, 16) != 0) return orr_fail(error, ORR_KEY, "no such key");
+    memcpy(key->master, known.key, 32);
     return ORR_OK;
 }
 
-TEST(PaperGolden, EncryptsToTheSameBytes) {
-    Bytes plain = source(), path = unhex(vectors("container.txt", "metadata")[1][0]);
+// The golden file, opened.
+struct Golden {
+    MemoryFile file{golden()};
+    orr_container container = {};
     orr_file_secret secret;
-    orr_slot slot = {};
+    orr_file_keys keys;
+    orr_metadata metadata = {};
+    uint8_t salt[ORR_SALT_BYTES];
+    Golden() {
+        orr_error error = {};
+        EXPECT_EQ(orr_container_read(&container, file.fd, golden().size(), "golden", &error),
+                  ORR_OK)
+            << error.text;
+        EXPECT_EQ(
+            orr_container_unlock(&container, lookup, nullptr, "golden", &secret, &keys, &error),
+            ORR_OK)
+            << error.text;
+        EXPECT_EQ(orr_container_metadata(&container, file.fd, &keys, "golden", &metadata, &error),
+                  ORR_OK)
+            << error.text;
+        // Which salt it was is in the file alone.
+        EXPECT_EQ(orr_pread_all(file.fd, salt, sizeof salt, orr_metadata_offset(&container.header),
+                                "golden", &error),
+                  ORR_OK);
+    }
+    ~Golden() {
+        orr_metadata_free(&metadata);
+        orr_container_free(&container);
+    }
+};
+
+TEST(PaperGolden, EncryptsToTheSameBytes) {
+    Golden golden_file;
+    const orr_metadata &recorded = golden_file.metadata;
+    Bytes plain = source(), path = unhex(vectors("container.txt", "metadata")[1][0]),
+          secret = unhex(vectors("container.txt", "keys")[0][0]),
+          file_id = unhex(vectors("container.txt", "header")[0][3]);
     orr_metadata metadata = {};
     orr_error error = {};
-    uint8_t both[96];
-    auto header = vectors("container.txt", "header")[0], keys = vectors("container.txt", "keys")[0];
-    Bytes file_id = unhex(header[3]);
-    memcpy(secret.seal_root, unhex(keys[0]).data(), 32);
-    memcpy(secret.planet_secret, unhex(vectors("container.txt", "tile")[0][0]).data(), 64);
-    memcpy(both, secret.seal_root, 32);
-    memcpy(both + 32, secret.planet_secret, 64);
-    Bytes master = unhex(vectors("container.txt", "master")[0][0]);
-    slot.generation = slot.count = 1;
-    memcpy(slot.wrap[0].key_id, unhex(vectors("container.txt", "master")[0][1]).data(), 16);
-    ASSERT_EQ(orr_kwp_wrap(master.data(), both, 96, slot.wrap[0].wrapped), ORR_OK);
     memcpy(metadata.path, path.data(), path.size());
     metadata.path_length = path.size();
     metadata.size = plain.size();
     metadata.mtime_seconds = -1234567890;
     metadata.mtime_nanoseconds = 987654321;
     metadata.mode = 0640;
+    metadata.written_seconds = 1736253296;
+    metadata.written_nanoseconds = 5;
     memcpy(metadata.timestamp, "07-01-2025 12:34:56", 20);
-
-    MemoryFile in(plain), out;
-    // The golden file records the SHA-256 of the source; read it from there.
-    orr_container container;
-    orr_file_secret opened;
-    orr_file_keys file_keys;
-    orr_metadata recorded;
-    MemoryFile reference(golden());
-    ASSERT_EQ(orr_container_read(&container, reference.fd, golden().size(), "golden", &error),
-              ORR_OK);
-    ASSERT_EQ(
-        orr_container_unlock(&container, lookup, nullptr, "golden", &opened, &file_keys, &error),
-        ORR_OK);
-    ASSERT_EQ(
-        orr_container_metadata(&container, reference.fd, &file_keys, "golden", &recorded, &error),
-        ORR_OK)
-        << error.text;
     metadata.has_sha256 = 1;
     memcpy(metadata.sha256, recorded.sha256, 32);
 
-    orr_paper_request request = {
-        "golden", 37241,          2825054457u, &secret,
-        &slot,    file_id.data(), &metadata,   {nullptr, 64u << 20, nullptr, nullptr}};
+    orr_wrap_key key = reader();
+    orr_file_secret known;
+    ASSERT_EQ(secret.size(), sizeof known);
+    memcpy(&known, secret.data(), sizeof known);
+    EXPECT_EQ(memcmp(&known, &golden_file.secret, sizeof known), 0);
+    orr_paper_request request = {};
+    request.name = "golden";
+    request.rule = 37241;
+    request.k2 = 2825054457u;
+    request.secret = &known;
+    request.readers = &key;
+    request.reader_count = request.slot_pages = 1;
+    request.file_id = file_id.data();
+    request.metadata_salt = golden_file.salt;
+    request.metadata = &metadata;
+    request.means.memory = 64u << 20;
+    MemoryFile in(plain), out;
     ASSERT_EQ(orr_paper_encrypt(&request, in.fd, out.fd, &error), ORR_OK) << error.text;
     EXPECT_EQ(hex(metadata.paper, metadata.paper_length),
               hex(recorded.paper, recorded.paper_length));
@@ -100,8 +129,8 @@ TEST(PaperGolden, EncryptsToTheSameBytes) {
 
     // And back: the same pixels and tags make the same page table.
     MemoryFile back, again;
-    ASSERT_EQ(orr_paper_decrypt(&container, &opened, &recorded, nullptr, reference.fd, back.fd,
-                                "golden", &error),
+    ASSERT_EQ(orr_paper_decrypt(&golden_file.container, &golden_file.secret, &recorded, nullptr,
+                                golden_file.file.fd, back.fd, "golden", &error),
               ORR_OK)
         << error.text;
     orr_metadata_free(&metadata);
@@ -111,7 +140,6 @@ TEST(PaperGolden, EncryptsToTheSameBytes) {
     ASSERT_EQ(orr_paper_encrypt(&request, back.fd, again.fd, &error), ORR_OK) << error.text;
     EXPECT_TRUE(again.read() == golden());
     orr_metadata_free(&metadata);
-    orr_metadata_free(&recorded);
 }
 
 } // namespace

@@ -35,8 +35,8 @@ const uint64_t kMemory = 512u << 20;
 
 struct Secrets {
     orr_file_secret secret;
-    orr_slot slot = {};
-    uint8_t file_id[32];
+    orr_wrap_key reader = {ORR_WRAP_MASTER, {}, {}};
+    uint8_t file_id[32], salt[ORR_SALT_BYTES];
     Secrets() {
         auto fill = [](void *to, size_t bytes) {
             std::vector<uint8_t> random = random_bytes(bytes);
@@ -44,8 +44,24 @@ struct Secrets {
         };
         fill(&secret, sizeof secret);
         fill(file_id, sizeof file_id);
-        slot.generation = slot.count = 1;
-        fill(&slot.wrap[0], sizeof slot.wrap[0]);
+        fill(salt, sizeof salt);
+        fill(reader.key_id, sizeof reader.key_id);
+        fill(reader.key, sizeof reader.key);
+    }
+    orr_paper_request request(const char *name, uint16_t rule, orr_metadata *metadata,
+                              uint64_t memory) const {
+        orr_paper_request made = {};
+        made.name = name;
+        made.rule = rule;
+        made.k2 = ORR_MAP_K2_DEFAULT;
+        made.secret = &secret;
+        made.readers = &reader;
+        made.reader_count = made.slot_pages = 1;
+        made.file_id = file_id;
+        made.metadata_salt = salt;
+        made.metadata = metadata;
+        made.means.memory = memory;
+        return made;
     }
 };
 
@@ -57,9 +73,7 @@ orr_status encrypt(const Secrets &secrets, const Bytes &plain, Bytes *cipher, or
     metadata.path_length = 8;
     metadata.size = plain.size();
     std::strcpy(metadata.timestamp, "02-01-2025 03:04:05");
-    orr_paper_request request = {
-        "scan.tif",    ORR_RULE_DEFAULT, ORR_MAP_K2_DEFAULT, &secrets.secret,
-        &secrets.slot, secrets.file_id,  &metadata,          {nullptr, memory, nullptr, nullptr}};
+    orr_paper_request request = secrets.request("scan.tif", ORR_RULE_DEFAULT, &metadata, memory);
     orr_status status = orr_paper_encrypt(&request, source.fd(), target.fd(), error);
     if (status == ORR_OK) *cipher = target.content();
     orr_metadata_free(&metadata);
@@ -68,7 +82,7 @@ orr_status encrypt(const Secrets &secrets, const Bytes &plain, Bytes *cipher, or
 
 orr_status decrypt(const Secrets &secrets, const Bytes &cipher, Bytes *plain, orr_error *error) {
     TemporaryFile source(cipher), target;
-    static orr_container container;
+    orr_container container = {};
     orr_file_keys keys;
     orr_metadata metadata = {};
     const char *name = "c.orr.tif";
@@ -77,11 +91,12 @@ orr_status decrypt(const Secrets &secrets, const Bytes &cipher, Bytes *plain, or
         status = orr_file_keys_derive(&keys, &secrets.secret, container.header_bytes, error);
     if (status == ORR_OK)
         status = orr_container_metadata(&container, source.fd(), &keys, name, &metadata, error);
-    if (status != ORR_OK) return status;
-    status = orr_paper_decrypt(&container, &secrets.secret, &metadata, nullptr, source.fd(),
-                               plain ? target.fd() : -1, name, error);
+    if (status == ORR_OK)
+        status = orr_paper_decrypt(&container, &secrets.secret, &metadata, nullptr, source.fd(),
+                                   plain ? target.fd() : -1, name, error);
     if (status == ORR_OK && plain) *plain = target.content();
     orr_metadata_free(&metadata);
+    orr_container_free(&container);
     return status;
 }
 
@@ -290,7 +305,7 @@ TEST(Paper, NoticesEveryKindOfDamage) {
     orr_error error = {};
     ASSERT_EQ(ORR_OK, encrypt(secrets, plain, &cipher, &error)) << error.text;
     ASSERT_EQ(ORR_OK, decrypt(secrets, cipher, &restored, &error)) << error.text;
-    uint64_t data = cipher.size() - 2 * 4096 - 189; // three pages of 189 bytes, 4096-aligned
+    uint64_t data = cipher.size() - 3 * 4096; // three pages of 189 bytes, 4096-aligned
     ASSERT_EQ(0u, data % 4096);
     for (size_t at = 12288; at < cipher.size(); at += at < data ? 3 : 41) {
         Bytes damaged = cipher;
@@ -343,12 +358,17 @@ TEST(Paper, LayoutOfTheWorkedExample) {
     orr_image image = {0, 0, 2, pages, 0};
     orr_paper_layout layout;
     orr_error error = {};
-    ASSERT_EQ(ORR_OK, orr_paper_layout_init(&layout, &image, 16384 - 12288 - 16, "x", &error));
+    orr_header header = {};
+    header.slot_pages = 1;
+    header.metadata_length = 4096;
+    ASSERT_EQ(ORR_OK, orr_paper_layout_init(&layout, &image, &header, "x", &error));
     EXPECT_EQ(0, layout.big);
     EXPECT_EQ(16384u, layout.ifd_offset);
     EXPECT_EQ(20480u, layout.data_offset);
     EXPECT_EQ(1912832u, layout.page_offset[1]);
-    EXPECT_EQ(1917122u, layout.file_length);
+    EXPECT_EQ(1917122u, layout.pixels_end);
+    EXPECT_EQ(1921024u, layout.data_end);
+    EXPECT_EQ(1921024u, layout.file_length);
     EXPECT_EQ(1890000u + 4290u, layout.length);
     auto number = [&](size_t at, size_t bytes) {
         uint32_t value = 0;
@@ -366,7 +386,7 @@ TEST(Paper, LayoutOfTheWorkedExample) {
     orr_paper_layout_free(&layout);
     // Past 4 GiB the same pages make a BigTIFF.
     pages[0].width = pages[0].height = 40000;
-    ASSERT_EQ(ORR_OK, orr_paper_layout_init(&layout, &image, 100, "x", &error));
+    ASSERT_EQ(ORR_OK, orr_paper_layout_init(&layout, &image, &header, "x", &error));
     EXPECT_EQ(1, layout.big);
     EXPECT_EQ(40000ull * 40000 * 3 + 4290, layout.length);
     orr_paper_layout_free(&layout);
@@ -422,9 +442,7 @@ TEST(Paper, RefusesUnknownRuleAndMap) {
     orr_metadata metadata = {};
     metadata.path_length = 1;
     orr_error error = {};
-    orr_paper_request request = {
-        "s",           40321,           ORR_MAP_K2_DEFAULT, &secrets.secret,
-        &secrets.slot, secrets.file_id, &metadata,          {nullptr, kMemory, nullptr, nullptr}};
+    orr_paper_request request = secrets.request("s", 40321, &metadata, kMemory);
     EXPECT_EQ(ORR_UNSUPPORTED, orr_paper_encrypt(&request, source.fd(), target.fd(), &error));
     orr_metadata_free(&metadata);
 }
