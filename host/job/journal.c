@@ -163,9 +163,10 @@ static int covers(const work *w, const cJSON *line) {
     return 1;
 }
 
-// Is there nothing but zero bytes, or none? A power cut leaves that of a journal whose job had not
-// begun: its start line is on the disk before anything else.
+// Is there nothing but zero bytes, or none, or the beginning of a line? A power cut leaves that of a
+// journal whose job had not begun: its start line is on the disk before anything else.
 static int is_blank(const char *line, size_t bytes) {
+    if (*line && !strchr(line, '\n')) return 1;
     while (bytes && !line[bytes - 1]) bytes--;
     return !bytes;
 }
@@ -242,9 +243,12 @@ static cJSON *new_line(const char *event) {
     return line;
 }
 
+// On a line of its own, whatever a power cut left there.
 static int write_start(orr_journal *journal, const work *w) {
     char part[32];
+    struct stat st;
     cJSON *line = new_line("start"), *inputs, *tags;
+    if (fstat(fileno(journal->file), &st) == 0 && st.st_size) fputc('\n', journal->file);
     part_of(w->options, part);
     cJSON_AddStringToObject(line, "verb", verb_of(w->options));
     if (part[0]) cJSON_AddStringToObject(line, "shard", part);

@@ -221,6 +221,30 @@ class Inputs(Case):
         self.assertEqual(self.messages(out, 9)[-1]["unfinished_jobs"], 1)
         self.assertEqual(self.messages(out, 9)[-1]["skipped"], 5)
 
+    def test_a_journal_that_a_power_cut_tore(self):
+        """Of its first line only a part: its job had not begun, and nothing is unfinished once another has ended."""
+        Path("sealed").mkdir()
+        journal, line = Path("sealed/.orrery-journal"), b'{"event":"start","time":"2026-12-01T16:19:05Z","verb":"encrypt","inputs":{"ba9c8e6c75'
+        for left in (b"", line, line + bytes(600), bytes(512) + b'3f","4a"]}}\n', bytes(3)):
+            with self.subTest(left=left):
+                journal.write_bytes(left)
+                self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
+                self.done("verify", "-q", "-k", "keys", "sealed")
+                self.assertFalse(journal.exists())
+                # A run that is stopped after that is known again, and none but that one.
+                journal.write_bytes(left)
+                shutil.rmtree("sealed/in")
+                run("encrypt", "-q", "-k", "keys", "in", "missing", "-o", "sealed")
+                if journal.exists():
+                    self.assertEqual(journal.read_bytes().count(b'\n{"event":"start"'), 1 if left else 0)
+                    Path("missing").write_bytes(b"found")
+                    self.done("encrypt", "-q", "-k", "keys", "in", "missing", "-o", "sealed")
+                    self.assertFalse(journal.exists())
+                    Path("missing").unlink()
+        journal.write_bytes(line.replace(b"ba9c", b"0000") + b'":[]}}\n')  # a whole one, of another job
+        self.done("encrypt", "-q", "-k", "keys", "in", "-o", "sealed")
+        self.assertTrue(journal.exists())
+
     def test_a_journal_that_nobody_reads(self):
         """A pipe in its place must not hold up the job."""
         Path("sealed").mkdir()
