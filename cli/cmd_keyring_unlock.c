@@ -66,20 +66,42 @@ static void wipe(ways *w) {
 
 // ---- the secrets of the unlocks that are to stay
 
-// Is one of the given files this unlock's? ORR_OK with *found as it is.
-static orr_status try_files(ways *w, const orr_keyring *keyring, size_t index, int *found,
-                            orr_error *error) {
-    orr_status status = ORR_OK;
-    for (size_t n = 0; n < w->cli->arguments.keyring.other_count && !*found; n++) {
-        orr_passphrase secret = {0};
-        orr_error ignored;
-        status = orr_cli_other(w->cli, n, &secret, error);
-        if (status == ORR_OK)
-            *found = orr_keyring_try_unlock(keyring, index, &secret, &w->kept[w->kept_count],
-                                            &ignored) == ORR_OK;
-        orr_passphrase_wipe(&secret);
+// Those of the --other files: each is read once, for it may be a pipe.
+typedef struct given {
+    orr_passphrase secrets[ORR_KEYRING_MAX_UNLOCKS];
+    int used[ORR_KEYRING_MAX_UNLOCKS];
+    size_t count;
+} given;
+
+static orr_status read_given(orr_cli *cli, given *g, orr_error *error) {
+    for (size_t n = 0; n < cli->arguments.keyring.other_count; n++) {
+        orr_status status = orr_cli_other(cli, n, &g->secrets[n], error);
         if (status != ORR_OK) return status;
+        g->count++;
     }
+    return ORR_OK;
+}
+
+// Is one of them this unlock's?
+static int try_given(ways *w, given *g, const orr_keyring *keyring, size_t index) {
+    orr_error ignored;
+    for (size_t n = 0; n < g->count; n++) {
+        if (orr_keyring_try_unlock(keyring, index, &g->secrets[n], &w->kept[w->kept_count],
+                                   &ignored) != ORR_OK)
+            continue;
+        g->used[n] = 1;
+        return 1;
+    }
+    return 0;
+}
+
+// One that was given to keep something, and keeps nothing, is a mistake.
+static orr_status check_given(const ways *w, const given *g, orr_error *error) {
+    for (size_t n = 0; n < g->count; n++)
+        if (!g->used[n])
+            return orr_fail(error, ORR_KEY,
+                            "%s: opens none of the unlocks that are to stay; nothing was changed",
+                            w->cli->arguments.keyring.others[n].file);
     return ORR_OK;
 }
 
@@ -115,34 +137,51 @@ static orr_status confirm_loss(ways *w, const char *names, orr_error *error) {
     return orr_cli_confirm(question, undone, error);
 }
 
-// Fills w->kept with the keys of all unlocks but w->gone.
-static orr_status keep_others(ways *w, const orr_keyring *keyring, orr_error *error) {
-    char names[800] = "";
+// The key of one unlock that is to stay: of the one that opened the keyring, from a file, or asked
+// for.
+static orr_status keep_one(ways *w, given *g, const orr_keyring *keyring, size_t index, int *found,
+                           orr_error *error) {
+    if (index == keyring->opened) {
+        memcpy(w->kept[w->kept_count].id, keyring->unlocks[index].id, ORR_KEY_ID_BYTES);
+        memcpy(w->kept[w->kept_count].key, keyring->opened_key, sizeof keyring->opened_key);
+        *found = 1;
+        return ORR_OK;
+    }
+    *found = try_given(w, g, keyring, index);
+    if (*found || !isatty(STDIN_FILENO) || w->cli->arguments.keyring.yes) return ORR_OK;
+    return ask_for(w, keyring, index, found, error);
+}
+
+static orr_status keep_with(ways *w, given *g, const orr_keyring *keyring, orr_error *error) {
+    char names[800] = "", shown[4 * ORR_SHOWN_ID];
     size_t used = 0;
-    int asks = isatty(STDIN_FILENO) && !w->cli->arguments.keyring.yes;
     for (size_t i = 0; i < keyring->unlock_count; i++) {
-        int found = i == keyring->opened;
-        char shown[4 * ORR_SHOWN_ID];
-        orr_status status = ORR_OK;
+        int found = 0;
         if (i == w->gone) continue;
-        if (found) {
-            memcpy(w->kept[w->kept_count].id, keyring->unlocks[i].id, ORR_KEY_ID_BYTES);
-            memcpy(w->kept[w->kept_count].key, keyring->opened_key, sizeof keyring->opened_key);
-        }
-        if (!found) status = try_files(w, keyring, i, &found, error);
-        if (status == ORR_OK && !found && asks) status = ask_for(w, keyring, i, &found, error);
+        orr_status status = keep_one(w, g, keyring, i, &found, error);
         if (status != ORR_OK) return status;
-        w->kept_count += found;
+        w->kept_count += (size_t)found;
         w->lost += !found;
         show(&keyring->unlocks[i], shown);
         if (!found && used < sizeof names)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s %s", used ? ", " : "",
                                      type_text(keyring->unlocks[i].type), shown);
     }
+    orr_status status = check_given(w, g, error);
+    if (status != ORR_OK) return status;
     if (!w->kept_count && !w->fresh)
         return orr_fail(error, ORR_USAGE,
                         "nothing would open the keyring any more; nothing was changed");
     return confirm_loss(w, names, error);
+}
+
+// Fills w->kept with the keys of all unlocks but w->gone.
+static orr_status keep_others(ways *w, const orr_keyring *keyring, orr_error *error) {
+    given g = {.count = 0};
+    orr_status status = read_given(w->cli, &g, error);
+    if (status == ORR_OK) status = keep_with(w, &g, keyring, error);
+    orr_wipe(&g, sizeof g);
+    return status;
 }
 
 static void say_lost(const ways *w) {

@@ -163,8 +163,8 @@ static int covers(const work *w, const cJSON *line) {
     return 1;
 }
 
-// Is there nothing but zero bytes, or none, or the beginning of a line? A power cut leaves that of a
-// journal whose job had not begun: its start line is on the disk before anything else.
+// Is there nothing but zero bytes, or none, or the beginning of a line? A power cut leaves that of
+// a journal whose job had not begun: its start line is on the disk before anything else.
 static int is_blank(const char *line, size_t bytes) {
     if (*line && !strchr(line, '\n')) return 1;
     while (bytes && !line[bytes - 1]) bytes--;

@@ -190,9 +190,12 @@ class Unlocks(Ways):
         remove = ("keyring", "unlock", "remove", *keys, "second")
         third = self.unlocks(*keys)["third"]["unlock_id"]
         self.go(*remove, status=2, says=f"was not: recovery code {third} (third); without a terminal this needs --yes")
-        self.go(*remove, "--other-recovery-code-file", "code2", status=2)  # that of the one to go is of no use
+        for options in (["--yes"], []):  # that of the one to go keeps nothing: a mistake
+            self.go(*remove, *options, "--other-recovery-code-file", "code2", status=5, says="code2: opens none of the unlocks that are to stay")
         self.assertEqual(Path("keys").read_bytes(), before)
-        self.go(*remove, "--other-recovery-code-file", "code2", "--other-recovery-code-file", "code3")
+        with open("code3", "rb") as pipe:  # read once
+            status, _, err = run(*remove, "--other-recovery-code-file", "/dev/stdin", input=pipe.read())
+        self.assertEqual(status, 0, err)
         self.assertEqual(sorted(self.unlocks(*keys)), ["recovery-code", "third"])
         self.opens(*keys[:3], "code3")
         # Who opens it may be the one that goes.
