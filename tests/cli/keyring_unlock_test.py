@@ -364,6 +364,23 @@ class Vault(Ways):
         self.go("keyring", "set-state", "-k", "keys", second, "destroyed", "--vault", "v", status=2, says="is active")
 
 
+    def test_files_with_several_wraps(self):
+        """Another key of this keyring opens a file too; a key that is destroyed, or somebody else's, does not."""
+        first = self.keyring()
+        self.keyring("others")
+        spare, third = (self.go("keyring", "add", "-q", "-k", "keys", "--label", label).strip() for label in ("spare", "third"))
+        self.go("keyring", "export", "-q", "-k", "keys", "-o", "spare.orrpub", "spare")
+        self.go("keyring", "export", "-q", "-k", "others", "-o", "others.orrpub")
+        for name, to in (("a", []), ("b", ["--to", "spare.orrpub"]), ("c", ["--to", "others.orrpub"])):
+            Path(name).write_text("scan " + name)
+            self.go("encrypt", "-q", "-k", "keys", *to, name, "-o", "v/")
+        self.go("keyring", "set-state", "-q", "-k", "keys", third, "active")
+        needs = ("keyring", "set-state", "-k", "keys", first, "destroyed", "--dry-run", "--vault", "v")
+        self.go(*needs, says="v: 2 of 3 encrypted files still need the key")
+        self.go("keyring", "set-state", "-k", "keys", "--yes", spare, "destroyed", "--vault", "v", says="v: 0 of 3")
+        self.go(*needs, says="v: 3 of 3 encrypted files still need the key")
+
+
 @unittest.skipUnless(has_fault(), "no FAULT library (run by ctest), or AddressSanitizer")
 class Faults(Ways):
     """Each command that changes a keyring, at each change that it makes to the disk: killed, or with an error. Afterwards the
