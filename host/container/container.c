@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Checks magic and header of the first `got` bytes.
 static orr_status read_header(orr_container *container, size_t got, uint64_t actual_length,
@@ -72,10 +73,18 @@ static orr_status read_slots(orr_container *container, int fd, int damaged, cons
                : ORR_OK;
 }
 
-int orr_has_magic(int fd) {
+// Is it there in the page at `offset`, or can that not be read?
+static int has_magic_at(int fd, uint64_t offset) {
     uint8_t magic[ORR_MAGIC_BYTES];
-    orr_status status = orr_pread_all(fd, magic, sizeof magic, ORR_MAGIC_OFFSET, "", NULL);
+    orr_status status = orr_pread_all(fd, magic, sizeof magic, offset + ORR_MAGIC_OFFSET, "", NULL);
     return status == ORR_IO || (status == ORR_OK && !memcmp(magic, ORR_MAGIC, sizeof magic));
+}
+
+int orr_has_magic(int fd) {
+    struct stat st;
+    if (has_magic_at(fd, 0)) return 1;
+    return fstat(fd, &st) == 0 && st.st_size >= 2 * ORR_PAGE &&
+           has_magic_at(fd, (uint64_t)st.st_size - ORR_PAGE);
 }
 
 orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_length,

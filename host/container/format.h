@@ -231,7 +231,8 @@ typedef struct orr_container {
 } orr_container;
 void orr_container_free(orr_container *container);
 
-// Does the file open as `fd` have the magic of an encrypted file? Also 1 when that cannot be read.
+// Does the file open as `fd` have the magic of an encrypted file, in its first page or in its last?
+// Also 1 when that cannot be read.
 int orr_has_magic(int fd);
 
 // Reads page 0 and the slots from fd (pread) and checks what needs no key. actual_length is

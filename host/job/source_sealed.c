@@ -18,11 +18,11 @@ static void warn_of_slot(orr_job_file *file) {
     const orr_sealed *sealed = file->from.sealed;
     int slot = orr_sealed_damaged_slot(sealed);
     if (slot < 0) return;
-    orr_job_warn(
-        file->job,
-        "%s: wrap slot %c %s; the file opens with the other one; `orrery rewrap` repairs it",
-        file->source, 'A' + slot,
-        sealed->container.slot_good[slot] ? "does not hold the file's secret" : "is damaged");
+    orr_job_warn(file->job,
+                 "%s: wrap slot %c %s; the file opens with another one; `orrery rewrap` repairs it",
+                 file->source, 'A' + slot,
+                 sealed->container.slot_good[slot] ? "does not hold the file's secret"
+                                                   : "is damaged");
 }
 
 orr_status orr_source_unseal(orr_job_file *file, orr_error *error) {

@@ -31,6 +31,7 @@ struct orr_state {
     int lost;          // this job's file is there and cannot be used
     int found;         // this job's file was there
     int flushed;       // its name is on the storage
+    int error;         // why they are not any more
     int writes;        // records are kept: the file is opened, or made, for the first of them
     char name[48];
 };
@@ -221,24 +222,31 @@ int orr_state_record(orr_state *state, const orr_identity *identity) {
     if (!state) return 0;
     pthread_mutex_lock(&state->lock);
     if (!knows(state, identity)) {
-        kept = state->writes && (state->fd >= 0 || open_to_write(state)) &&
+        int tried = state->writes;
+        errno = 0;
+        kept = tried && (state->fd >= 0 || open_to_write(state)) &&
                write_whole(state->fd, identity, sizeof *identity);
+        if (tried && !kept) state->error = errno ? errno : EIO;
         if (kept && insert(state, identity, &replaced)) state->outdated += (uint64_t)replaced;
         // One that cannot be had is asked for once; a short write would put all later records out
         // of step.
         state->writes = kept;
     }
+    int number = state->error;
     pthread_mutex_unlock(&state->lock);
+    if (!kept) errno = number;
     return kept;
 }
 
 int orr_state_flush(orr_state *state) {
     pthread_mutex_lock(&state->lock);
-    int fd = state->fd, first = fd >= 0 && !state->flushed;
-    state->flushed |= first;
+    int fd = state->fd, named = state->flushed;
     pthread_mutex_unlock(&state->lock);
     if (fd < 0) return 0; // nothing was recorded
-    if (first && orr_fsync(state->directory) < 0) return -1;
+    if (!named && orr_fsync(state->directory) < 0) return -1;
+    pthread_mutex_lock(&state->lock);
+    state->flushed = 1;
+    pthread_mutex_unlock(&state->lock);
     return orr_flush(fd) < 0 ? -1 : 0;
 }
 

@@ -7,7 +7,8 @@
 // are kept here as a MAC under a key of the encrypted file, which only a holder of its master key
 // can make or even compare. A record is true for ever; one that is lost, or made for an output that
 // is gone, costs a reading and nothing else. So the file is not flushed, and a damaged or foreign
-// one is as good as none.
+// one is as good as none. A machine without a keyring has nothing else to go by (writer.h): its
+// records are under a key of its own, and flushed.
 //
 // The file (mode 0600 with the sticky bit, as what a power cut left of one is told by): 16 bytes
 // "ORRERY STATE 1\n\0", then records of 32 bytes, the last one of an ID counts.

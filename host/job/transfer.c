@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "host/job/existing.h"
-#include "host/job/job_key.h"
 #include "host/job/job_paper.h"
 #include "host/job/job_rewrap.h"
 #include "host/job/salvage.h"

@@ -122,23 +122,25 @@ orr_status orr_writer_record(const orr_job_file *file, orr_error *error) {
     orr_identity record;
     if (!job->state) return ORR_OK; // one file, to one name: there is no place for records
     orr_status status = secret_of(file, file_id, &secret);
-    int good = 1;
+    int good = 1, number;
     for (unsigned half = 0; half < 2 && status == ORR_OK && job->options->opaque_names; half++) {
         status = name_record(file, half, file_id, &record);
         if (status == ORR_OK) good &= orr_state_record(job->state, &record);
     }
     if (status == ORR_OK) status = content_record(&secret, file->metadata, &record);
     if (status == ORR_OK) good &= orr_state_record(job->state, &record);
+    number = good ? 0 : errno;
     orr_wipe(&secret, sizeof secret);
     if (status != ORR_OK)
         return orr_fail(error, status, "%s: a MAC could not be made (OpenSSL)", file->source);
     // Of a source that was touched nobody knows which bytes belong to which ctime.
     if (!file->from.touched) orr_writer_record_identity(file, file_id);
     if (good && orr_state_flush(job->state) == 0) return ORR_OK;
-    return orr_fail(error, ORR_IO,
-                    "%s: not encrypted: %s/.orrery-state, by which a machine without a keyring "
-                    "knows what it has made, cannot be written: %s",
-                    file->source, job->root.path, strerror(errno));
+    if (good) number = errno;
+    return orr_fail_errno(error, number,
+                          "%s: not encrypted: %s/.orrery-state, by which a machine without a "
+                          "keyring knows what it has made, cannot be written: %s",
+                          file->source, job->root.path, strerror(number));
 }
 
 int orr_writer_find(const orr_job_file *file, char **name) {

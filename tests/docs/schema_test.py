@@ -138,6 +138,10 @@ class Schemas(Case):
         lines = self.lines("encrypt", "-k", "plain", "tree", "-o", "v", "--sha256", "--dry-run")
         for _ in range(2):
             lines += self.lines("encrypt", "-k", "plain", "tree", "-o", "v", "--sha256")
+        self.lines("keyring", "export", "-k", "plain", "-o", "to.orrpub")
+        for _ in range(2):
+            lines += self.lines("encrypt", "--to", "to.orrpub", "--writer-key", "w", "tree", "-o", "written")
+        lines += self.lines("verify", "-k", "plain", "written") + self.lines("reencrypt", "-k", "plain", "--adopt", "written", "-o", "adopted")
         lines += self.lines("encrypt", "-k", "plain", "--profile", "paper", "tree/b.tif", "-o", "p.orr.tif")
         Path("v/readme").write_text("not an archive's")
         lines += self.lines("verify", "-k", "plain", "v") + self.lines("verify", "-k", "plain", "p.orr.tif")

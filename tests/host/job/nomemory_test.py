@@ -38,7 +38,7 @@ class NoMemory(Case):
         self.assertEqual(status, 0, err)
         return self.contents("back/in")
 
-    def refuse(self, check, *command, prepare=lambda: None, success=0):
+    def refuse(self, check, *command, keys=("-k", "keys"), prepare=lambda: None, success=0):
         """Runs a command with one request refused, for a sample of them; check() when it says that it did its work."""
         def once(**environment):
             for folder in ("out", "back"):
@@ -46,7 +46,7 @@ class NoMemory(Case):
             prepare()
             # On the CPU alone: NVIDIA's runtime crashes when it is refused memory while it is loaded.
             device = () if command[0] == "rewrap" else ("--device", "cpu")
-            return run(command[0], "-q", "-j", "1", *device, "-k", "keys", *command[1:],
+            return run(command[0], "-q", "-j", "1", *device, *keys, *command[1:],
                        env={**os.environ, "LD_PRELOAD": str(LIBRARY), **environment})
         self.assertEqual(once(ORRERY_MEMORY_LOG="count")[0], success)
         count = int(Path("count").read_text())
@@ -74,6 +74,25 @@ class NoMemory(Case):
 
     def test_encrypt_opaque(self):
         self.refuse(lambda: self.assertEqual(self.restored("out"), self.originals), "encrypt", "--names", "opaque", "in", "-o", "out")
+
+    def test_recipients(self):
+        """Without a keyring, from the first run to one that finds all finished; and wraps that come and go."""
+        self.assertEqual(run("keyring", "export", "-q", "-k", "keys", "-o", "to.orrpub")[0], 0)
+        self.refuse(lambda: self.assertEqual(self.restored("out"), self.originals), "encrypt", "--to", "to.orrpub", "--writer-key", "w/key",
+                    "--names", "opaque", "in", "-o", "out", keys=(), prepare=lambda: shutil.rmtree("w", ignore_errors=True))
+        written = ("encrypt", "--to", "to.orrpub", "--writer-key", "w/key", "in", "-o", "out")
+
+        def write():
+            self.assertEqual(run(*written)[0], 0)
+        self.refuse(lambda: self.assertEqual(self.restored("out"), self.originals), *written, keys=(), prepare=write)
+        self.sealed()
+        self.assertEqual(run("keyring", "new", "-o", "second", "--no-passphrase", "--decoy", "decoy.png")[0], 0)
+        self.assertEqual(run("keyring", "export", "-q", "-k", "second", "-o", "second.orrpub")[0], 0)
+
+        def check():
+            self.assertEqual(run("verify", "-q", "-k", "second", "out")[0], 0)
+            self.assertEqual(self.restored("out"), self.originals)
+        self.refuse(check, "rewrap", "--add", "second.orrpub", "--remove", "ab" * 16, "out", prepare=lambda: shutil.copytree("sealed", "out"))
 
     def test_decrypt(self):
         self.sealed()

@@ -129,6 +129,14 @@ class Cuts(Case):
     def test_encrypt(self):
         self.both(self.encrypt(), self.assert_named_is_whole, self.assert_finished, self.assert_kept)
 
+    def test_encrypt_without_a_keyring(self):
+        """What has its name has its record, and the record its key: nothing is refused after a cut, nor made twice."""
+        self.assertEqual(run("keyring", "export", "-q", "-k", self.keys, "-o", "to.orrpub")[0], 0)
+        for options in ((), ("--names", "opaque")):
+            command = ("encrypt", "-q", "-j", "1", "--to", str(self.dir / "to.orrpub"), "--writer-key", "state/key", *options,
+                       str(self.source), "-o", "vault")
+            self.both(command, self.assert_named_is_whole, self.assert_finished, self.assert_kept)
+
     def test_where_syncfs_does_not_flush(self):
         self.killed_then_cut(self.encrypt("a/vault"), lambda root: self.assert_kept(root, "a/vault"), ORRERY_RECORD_FUSE="1")
 

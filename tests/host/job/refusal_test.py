@@ -108,7 +108,7 @@ class Refusals(Case):
             Path("bad.orr.tif").write_bytes(self.flip(at))
             status, out, err = run("verify", "-k", "keys", "bad.orr.tif")
             self.assertEqual(status, 0, err)
-            self.assertIn("is damaged; the file opens with the other one; `orrery rewrap` repairs it", err)
+            self.assertIn("is damaged; the file opens with another one; `orrery rewrap` repairs it", err)
             status, out, err = run("decrypt", "-k", "keys", "bad.orr.tif", "-o", f"out{at}")
             self.assertEqual(status, 0, err)
             self.assertIn("wrap slot", out + err)

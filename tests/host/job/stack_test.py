@@ -22,6 +22,7 @@ class SmallStack(Case):
         Path("in/data").write_bytes(os.urandom(200_000))
         write_gray_tiff("in/scan.tif", 300, 200)
         self.small("keyring", "new", "-o", "keys", "--no-passphrase", "--decoy", "decoy.png")
+        self.small("keyring", "export", "-q", "-k", "keys", "-o", "to.orrpub")
         Path("word").write_text("seven words of a list\n")
         os.chmod("word", 0o600)
         self.small("keyring", "new", "-o", "locked", "--passphrase-file", "word", "--decoy", "decoy.png")
@@ -32,6 +33,8 @@ class SmallStack(Case):
             self.small("decrypt", "-q", "-k", "keys", vault, "-o", back)
             self.small("reencrypt", "-q", "-k", "keys", vault, "-o", again)
             self.small("rewrap", "-q", "-k", "keys", again)
+            self.small("rewrap", "-q", "-k", "keys", "--add", "to.orrpub", again)
+            self.small("encrypt", "-q", "--to", "to.orrpub", "--writer-key", "w", "--profile", profile, "--check", "cpu", source, "-o", f"{profile}-written")
             self.small("verify", "-q", "-k", "keys", again)
         self.assertEqual(Path("archive-back/in/data").read_bytes(), Path("in/data").read_bytes())
 

@@ -185,13 +185,34 @@ class Runs(Writer):
 
     @needs_fault
     def test_what_cannot_be_recorded_is_not_named(self):
-        for fault in ("write:0:ENOSPC:.orrery-state", "open:0:EACCES:.orrery-state"):
+        for fault, why in (("write:0:ENOSPC:.orrery-state", "No space left on device"),
+                           ("open:0:EACCES:.orrery-state", "Permission denied"), ("fsync:0:EIO:.orrery-state", "Input/output error")):
             with self.subTest(fault=fault):
                 shutil.rmtree("out", ignore_errors=True)
                 said = self.encrypt(status=7, env={"LD_PRELOAD": FAULT, "ORRERY_FAULT": fault})
-                self.assertIn("by which a machine without a keyring knows what it has made, cannot be written", said)
+                self.assertIn(f"by which a machine without a keyring knows what it has made, cannot be written: {why}", said)
                 self.assertEqual(self.outputs(), [])
                 self.assertEqual(self.counts(), (3, 0, 0))
+
+    @needs_fault
+    def test_a_fault_that_check_finds(self):
+        """In slots, metadata and data, although nothing here opens the file."""
+        for options in ((), ("--parity", "10")):
+            for at in (300, 4096 + 40, 2 * 4096 + 100, 3 * 4096 + 20, 21000):
+                shutil.rmtree("out", ignore_errors=True)
+                self.encrypt("--check", "cpu", *options, status=13,
+                             env={"LD_PRELOAD": FAULT, "ORRERY_FAULT": "pwrite:0:flip:.partial", "ORRERY_FAULT_AT": str(at)})
+                self.assertEqual(self.outputs(), [], at)
+        self.assertEqual(self.counts("--check", "cpu"), (3, 0, 0))
+
+    @needs_fault
+    def test_an_unfinished_job_is_said_until_it_goes_on(self):
+        killed = self.env | {"LD_PRELOAD": FAULT, "ORRERY_FAULT": "rename:3:kill:.partial"}
+        done = subprocess.run([ORRERY, "encrypt", "-q", "-j", "1", "--to", "site.orrpub", "in/.", "-o", "out"], env=killed, check=False)
+        self.assertEqual(done.returncode, -signal.SIGKILL)
+        self.assertEqual(run("verify", "-k", "keys", "out")[0], 9)
+        self.assertEqual(self.counts()[2], 0)
+        self.assertEqual(run("verify", "-k", "keys", "out")[0], 0)
 
     @needs_fault
     def test_killed_anywhere(self):
