@@ -21,6 +21,8 @@ typedef struct orr_cli {
 int orr_cli_main(int argc, char **argv);
 
 // ---- shared
+// Runs the verb of the command over files: encrypt, decrypt, verify, rewrap, reencrypt, repair.
+orr_status orr_cli_job(orr_cli *cli, orr_error *error);
 // The passphrase of an existing keyring: from the file or descriptor of the command line, else,
 // when the file says that it has one, from the terminal. Warns of readable files.
 orr_status orr_cli_passphrase(orr_cli *cli, orr_passphrase *passphrase, orr_error *error);

@@ -110,6 +110,7 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
         .recipient_count = a->job.recipient_count,
         .removed = keys->removed,
         .removed_count = a->job.removed_count,
+        .repair_from = a->job.from,
         .parity = a->job.parity,
         .writer_only = !a->keyring.file,
         .require_origin = a->job.require_origin,
@@ -187,7 +188,7 @@ static void limit_workers(orr_cli *cli) {
                          asked);
 }
 
-static orr_status run(orr_cli *cli, orr_error *error) {
+orr_status orr_cli_job(orr_cli *cli, orr_error *error) {
     orr_keyring keyring = {0};
     orr_job_keys keys = {NULL, NULL};
     orr_name_list list = {0};
@@ -380,18 +381,9 @@ static const orr_option subset = {.name = "subset",
                                   .help = "3/7: the third of seven parts; 5%: that share",
                                   ORR_TAKES(TEXT, job.subset),
                                   .set = set_subset};
-static const orr_option shard = {.name = "shard",
-                                 .argument = "I/N",
-                                 .help = "the I-th of N shares of the files",
-                                 ORR_TAKES(FRACTION, job.shard)};
-static const orr_option mem = {.name = "mem",
-                               .argument = "SIZE",
-                               .help = "most memory, as in 2G [256M; paper: half of RAM]",
-                               ORR_TAKES(SIZE, job.mem),
-                               .least = 64ull << 20};
 
-#define LISTS &shard, ORR_OPTIONS_LIST
-#define CIPHER &orr_option_device, &orr_option_jobs, &mem
+#define LISTS &orr_option_shard, ORR_OPTIONS_LIST
+#define CIPHER &orr_option_device, &orr_option_jobs, &orr_option_mem
 #define TALKS &orr_option_json, &orr_option_quiet, &orr_option_verbose
 #define FILES_OR_DIRECTORIES                                                  \
     .operands = {{"IN", ORR_VALUE_PATH, NULL}}, .least = 1, .most = SIZE_MAX, \
@@ -438,7 +430,7 @@ const orr_command orr_cmd_encrypt = {
     .stopped = RESUMES,
     .verb = ORR_VERB_ENCRYPT,
     .check = check_encrypt,
-    .run = run,
+    .run = orr_cli_job,
 };
 
 const orr_command orr_cmd_decrypt = {
@@ -457,7 +449,7 @@ const orr_command orr_cmd_decrypt = {
     .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST),
     .stopped = RESUMES,
     .verb = ORR_VERB_DECRYPT,
-    .run = run,
+    .run = orr_cli_job,
 };
 
 const orr_command orr_cmd_verify = {
@@ -475,7 +467,7 @@ const orr_command orr_cmd_verify = {
     .exit_statuses = IN_PLACE_EXITS | ORR_EXIT(INCOMPLETE) | ORR_EXIT(SELF_TEST),
     .stopped = "the same command begins anew",
     .verb = ORR_VERB_VERIFY,
-    .run = run,
+    .run = orr_cli_job,
 };
 
 const orr_command orr_cmd_rewrap = {
@@ -494,7 +486,7 @@ const orr_command orr_cmd_rewrap = {
     .exit_statuses = IN_PLACE_EXITS,
     .stopped = RESUMES,
     .verb = ORR_VERB_REWRAP,
-    .run = run,
+    .run = orr_cli_job,
 };
 
 const orr_command orr_cmd_reencrypt = {
@@ -513,5 +505,5 @@ const orr_command orr_cmd_reencrypt = {
     .exit_statuses = READING_EXITS | ORR_EXIT(SELF_TEST),
     .stopped = RESUMES,
     .verb = ORR_VERB_REENCRYPT,
-    .run = run,
+    .run = orr_cli_job,
 };

@@ -19,6 +19,7 @@
     X(verify)            \
     X(rewrap)            \
     X(reencrypt)         \
+    X(repair)            \
     X(inspect)           \
     X(generate)          \
     X(keystream)         \

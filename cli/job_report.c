@@ -7,21 +7,23 @@
 
 #include "base/text.h"
 
-static const char *const done_word[] = {[ORR_VERB_ENCRYPT] = "encrypted",
-                                        [ORR_VERB_DECRYPT] = "decrypted",
-                                        [ORR_VERB_VERIFY] = "verified",
-                                        [ORR_VERB_REWRAP] = "rewrapped",
-                                        [ORR_VERB_REENCRYPT] = "re-encrypted"};
-static const char *const plain_word[] = {[ORR_VERB_ENCRYPT] = "encrypt",
-                                         [ORR_VERB_DECRYPT] = "decrypt",
-                                         [ORR_VERB_VERIFY] = "verify",
-                                         [ORR_VERB_REWRAP] = "rewrap",
-                                         [ORR_VERB_REENCRYPT] = "re-encrypt"};
+static const char *const done_word[] = {
+    [ORR_VERB_ENCRYPT] = "encrypted", [ORR_VERB_DECRYPT] = "decrypted",
+    [ORR_VERB_VERIFY] = "verified",   [ORR_VERB_REWRAP] = "rewrapped",
+    [ORR_VERB_REPAIR] = "repaired",   [ORR_VERB_REENCRYPT] = "re-encrypted"};
+static const char *const plain_word[] = {
+    [ORR_VERB_ENCRYPT] = "encrypt", [ORR_VERB_DECRYPT] = "decrypt",
+    [ORR_VERB_VERIFY] = "verify",   [ORR_VERB_REWRAP] = "rewrap",
+    [ORR_VERB_REPAIR] = "repair",   [ORR_VERB_REENCRYPT] = "re-encrypt"};
 static const char *const outcome_word[] = {[ORR_OUT_DONE] = "done",
                                            [ORR_OUT_PRESENT] = "present",
                                            [ORR_OUT_PLANNED] = "planned",
                                            [ORR_OUT_SKIPPED] = "skipped",
                                            [ORR_OUT_FAILED] = "failed"};
+
+static int is_in_place(orr_verb verb) {
+    return verb == ORR_VERB_REWRAP || verb == ORR_VERB_REPAIR;
+}
 
 void orr_report_init(orr_report *report, orr_cli *cli, orr_verb verb) {
     memset(report, 0, sizeof *report);
@@ -55,6 +57,11 @@ static void file_json(orr_report *report, const orr_file_event *event) {
         cJSON_AddBoolToObject(object, "known_origin", event->known_origin);
         if (event->repairable) cJSON_AddBoolToObject(object, "repairable", 1);
         if (event->repair_damaged) cJSON_AddBoolToObject(object, "damaged_repair_data", 1);
+    }
+    if (report->verb == ORR_VERB_REPAIR && event->outcome != ORR_OUT_SKIPPED) {
+        cJSON_AddNumberToObject(object, "repaired_pages", (double)event->repaired_pages);
+        cJSON_AddNumberToObject(object, "pages_from_copy", (double)event->copied_pages);
+        cJSON_AddNumberToObject(object, "lost_bytes", (double)event->lost_bytes);
     }
     if (event->outcome == ORR_OUT_DONE)
         cJSON_AddBoolToObject(object, "pixels_sealed", event->pixels_sealed);
@@ -110,6 +117,18 @@ static const char *origin(const orr_file_event *event) {
     return event->file_id && !event->known_origin ? ", of unknown origin" : "";
 }
 
+static const char *already(const orr_report *report) {
+    return report->verb == ORR_VERB_REPAIR ? "already whole" : "already finished";
+}
+
+static void say_repaired(orr_console *console, const orr_file_event *event, const char *word) {
+    char copied[64] = "";
+    if (event->copied_pages)
+        snprintf(copied, sizeof copied, ", %" PRIu64 " of them from the copy", event->copied_pages);
+    orr_console_note(console, "%s: %" PRIu64 " page%s %s%s", event->source, event->repaired_pages,
+                     event->repaired_pages == 1 ? "" : "s", word, copied);
+}
+
 void orr_report_file(void *context, const orr_file_event *event) {
     orr_report *report = context;
     orr_console *console = &report->cli->console;
@@ -118,6 +137,7 @@ void orr_report_file(void *context, const orr_file_event *event) {
     if (console->json) file_json(report, event);
     switch (event->outcome) {
     case ORR_OUT_DONE:
+        if (report->verb == ORR_VERB_REPAIR) say_repaired(console, event, "repaired");
         if (!event->pixels_sealed &&
             report->verb != ORR_VERB_ENCRYPT) { // encrypt has said so already
             report->unsealed++;
@@ -132,10 +152,14 @@ void orr_report_file(void *context, const orr_file_event *event) {
         break;
     case ORR_OUT_PRESENT:
         if (console->verbose)
-            orr_console_note(console, "already finished %s%s%s", source, event->reason ? ": " : "",
-                             event->reason ? event->reason : "");
+            orr_console_note(console, "%s %s%s%s", already(report), source,
+                             event->reason ? ": " : "", event->reason ? event->reason : "");
         break;
     case ORR_OUT_PLANNED:
+        if (report->verb == ORR_VERB_REPAIR) {
+            say_repaired(console, event, "would be repaired");
+            break;
+        }
         orr_console_note(console, "would %s %s%s%s", plain_word[report->verb], source, arrow,
                          target);
         break;
@@ -199,7 +223,7 @@ static void print_figures(orr_report *report, const orr_summary *s, double secon
     const struct {
         uint64_t count;
         const char *what;
-    } others[] = {{s->present, "already finished"},
+    } others[] = {{s->present, already(report)},
                   {s->skipped, "skipped"},
                   {s->failed, "failed"},
                   {s->without.modes, "without their mode"},
@@ -279,7 +303,7 @@ static void print_next_step(orr_report *report, const orr_summary *s) {
     } else if (status == ORR_EXISTS) {
         orr_console_hint(console,
                          "nothing was overwritten; name another output, or move the file away");
-    } else if (status == ORR_IO && reads && report->verb == ORR_VERB_REWRAP) {
+    } else if (status == ORR_IO && reads && is_in_place(report->verb)) {
         orr_console_hint(console,
                          "nothing is lost; run the same command again once the cause is gone");
     } else if (status == ORR_IO) {

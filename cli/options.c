@@ -47,6 +47,15 @@ const orr_option orr_option_jobs = {.letter = 'j',
                                     ORR_TAKES(COUNT, jobs),
                                     .least = 1,
                                     .most = ORR_CLI_MAX_JOBS};
+const orr_option orr_option_shard = {.name = "shard",
+                                     .argument = "I/N",
+                                     .help = "the I-th of N shares of the files",
+                                     ORR_TAKES(FRACTION, job.shard)};
+const orr_option orr_option_mem = {.name = "mem",
+                                   .argument = "SIZE",
+                                   .help = "most memory, as in 2G [256M; paper: half of RAM]",
+                                   ORR_TAKES(SIZE, job.mem),
+                                   .least = 64ull << 20};
 const orr_option orr_option_files_from = {.name = "files-from",
                                           .argument = "FILE",
                                           .help = "inputs from FILE (-: stdin), one a line",

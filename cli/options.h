@@ -82,7 +82,8 @@ typedef struct orr_arguments {
         const char **recipients, **removed; // --to or --add, --remove
         size_t recipient_count, removed_count;
         const char *writer_key;
-        unsigned parity; // in tenths of a percent
+        const char *from; // a copy to repair from
+        unsigned parity;  // in tenths of a percent
         orr_fraction subset, shard;
         double subset_share; // in percent; 0: not given
     } job;
@@ -223,7 +224,7 @@ const char *orr_group_member(const orr_group *group, const orr_command *command)
 // ---- options of several commands (options.c)
 extern const orr_option orr_option_help, orr_option_json, orr_option_quiet, orr_option_verbose;
 extern const orr_option orr_option_verbose_devices, orr_option_dry_run;
-extern const orr_option orr_option_device, orr_option_jobs;
+extern const orr_option orr_option_device, orr_option_jobs, orr_option_mem, orr_option_shard;
 extern const orr_option orr_option_files_from, orr_option_files_from0;
 extern const orr_option orr_option_keyring, orr_option_passphrase_file, orr_option_passphrase_fd;
 extern const orr_option orr_option_code_file, orr_option_code_fd, orr_option_code;

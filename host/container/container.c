@@ -47,7 +47,10 @@ static orr_status read_slots(orr_container *container, int fd, int damaged, cons
                              orr_error *error) {
     const orr_header *header = &container->header;
     size_t size = orr_slot_size(header);
-    orr_status status = ORR_OK;
+    orr_status status = header->profile == ORR_PROFILE_ARCHIVE
+                            ? orr_geometry_init(&container->geometry, header, error)
+                            : ORR_OK;
+    if (status != ORR_OK) return status;
     memcpy(container->commitment, container->page0 + 224, 32);
     container->slots = header->groups ? 3 : 2;
     container->slot_bytes = calloc((size_t)container->slots, size);
@@ -65,12 +68,9 @@ static orr_status read_slots(orr_container *container, int fd, int damaged, cons
             container->active = i;
         }
     }
-    if (container->active < 0) {
+    if (container->active < 0)
         return orr_fail(error, ORR_AUTH, "%s: all its wrap slots are damaged", name);
-    }
-    return header->profile == ORR_PROFILE_ARCHIVE
-               ? orr_geometry_init(&container->geometry, header, error)
-               : ORR_OK;
+    return ORR_OK;
 }
 
 // Is it there in the page at `offset`, or can that not be read?
@@ -98,12 +98,20 @@ orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_
     return status == ORR_OK ? read_slots(container, fd, 0, name, error) : status;
 }
 
+orr_status orr_container_read_page0(orr_container *container, const uint8_t page0[ORR_PAGE], int fd,
+                                    const char *name, orr_error *error) {
+    orr_container_free(container);
+    memcpy(container->page0, page0, ORR_PAGE);
+    orr_status status = read_header(container, ORR_PAGE, ORR_PAGE, name, error);
+    return status == ORR_OK ? read_slots(container, fd, 1, name, error) : status;
+}
+
 orr_status orr_container_read_damaged(orr_container *container, int fd, uint64_t offset,
                                       const char *name, orr_error *error) {
+    uint8_t page[ORR_PAGE];
     orr_container_free(container);
-    orr_status status = orr_pread_all(fd, container->page0, ORR_PAGE, offset, name, error);
-    if (status == ORR_OK) status = read_header(container, ORR_PAGE, ORR_PAGE, name, error);
-    return status == ORR_OK ? read_slots(container, fd, 1, name, error) : status;
+    orr_status status = orr_pread_all(fd, page, ORR_PAGE, offset, name, error);
+    return status == ORR_OK ? orr_container_read_page0(container, page, fd, name, error) : status;
 }
 
 int orr_container_stale_slot(const orr_container *container) {
@@ -233,22 +241,26 @@ static int has_master_wrap(const orr_slot *slot, const uint8_t key_id[ORR_KEY_ID
 }
 
 // Do all wraps of this slot whose key the lookup has hold that secret? Those of recipients are
-// asked where nothing quicker can be.
-static int holds_secret(const opening *o, const orr_slot *slot, const orr_file_secret *secret) {
+// asked where nothing quicker can be. ORR_INTERNAL when that cannot be told.
+static orr_status holds_secret(const opening *o, const orr_slot *slot,
+                               const orr_file_secret *secret, int *holds, orr_error *error) {
     orr_unwrap_key key;
     orr_file_secret opened;
     orr_wrap wrap;
-    int holds = 1;
+    orr_status result = ORR_OK;
+    *holds = 1;
     for (size_t at = 0; orr_slot_next(slot, &at, &wrap);) {
         if (wrap.type == ORR_WRAP_RECIPIENT && has_master_wrap(slot, wrap.key_id)) continue;
         if (o->lookup(o->context, wrap.key_id, &key, NULL) != ORR_OK) continue;
         orr_status status = orr_wrap_open(&wrap, &key, o->container->header_bytes, &opened);
         if (status == ORR_UNSUPPORTED) continue;
-        if (status != ORR_OK || !orr_equal_secret(&opened, secret, sizeof opened)) holds = 0;
+        if (status != ORR_OK && status != ORR_AUTH)
+            result = orr_fail(error, ORR_INTERNAL, "%s: out of memory", o->name);
+        if (status != ORR_OK || !orr_equal_secret(&opened, secret, sizeof opened)) *holds = 0;
     }
     orr_wipe(&key, sizeof key);
     orr_wipe(&opened, sizeof opened);
-    return holds;
+    return result;
 }
 
 // The good slot to try after `last` (-1: the first one): the highest generation below, or the same
@@ -297,8 +309,9 @@ orr_status orr_container_unlock(orr_container *container, orr_master_lookup look
         if (!container->slot_good[i]) continue;
         int twin =
             i && container->slot_good[0] && same_slot(&container->slot[0], &container->slot[i]);
-        container->slot_wrong[i] =
-            twin ? container->slot_wrong[0] : !holds_secret(&o, &container->slot[i], secret);
+        int holds = twin && !container->slot_wrong[0];
+        if (!twin) status = holds_secret(&o, &container->slot[i], secret, &holds, error);
+        container->slot_wrong[i] = !holds;
     }
     if (status != ORR_OK) {
         orr_wipe(secret, sizeof *secret);

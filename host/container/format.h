@@ -197,6 +197,10 @@ orr_status orr_metadata_seal(const orr_metadata *metadata, const orr_file_keys *
 // the wraps' length is not what the header says; ORR_IO.
 orr_status orr_archive_directory_write(const orr_header *header, int fd, const char *name,
                                        orr_error *error);
+// The bytes of that directory from file offset `offset` on: both multiples of 8, between IFD and
+// data.
+void orr_archive_directory_bytes(const orr_geometry *geometry, orr_profile profile, uint64_t offset,
+                                 size_t bytes, uint8_t *out);
 orr_status orr_metadata_write(const orr_header *header, const orr_file_keys *keys,
                               const orr_metadata *metadata, const uint8_t salt[ORR_SALT_BYTES],
                               int fd, const char *name, orr_error *error);
@@ -245,6 +249,10 @@ orr_status orr_container_read(orr_container *container, int fd, uint64_t actual_
 // slot that cannot be read is a damaged one.
 orr_status orr_container_read_damaged(orr_container *container, int fd, uint64_t offset,
                                       const char *name, orr_error *error);
+// The same with a page 0 from elsewhere. `slots` is not 0 when that has a header, also where no
+// slot is good (ORR_AUTH).
+orr_status orr_container_read_page0(orr_container *container, const uint8_t page0[ORR_PAGE], int fd,
+                                    const char *name, orr_error *error);
 // Where a slot starts, and how many bytes it has.
 uint64_t orr_slot_offset(const orr_header *header, int slot);
 size_t orr_slot_size(const orr_header *header);

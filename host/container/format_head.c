@@ -143,6 +143,13 @@ static uint64_t tail_word(const head_tail *tail, uint64_t at) {
     return into < sizeof tail->ifd ? orr_load_le64(tail->ifd + into) : 0;
 }
 
+void orr_archive_directory_bytes(const orr_geometry *geometry, orr_profile profile, uint64_t offset,
+                                 size_t bytes, uint8_t *out) {
+    head_tail tail;
+    tail_init(&tail, geometry, profile);
+    for (size_t i = 0; i < bytes; i += 8) orr_store_le64(out + i, tail_word(&tail, offset + i));
+}
+
 // Called for each piece of the head from the IFD on, in order.
 typedef orr_status (*piece_function)(void *context, const uint8_t *piece, size_t bytes,
                                      uint64_t offset);

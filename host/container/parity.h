@@ -73,6 +73,9 @@ typedef struct orr_parity_work {
     orr_stop_flag *stop; // or NULL
     void (*progress)(void *context, uint64_t bytes); // or NULL: so many more bytes of the body are
     void *context;                                   // done; called from any thread
+    // NULL, or nothing is written: becomes the number of repair pages that are not what would be,
+    // plus 1 when checksum pages are not. What cannot be read is not.
+    uint64_t *differ;
 } orr_parity_work;
 
 // Reads the body back from `fd` (readable and writable, not O_DIRECT) and writes repair pages and

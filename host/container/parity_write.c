@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/io.h"
 #include "host/container/erasure.h"
 
 #define ROWS_AT_ONCE 16u // so that sums, which are more than a cache holds, are gone through seldom
@@ -24,7 +25,9 @@ typedef struct writer {
     uint64_t block;     // groups of a block at most
     uint64_t split;     // groups before it have a page of the last row; no block has both kinds
     atomic_ullong next; // first block that nobody has taken
-    atomic_int failed;  // whoever sets it fills the next two
+    atomic_ullong pages_differ; // of repair pages, and of any checksums
+    atomic_int sums_differ;
+    atomic_int failed; // whoever sets it fills the next two
     orr_status status;
     orr_error *error;
 } writer;
@@ -49,15 +52,32 @@ static int scratch_make(scratch *s, uint64_t block, uint32_t parity) {
     return s->rows && s->sums && s->list;
 }
 
+// Is this what the file holds there?
+static int holds(const writer *w, const void *bytes, size_t count, uint64_t offset) {
+    uint8_t there[ORR_PAGE];
+    return orr_pread_in_full(w->fd, there, count, offset) == count && !memcmp(there, bytes, count);
+}
+
+// Looks at checksums of `count` pages, which lie in one checksum page, in both copies.
+static void compare_list(writer *w, const uint8_t *list, uint64_t count, uint64_t within,
+                         uint64_t sum_page) {
+    for (int copy = 0; copy < 2; copy++)
+        if (!holds(w, list, count * 8, w->layout->sums[copy] + sum_page * ORR_PAGE + within * 8))
+            atomic_store(&w->sums_differ, 1);
+}
+
 // Checksums of `count` pages from `page` on, to their places in the first copy.
-static orr_status put_list(const writer *w, uint64_t page, uint64_t count, const uint8_t *list,
+static orr_status put_list(writer *w, uint64_t page, uint64_t count, const uint8_t *list,
                            orr_error *error) {
     orr_status status = ORR_OK;
     while (count > 0 && status == ORR_OK) {
         uint64_t within = page % ORR_PARITY_SUMS;
         uint64_t now = ORR_PARITY_SUMS - within < count ? ORR_PARITY_SUMS - within : count;
         uint64_t offset = w->layout->sums[0] + page / ORR_PARITY_SUMS * ORR_PAGE + within * 8;
-        status = orr_pwrite_all(w->fd, list, now * 8, offset, w->name, error);
+        if (w->work->differ)
+            compare_list(w, list, now, within, page / ORR_PARITY_SUMS);
+        else
+            status = orr_pwrite_all(w->fd, list, now * 8, offset, w->name, error);
         page += now;
         count -= now;
         list += now * 8;
@@ -66,8 +86,8 @@ static orr_status put_list(const writer *w, uint64_t page, uint64_t count, const
 }
 
 // Data rows from `row` on, `count` of them, of `groups` groups from `group` on.
-static orr_status add_rows(const writer *w, scratch *s, uint64_t group, uint64_t groups,
-                           uint32_t row, uint32_t count, orr_error *error) {
+static orr_status add_rows(writer *w, scratch *s, uint64_t group, uint64_t groups, uint32_t row,
+                           uint32_t count, orr_error *error) {
     const orr_parity_layout *layout = w->layout;
     orr_status status = ORR_OK;
     for (uint32_t r = 0; r < count && status == ORR_OK; r++)
@@ -92,7 +112,17 @@ static orr_status add_rows(const writer *w, scratch *s, uint64_t group, uint64_t
     return status;
 }
 
-static orr_status write_block(const writer *w, scratch *s, uint64_t group, uint64_t groups,
+static orr_status put_pages(writer *w, const uint8_t *pages, uint64_t count, uint64_t offset,
+                            orr_error *error) {
+    if (!w->work->differ)
+        return orr_pwrite_all(w->fd, pages, count * ORR_PAGE, offset, w->name, error);
+    for (uint64_t i = 0; i < count; i++)
+        if (!holds(w, pages + i * ORR_PAGE, ORR_PAGE, offset + i * ORR_PAGE))
+            atomic_fetch_add(&w->pages_differ, 1);
+    return ORR_OK;
+}
+
+static orr_status write_block(writer *w, scratch *s, uint64_t group, uint64_t groups,
                               orr_error *error) {
     const orr_parity_layout *layout = w->layout;
     uint32_t data = orr_parity_data_rows(layout, group);
@@ -111,8 +141,7 @@ static orr_status write_block(const writer *w, scratch *s, uint64_t group, uint6
         uint64_t number = (data + p) * layout->groups + group;
         for (uint64_t g = 0; g < groups; g++)
             orr_store_le64(s->list + g * 8, orr_parity_sum(number + g, pages + g * ORR_PAGE));
-        status = orr_pwrite_all(w->fd, pages, groups * ORR_PAGE, orr_parity_offset(layout, number),
-                                w->name, error);
+        status = put_pages(w, pages, groups, orr_parity_offset(layout, number), error);
         if (status == ORR_OK) status = put_list(w, number, groups, s->list, error);
     }
     return status;
@@ -176,6 +205,27 @@ static orr_status finish_sums(const writer *w, const uint8_t file_id[32], orr_er
     return status;
 }
 
+// The same without writing: their checksums were compared.
+static orr_status check_sums(writer *w, const uint8_t file_id[32], orr_error *error) {
+    const orr_parity_layout *layout = w->layout;
+    uint8_t page[ORR_PAGE];
+    for (uint64_t i = 0; i < layout->sum_pages && !atomic_load(&w->sums_differ); i++) {
+        uint64_t used = layout->pages - i * ORR_PARITY_SUMS;
+        if (orr_stopped(w->work->stop)) return orr_fail(error, ORR_STOPPED, "stopped");
+        if (orr_pread_in_full(w->fd, page, ORR_PAGE, layout->sums[0] + i * ORR_PAGE) < ORR_PAGE) {
+            atomic_store(&w->sums_differ, 1);
+            break;
+        }
+        if (used < ORR_PARITY_SUMS) memset(page + used * 8, 0, (ORR_PARITY_SUMS - used) * 8);
+        orr_parity_seal_sums(file_id, i, page, page + ORR_PARITY_SUMS * 8);
+        for (int copy = 0; copy < 2; copy++)
+            if (!holds(w, page, ORR_PAGE, layout->sums[copy] + i * ORR_PAGE))
+                atomic_store(&w->sums_differ, 1);
+    }
+    *w->work->differ = atomic_load(&w->pages_differ) + (unsigned)atomic_load(&w->sums_differ);
+    return ORR_OK;
+}
+
 // Threads that memory and groups are enough for, and the groups of their blocks.
 static unsigned share(writer *w) {
     const orr_parity_work *work = w->work;
@@ -211,7 +261,9 @@ orr_status orr_parity_write(int fd, const orr_parity_layout *layout, const uint8
         work(&w); // this thread is one of them
         for (unsigned n = 0; n < started; n++) pthread_join(thread[n], NULL);
         status = w.status;
-        if (status == ORR_OK) status = finish_sums(&w, file_id, error);
+        if (status == ORR_OK)
+            status =
+                options->differ ? check_sums(&w, file_id, error) : finish_sums(&w, file_id, error);
     }
     orr_erasure_free(&w.code);
     return status;

@@ -34,7 +34,11 @@ typedef struct orr_repair_source {
     // Is this page, whose checksum is lost, known to be right (its tile opens, say)? May be NULL:
     // no. May read the file; must not call back into the same orr_repair.
     int (*known_good)(void *context, uint64_t page, const uint8_t bytes[ORR_PAGE]);
-    void *context;       // of both
+    // What is known of this page besides its checksum: 1 it is right, -1 it is damaged, whatever
+    // the checksum says; 0 nothing. May be NULL. Must not call back. With it solved pages are not
+    // compared with their checksums (ORR_PAGE_SOLVED): the caller authenticates them.
+    int (*judge)(void *context, uint64_t page);
+    void *context;       // of all
     size_t memory;       // bytes to take at most; 0: ORR_PARITY_MEMORY. A few MiB it takes anyway
     orr_stop_flag *stop; // or NULL
 } orr_repair_source;
@@ -81,6 +85,11 @@ orr_status orr_repair_all(orr_repair *repair, orr_repair_visit visit, void *cont
                           orr_repair_report *report, orr_error *error);
 // Can all that a scan found be repaired?
 int orr_repair_possible(const orr_repair_report *report);
+
+// Does a page of the sequence with these bytes have the checksum that is stored? *fits is 0, too,
+// when that is lost. ORR_IO.
+orr_status orr_repair_fits(orr_repair *repair, uint64_t page, const uint8_t bytes[ORR_PAGE],
+                           int *fits, orr_error *error);
 
 // Writes each checksum page that is good in one copy over the other, damaged one, to `fd`, and
 // counts them. Pages damaged in both copies stay: orr_parity_write makes them anew when all of the

@@ -214,13 +214,15 @@ static int wants(const solution *s, uint32_t row, int remake) {
 }
 
 // What became of a damaged row, but that it may have no checksum to tell. *other is set when it has
-// another one.
+// another one. Where pages are judged by more than checksums, those say nothing here: what comes
+// out is judged, too.
 static orr_status judge(orr_repair *repair, const solution *s, uint32_t row, orr_page_state *state,
                         int *other, orr_error *error) {
     uint64_t page = page_of(repair, s->group, row), sum;
     int known;
     orr_status status = orr_repair_sum(repair, page, &sum, &known, error);
     if (status != ORR_OK) return status;
+    known = known && !repair->source.judge;
     int differs = known && sum != orr_parity_sum(page, solved_page(s, row));
     *other |= differs;
     *state = differs ? ORR_PAGE_LOST : known ? ORR_PAGE_REPAIRED : ORR_PAGE_SOLVED;

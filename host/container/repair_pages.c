@@ -108,6 +108,9 @@ orr_status orr_repair_check(orr_repair *repair, uint64_t page, uint64_t count,
         uint64_t sum;
         int known;
         if (verdict[i] != ORR_VERDICT_GOOD) continue;
+        int judged = source->judge ? source->judge(source->context, page + i) : 0;
+        if (judged < 0) verdict[i] = ORR_VERDICT_DAMAGED;
+        if (judged) continue;
         orr_status status = orr_repair_sum(repair, page + i, &sum, &known, error);
         if (status != ORR_OK) return status;
         if (known && sum != orr_parity_sum(page + i, bytes))
@@ -117,4 +120,13 @@ orr_status orr_repair_check(orr_repair *repair, uint64_t page, uint64_t count,
             verdict[i] = ORR_VERDICT_UNCHECKED;
     }
     return ORR_OK;
+}
+
+orr_status orr_repair_fits(orr_repair *repair, uint64_t page, const uint8_t bytes[ORR_PAGE],
+                           int *fits, orr_error *error) {
+    uint64_t sum;
+    int known;
+    orr_status status = orr_repair_sum(repair, page, &sum, &known, error);
+    *fits = status == ORR_OK && known && sum == orr_parity_sum(page, bytes);
+    return status;
 }

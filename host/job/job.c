@@ -212,6 +212,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     job.single = is_single(&options->inputs);
     orr_job_stream_config(options, &config);
     job.paper_memory = orr_job_paper_memory(options, config.workers);
+    job.mend_memory = orr_job_mend_memory(options, job.single ? 1 : config.workers);
     orr_status status = open_output(&job, error);
     if (status != ORR_OK) goto end;
     job.walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);

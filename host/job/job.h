@@ -26,11 +26,12 @@ typedef enum orr_verb {
     ORR_VERB_DECRYPT,
     ORR_VERB_VERIFY,
     ORR_VERB_REWRAP,
-    ORR_VERB_REENCRYPT
+    ORR_VERB_REENCRYPT,
+    ORR_VERB_REPAIR
 } orr_verb;
 
 typedef enum orr_outcome {
-    ORR_OUT_DONE,    // written (or verified, or rewrapped)
+    ORR_OUT_DONE,    // written (or verified, rewrapped, repaired)
     ORR_OUT_PRESENT, // already finished by an earlier run
     ORR_OUT_PLANNED, // --dry-run: would be done
     ORR_OUT_SKIPPED, // symlink, special file, not an Orrery file inside a directory, outside
@@ -62,6 +63,9 @@ typedef struct orr_file_event {
     const char *damaged_slot;     // "A", "B", "C", or NULL
     int repairable;               // damaged, but its repair data can restore all of it
     int repair_damaged;           // only what it could be repaired with is damaged
+    uint64_t repaired_pages;      // repair: written in the file, or planned to be,
+    uint64_t copied_pages;        // those of them from the copy
+    uint64_t lost_bytes;          // of the original, in tiles that nothing gives
     int known_origin;             // a master key's wrap opened it
     int lacks_recipient;          // finished already, without a wrap for a recipient of this job
     int pixels_sealed;            // verify: 0 for the paper profile ("pixels not authenticated")
@@ -74,7 +78,7 @@ typedef struct orr_file_event {
 typedef struct orr_job_options {
     orr_verb verb;
     orr_inputs inputs;
-    const char *output; // OUT, or NULL (verify, rewrap)
+    const char *output; // OUT, or NULL (verify, rewrap, repair)
     orr_profile profile;
     uint32_t rule, k2;    // 0: the file's own when re-encrypting, else the default
     unsigned jobs;        // worker threads; 0: one per core
@@ -102,11 +106,12 @@ typedef struct orr_job_options {
     size_t recipient_count;
     const uint8_t (*removed)[ORR_KEY_ID_BYTES]; // rewrap: whose wraps go
     size_t removed_count;
-    int past_damage;    // verify: what repair data can restore passes, with a warning
-    unsigned parity;    // of repair data, in tenths of a percent; 0: none
-    int writer_only;    // encrypt without a keyring: `keyring` is of host/keys/writer_key.h
-    int require_origin; // files that only a recipient's wrap opens are refused
-    int adopt;          // reencrypt: they become of known origin
+    int past_damage;         // verify: what repair data can restore passes, with a warning
+    const char *repair_from; // repair: a copy, or a directory with copies; or NULL
+    unsigned parity;         // of repair data, in tenths of a percent; 0: none
+    int writer_only;         // encrypt without a keyring: `keyring` is of host/keys/writer_key.h
+    int require_origin;      // files that only a recipient's wrap opens are refused
+    int adopt;               // reencrypt: they become of known origin
     orr_backend *backend;
     orr_stages *stages; // filled with the time of each stage; NULL: not measured
 } orr_job_options;

@@ -53,7 +53,8 @@ static int is_dead(orr_job *job, dev_t device) {
 
 static int is_hopeless(orr_job *job, const orr_error *error, dev_t device) {
     // rewrap writes into its sources: one of them says little of the others.
-    int of_source = error->of_source || job->options->verb == ORR_VERB_REWRAP;
+    int of_source = error->of_source || job->options->verb == ORR_VERB_REWRAP ||
+                    job->options->verb == ORR_VERB_REPAIR;
     if (error->status != ORR_IO) return 0;
     if (is_gone(error->number) || (is_full_or_closed(error->number) && !error->of_source)) return 1;
     if (!may_be_one_file(error->number)) return 0;

@@ -141,6 +141,10 @@ struct orr_job_file {
     int repairable;     // damaged, but its repair data can restore all of it
     int repair_damaged; // only what it could be repaired with is damaged
 
+    // repair: pages of the file that were written (dry run: would be), those of them that are the
+    // copy's; bytes of the original in lost tiles.
+    uint64_t repaired_pages, copied_pages, lost_bytes;
+
     // What a failed file leaves, below the output; NULL: nothing.
     int altered;             // paper: failed for its pixels alone, or what lies around them
     char *released;          // what --unauthenticated wrote

@@ -12,6 +12,7 @@
 #define FIXED_WORKERS 16
 #define LEAST_PARITY (2ull << 20)
 #define MOST_PARITY (16ull << 20) // more is not quicker
+#define LEAST_MEND (4ull << 20)   // of one worker
 #define FIXED_PAPER (16ull << 20) // program, libraries, codecs
 // Of each further one: scratch of a CPU thread (kernels/cpu/cpu.h), two stacks, allocator.
 #define WORKER_MEMORY (288ull << 10)
@@ -61,6 +62,11 @@ uint64_t orr_job_paper_memory(const orr_job_options *o, unsigned workers) {
 uint64_t orr_job_parity_memory(const orr_job_options *o, unsigned workers) {
     uint64_t share = (o->mem ? o->mem : DEFAULT_MEMORY) / 4 / workers;
     return share < LEAST_PARITY ? LEAST_PARITY : share < MOST_PARITY ? share : MOST_PARITY;
+}
+
+uint64_t orr_job_mend_memory(const orr_job_options *o, unsigned workers) {
+    uint64_t share = ((o->mem ? o->mem : DEFAULT_MEMORY) - FIXED_MEMORY) / workers;
+    return share < LEAST_MEND ? LEAST_MEND : share;
 }
 
 void orr_job_raise_descriptors(void) {

@@ -10,6 +10,8 @@ void orr_job_stream_config(const orr_job_options *options, orr_stream_config *co
 uint64_t orr_job_paper_memory(const orr_job_options *options, unsigned workers);
 // Bytes for the repair data that one of `workers` workers writes.
 uint64_t orr_job_parity_memory(const orr_job_options *options, unsigned workers);
+// Bytes for mending a file, of one of `workers` workers.
+uint64_t orr_job_mend_memory(const orr_job_options *options, unsigned workers);
 // As many descriptors as the system gives: deep trees keep one open for each level.
 void orr_job_raise_descriptors(void);
 

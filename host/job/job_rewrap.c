@@ -4,14 +4,12 @@
 #include "host/job/job_rewrap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/flush.h"
+#include "host/job/in_place.h"
 #include "host/job/job_key.h"
 
 static int has_id(const orr_wrap *wrap, const uint8_t id[ORR_KEY_ID_BYTES]) {
@@ -264,28 +262,11 @@ static orr_status replace_slots(orr_job_file *file, int fd, const orr_master_key
     return status;
 }
 
-// Opens the same file again for writing, through its descriptor, so that a renamed path cannot swap
-// it, and locks it against a second rewrap.
-static int reopen(const orr_job_file *file, orr_error *error) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file->from.fd);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        orr_fail_errno(error, errno, "%s: cannot open for writing: %s", file->source,
-                       strerror(errno));
-    } else if (flock(fd, LOCK_EX) != 0) {
-        orr_fail(error, ORR_IO, "%s: cannot lock: %s", file->source, strerror(errno));
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
 void orr_rewrap(orr_job_file *file) {
     orr_error error = {0};
     const orr_job_options *o = file->job->options;
     const orr_master_key *key = NULL;
-    int fd = reopen(file, &error), edits = o->recipient_count || o->removed_count;
+    int fd = orr_in_place_open(file, &error), edits = o->recipient_count || o->removed_count;
     orr_status status = fd < 0                ? error.status
                         : edits && !o->has_to ? ORR_OK // the wraps of the keyring stay
                                               : orr_job_target_key(file->job, &key, &error);

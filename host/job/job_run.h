@@ -23,6 +23,7 @@ struct orr_job {
     orr_stop_flag *stop;
     pthread_mutex_t lock;  // guards hooks, journal, summary, and what says so
     uint64_t paper_memory; // of one worker, for images of the paper profile in flight
+    uint64_t mend_memory;  // of one worker, for repair
 
     // The inputs; the planner's.
     orr_walk *walk;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "host/job/existing.h"
 #include "host/job/job_paper.h"
+#include "host/job/job_repair.h"
 #include "host/job/job_rewrap.h"
 #include "host/job/salvage.h"
 
@@ -25,6 +26,7 @@ static const verb verbs[] = {
     [ORR_VERB_VERIFY] = {&orr_source_sealed, &orr_sink_none, ORR_TILE_DECRYPT, NULL},
     [ORR_VERB_REENCRYPT] = {&orr_source_sealed, &orr_sink_sealed, ORR_TILE_REENCRYPT, NULL},
     [ORR_VERB_REWRAP] = {NULL, NULL, ORR_TILE_ENCRYPT, orr_rewrap},
+    [ORR_VERB_REPAIR] = {NULL, NULL, ORR_TILE_ENCRYPT, orr_repair_file},
 };
 
 static const verb *verb_of(const orr_job_file *file) {
@@ -88,6 +90,9 @@ static void report_file(orr_job_file *file) {
                             .altered = file->altered,
                             .repairable = file->repairable,
                             .repair_damaged = file->repair_damaged,
+                            .repaired_pages = file->repaired_pages,
+                            .copied_pages = file->copied_pages,
+                            .lost_bytes = file->lost_bytes,
                             .released = file->released,
                             .salvaged = file->salvaged,
                             .salvaged_bytes = file->salvaged_bytes};

@@ -38,12 +38,14 @@ typedef struct strip_io {
     const char *name;
     orr_error *error;
     orr_stop_flag *stop;
-    orr_healer *healer; // reading: or NULL
+    const orr_paper_means *means; // reading
 } strip_io;
 
 static orr_status read_cipher(const strip_io *io, void *out, size_t bytes, uint64_t offset) {
-    return io->healer ? orr_healer_read_bytes(io->healer, offset, bytes, out, io->error)
-                      : orr_pread_all(io->fd, out, bytes, offset, io->name, io->error);
+    const orr_paper_means *means = io->means;
+    if (means->read) return means->read(means->context, out, bytes, offset, io->error);
+    return means->healer ? orr_healer_read_bytes(means->healer, offset, bytes, out, io->error)
+                         : orr_pread_all(io->fd, out, bytes, offset, io->name, io->error);
 }
 
 static orr_status move_page(const strip_io *io, const orr_image_page *page, uint64_t offset,
@@ -300,7 +302,7 @@ static orr_status decrypt_key(void *context, uint32_t page, orr_volume_key *key,
 
 static orr_status decrypt_load(void *context, uint32_t page, uint8_t *volume, orr_error *error) {
     const decrypt_job *job = context;
-    const strip_io io = {job->fd, job->name, error, job->means.stop, job->means.healer};
+    const strip_io io = {job->fd, job->name, error, job->means.stop, &job->means};
     return move_page(&io, &job->image->pages[page], job->layout->page_offset[page], volume, 0);
 }
 
@@ -368,7 +370,7 @@ orr_status orr_paper_decrypt(const orr_container *container, const orr_file_secr
     if (status == ORR_OK && (container->header.file_length != layout.file_length ||
                              (big != layout.big && !job.means.healer)))
         status = altered(name, error, "the page table does not fit the header: the file");
-    const strip_io io = {source_fd, name, &around, job.means.stop, job.means.healer};
+    const strip_io io = {source_fd, name, &around, job.means.stop, &job.means};
     if (status == ORR_OK) status = check_layout(&layout, &image, &io);
     if (status == ORR_AUTH && around.status == ORR_AUTH && job.means.altered) status = ORR_OK;
     if (status != ORR_OK && around.status != ORR_OK && error) *error = around;

@@ -20,6 +20,9 @@ typedef struct orr_paper_means {
     // vouches for.
     int *altered;
     struct orr_healer *healer; // decrypting: reads past damage (host/container/heal.h); or NULL
+    // Decrypting: reads the file in place of the two; or NULL. Page 0 counts as right then.
+    orr_status (*read)(void *context, void *out, size_t bytes, uint64_t offset, orr_error *error);
+    void *context;
 } orr_paper_means;
 
 // What a writer needs to know about one new file besides the pixels.

@@ -157,7 +157,8 @@ class Schemas(Case):
         sealed.write_bytes(sealed.read_bytes()[:200000] + bytes(9) + sealed.read_bytes()[200009:])
         lines += self.lines("keyring", "export", "-k", "plain", "-o", "site.orrpub")
         lines += self.lines("inspect", str(sealed), "p.orr.tif", "decoy.png", "site.orrpub", status=3)
-        lines += self.lines("verify", "-k", "plain", "v", status=4)
+        lines += self.lines("verify", "-k", "plain", "v", status=4) + self.lines("repair", "-k", "plain", "v", status=4)
+        lines += self.lines("repair", "-k", "plain", "v", "--from", "v2", "--dry-run", status=4)
         return lines + self.lines("decrypt", "-k", "plain", "--salvage", str(sealed), "-o", "s", status=4)
 
     def generator(self):

@@ -178,6 +178,35 @@ TEST(Parity, WritesOverWhatIsThere) {
     EXPECT_TRUE(plain.file == first);
 }
 
+// What differs is counted; nothing is written.
+TEST(Parity, LooksWithoutWriting) {
+    NEEDS_ISAL();
+    Parity plain(1200, 4, 11);
+    const orr_parity_layout &layout = plain.layout;
+    auto differ = [&](const std::vector<uint64_t> &offsets) {
+        MemoryFile memory;
+        Bytes file = plain.file;
+        uint64_t count = 99;
+        for (uint64_t at : offsets) file[at] ^= 4;
+        memory.put(file, 0);
+        orr_parity_work work = {};
+        work.differ = &count;
+        work.threads = 3;
+        EXPECT_EQ(orr_parity_write(memory.fd, &layout, plain.id.data(), &work, "file", nullptr),
+                  ORR_OK);
+        EXPECT_TRUE(memory.bytes() == file);
+        return count;
+    };
+    EXPECT_EQ(differ({}), 0u);
+    EXPECT_EQ(differ({layout.repair}), 1u);
+    EXPECT_EQ(differ({layout.repair + 5, layout.repair + 6, layout.repair + 7 * ORR_PAGE}), 2u);
+    for (uint64_t copy : layout.sums)
+        for (uint64_t at : {0u, 4079u, 4080u, 2u * ORR_PAGE + 4000u, 3u * ORR_PAGE - 1u})
+            EXPECT_EQ(differ({copy + at}), 1u) << copy << " " << at; // 4000 of the last: behind all
+    EXPECT_EQ(differ({layout.repair, layout.sums[0], layout.sums[1]}), 2u);
+    EXPECT_EQ(differ({FIRST * ORR_PAGE}), 5u); // four repair pages and a checksum follow from it
+}
+
 #ifdef ORRERY_HAVE_ISAL
 // ISA-L picks its code by the processor; its portable code gives the same bytes.
 TEST(Parity, PortableCodeGivesTheSameBytes) {

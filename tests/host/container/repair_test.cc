@@ -351,6 +351,38 @@ TEST_F(Repair, AWrongPageThatPassesForGoodIsNoticed) {
     for (const Visit &v : damaged.visits) EXPECT_EQ(v.state, ORR_PAGE_LOST);
 }
 
+// The caller knows better than a checksum: of a right page whose checksum was altered, and of a
+// wrong one that has its own.
+TEST_F(Repair, PagesAreJudged) {
+    Parity whole(100, 2, 20);
+    Damaged damaged(whole);
+    damaged.spoil(5);
+    damaged.spoil(25); // of the same group
+    damaged.spoil(45);
+    orr_repair *repair = nullptr;
+    orr_repair_source source = {};
+    source.fd = -1;
+    source.length = damaged.file.size();
+    source.name = "file";
+    source.read = Damaged::read;
+    source.judge = [](void *, uint64_t page) { return page == 45 ? 1 : page == 65 ? -1 : 0; };
+    source.context = &damaged;
+    ASSERT_EQ(orr_repair_open(&repair, &whole.layout, whole.id.data(), &source, nullptr), ORR_OK);
+    EXPECT_EQ(orr_repair_all(repair, Damaged::visit, &damaged, &damaged.report, nullptr), ORR_OK);
+    ASSERT_EQ(damaged.visits.size(), 3u); // three are damaged, 65 among them: too many
+    for (const Visit &v : damaged.visits) EXPECT_EQ(v.state, ORR_PAGE_LOST);
+    damaged.visits.clear();
+    damaged.file = whole.file;
+    damaged.spoil(5);
+    EXPECT_EQ(orr_repair_all(repair, Damaged::visit, &damaged, &damaged.report, nullptr), ORR_OK);
+    orr_repair_close(repair);
+    ASSERT_EQ(damaged.visits.size(), 2u);
+    for (const Visit &v : damaged.visits) {
+        EXPECT_EQ(v.state, ORR_PAGE_SOLVED) << v.page;
+        EXPECT_EQ(memcmp(v.bytes.data(), whole.page(v.page), ORR_PAGE), 0) << v.page;
+    }
+}
+
 TEST_F(Repair, AnotherFilesChecksumsAreNone) {
     Parity whole(100, 3, 20);
     Damaged damaged(whole);

@@ -112,6 +112,17 @@ class NoMemory(Case):
         self.refuse(check, "rewrap", "--to", second, "out", prepare=lambda: shutil.copytree("sealed", "out"))
         self.assertEqual(self.restored("out"), self.originals)
 
+    def test_repair(self):
+        """Damage is not taken for more than it is, and nothing is lost."""
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "--parity", "20", "in", "-o", "sealed")[0], 0)
+        good = self.contents("sealed")
+        for path in Path("sealed").rglob("*.orr.tif"):
+            data = bytearray(path.read_bytes())
+            for page in (1, 3, len(data) // 4096 - 1):
+                data[4096 * page + 100 : 4096 * page + 200] = os.urandom(100)
+            path.write_bytes(data)
+        self.refuse(lambda: self.assertEqual(self.contents("out"), good), "repair", "out", prepare=lambda: shutil.copytree("sealed", "out"))
+
     def test_verify_of_a_damaged_file(self):
         self.sealed()
         data = bytearray(Path("sealed/in/sub/b.orr.tif").read_bytes())

@@ -228,6 +228,65 @@ class Cuts(Case):
                         self.assert_opens(image)
             self.assert_rewrapped(disk.image("least", self.fresh()))
 
+    # ---- repair
+
+    def damaged(self, cut, *options):
+        """The command, and what the damaged files of before/vault are to be again."""
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", *options, "--parity", "20", "scans", "-o", "before/vault")[0], 0)
+        good = {}
+        for path in sorted(Path("before/vault").rglob("*.orr.tif")):
+            data = good[path.relative_to("before")] = path.read_bytes()
+            pages = len(data) // 4096
+            for page in (1, 4, pages - 3, pages - 2, pages - 1) if cut else (0, 2, self.rng.randrange(3, 6), pages - 2, pages - 3):
+                data = data[: 4096 * page] + self.rng.randbytes(4096) + data[4096 * (page + 1) :]
+            path.write_bytes(data[: -3 * 4096] if cut else data)
+        return ("repair", "-q", "-j", "1", "-k", self.keys, "vault"), good
+
+    def repair_cut(self, cut, *options):
+        command, good = self.damaged(cut, *options)
+
+        def repaired(root):
+            for path, data in good.items():
+                self.assertTrue((root / path).read_bytes() == data, path)
+
+        def opens(root):
+            self.orrery(root, "decrypt", "-q", "-k", self.keys, "vault", "-o", "restored")
+            shutil.rmtree(root / "restored")
+
+        self.both(command, opens, repaired, repaired)
+
+    def test_repair(self):
+        for cut in (False, True):
+            with self.subTest(cut=cut):
+                self.repair_cut(cut)
+                shutil.rmtree("before")
+
+    def test_repair_from_a_rewrapped_copy(self):
+        """Every slot becomes the copy's: one after the other."""
+        self.sealed("before/vault")
+        shutil.copytree("before/vault", "copy")
+        second = run("keyring", "add", "-k", "keys")[1].strip()
+        self.orrery(self.dir, "rewrap", "-q", "-k", "keys", "--to", second, "copy")
+
+        def newest(root):
+            for path in (root / "vault").rglob("*.orr.tif"):
+                self.assertEqual(path.read_bytes(), (self.dir / "copy" / path.relative_to(root / "vault")).read_bytes())
+
+        command = "repair", "-q", "-j", "1", "-k", self.keys, "--from", str(self.dir / "copy"), "vault"
+        disk = self.disk()
+        self.assertEqual(disk.run(*command)[0], 0)
+        for moment in range(disk.calls + 1):
+            for way in ("least", "data", *["random"] * 6):
+                with self.subTest(seed=SEED, moment=moment, way=way):
+                    self.assert_opens(disk.cut(moment, way, self.fresh()))
+        newest(disk.image("least", self.fresh()))
+
+    def test_repair_paper(self):
+        shutil.rmtree(self.source)
+        self.source.mkdir()
+        write_gray_tiff(self.source / "scan.tif", 150, 140)
+        self.repair_cut(False, "--profile", "paper")
+
     # ---- keyrings
 
     def test_keyring(self):

@@ -16,7 +16,8 @@
 // PART    only calls on files whose path contains this
 //
 // ORRERY_FAULT_BYTES=FROM-TO: only a pread that touches these bytes of its file (TO not included):
-// with N = 0 and EIO, a bad sector.
+// with N = 0 and EIO, bad sectors. Blocks of 4 KiB of it that were written whole are good from then
+// on, as when a disk remaps them.
 //
 // ORRERY_FOLD=1: a file system that takes capitals for small letters.
 //
@@ -113,12 +114,38 @@ static int decide_fd(const char *call, int fd) {
     return decide(call, path);
 }
 
+#define BLOCK 4096
+#define BLOCKS 65536 // that are remembered, of one file
+
+static atomic_uchar remapped[BLOCKS];
+
+static int bad_bytes(long long *from, long long *to) {
+    const char *bytes = getenv("ORRERY_FAULT_BYTES");
+    return bytes && sscanf(bytes, "%lld-%lld", from, to) == 2;
+}
+
 // Does this range count?
 static int touches(off_t at, size_t count) {
-    const char *bytes = getenv("ORRERY_FAULT_BYTES");
+    long long from, to, end = at + (long long)count;
+    if (!bad_bytes(&from, &to)) return 1;
+    if (from < at) from = at;
+    if (to > end) to = end;
+    for (; from < to; from = (from / BLOCK + 1) * BLOCK)
+        if (from / BLOCK >= BLOCKS || !atomic_load(&remapped[from / BLOCK])) return 1;
+    return 0;
+}
+
+static void remap(int fd, off_t at, ssize_t count) {
+    const char *fault = getenv("ORRERY_FAULT"), *part = fault ? strrchr(fault, ':') : NULL;
+    char link[64], path[4096];
     long long from, to;
-    if (!bytes || sscanf(bytes, "%lld-%lld", &from, &to) != 2) return 1;
-    return at < to && at + (long long)count > from;
+    if (!part || !bad_bytes(&from, &to)) return;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    if (!strstr(path, part + 1)) return;
+    for (long long i = (at + BLOCK - 1) / BLOCK; (i + 1) * BLOCK <= at + count && i < BLOCKS; i++)
+        atomic_store(&remapped[i], 1);
 }
 
 static void die_if(int die) {
@@ -170,6 +197,7 @@ ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
     off_t place = where ? (off_t)atoll(where) : -1;
     if (place >= at && place < at + (off_t)count && decide_fd("pwrite", fd) == FLIP)
         return pwrite_flipped(fd, buffer, count, at, place);
+    remap(fd, at, (ssize_t)count);
     ON_BYTES("pwrite", fd, count, REAL(pwrite)(fd, buffer, count, at));
 }
 

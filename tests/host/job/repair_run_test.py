@@ -1,0 +1,167 @@
+"""Runs of repair: how they are told, stopped, killed and refused; bad sectors, full disks, many files."""
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from support.cli import run, slowly, without_rights
+from support.repairs import PAGE, SEED, Repairs, Tail
+from support.repairs import set_up as setUpModule  # noqa: N812
+
+
+class Run(Repairs):
+    def test_dry_run(self):
+        for good in (self.sealed(500000, "--parity", "20"), self.paper(200, 180, "--parity", "20")):
+            tail = Tail(good)
+            pages = [0, 1, tail.body.start, tail.body[3], tail.repair.start, tail.sums[0].start, tail.pages - 2]
+            for damaged in (self.spoil(good, pages, "noise"), good[: -PAGE * 2]):
+                (planned, data), = self.repair({"file": damaged}, "--dry-run", status=0).values()
+                self.assertEqual((planned["outcome"], data), ("planned", damaged))
+                (done, data), = self.repair({"file": damaged}, status=0).values()
+                self.assertEqual((done["outcome"], done["repaired_pages"]), ("done", planned["repaired_pages"]))
+
+    def test_pages_are_counted(self):
+        good = self.sealed(500000, "--parity", "20")
+        tail = Tail(good)
+        pages = [0, 2, tail.body.start, *tail.body[3:9], *tail.repair[:3], tail.sums[1].start, tail.pages - 2]
+        (said, _), = self.repair({"file": self.spoil(good, pages, "noise")}, status=0).values()
+        self.assertEqual((said["repaired_pages"], said["pages_from_copy"]), (len(pages), 0))
+
+    def test_vault(self):
+        """Many files in directories, whole and damaged ones, several at a time."""
+        source = self.dir / "scans"
+        for i in range(60):
+            path = source / str(i % 7) / f"{i}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.rng.randbytes(self.rng.randrange(200000)))
+        self.assertEqual(run("encrypt", "-q", "-k", "keys", "scans", "-o", "vault", "--parity", "10")[0], 0)
+        good = {path: path.read_bytes() for path in Path("vault").rglob("*.orr.tif")}
+        damaged = self.rng.sample(sorted(good), 25)
+        for path in damaged:
+            path.write_bytes(self.spoil(good[path], [self.rng.randrange(len(good[path]) // PAGE)]))
+        status, out, err = run("repair", "--json", "-j", "4", "-k", "keys", "vault")
+        self.assertEqual(status, 0, out + err)
+        summary = self.messages(out, 0)[-1]
+        self.assertEqual((summary["done"], summary["present"]), (25, 35))
+        for path, data in good.items():
+            self.assertEqual(path.read_bytes(), data)
+        status, out, err = run("repair", "-v", "-k", "keys", "vault")
+        self.assertIn("repaired no file; 60 already whole", out + err)
+
+    def test_recipients(self):
+        """Slots of several pages, and files that only a recipient's wrap opens: their origin stays unknown."""
+        wraps = []
+        for i in range(14):
+            key = run("keyring", "add", "-k", "keys")[1].strip()
+            self.assertEqual(run("keyring", "export", "-q", "-k", "keys", "-o", f"{i}.orrpub", key)[0], 0)
+            wraps += ["--to", f"{i}.orrpub"]
+        for known, options in ((True, ["-k", "keys", *wraps]), (False, wraps)):
+            Path("scan").write_bytes(self.rng.randbytes(100000))
+            Path("writer").unlink(missing_ok=True)
+            more = [] if known else ["--writer-key", "writer"]
+            status, _, err = run("encrypt", "-q", *options, *more, "--parity", "20", "scan", "-o", f"{known}.orr.tif")
+            self.assertEqual(status, 0, err)
+            good = Path(f"{known}.orr.tif").read_bytes()
+            slots = Tail(good).header.slot_pages
+            self.assertGreater(slots, 1)
+            last = len(good) // PAGE - 1
+            files = {str(page): self.spoil(good, [page]) for page in (*range(2 * slots + 1), *range(last - slots, last + 1))}
+            files["A and C"] = self.spoil(good, [1, last - slots])
+            files["B and C"] = self.spoil(good, [2 * slots, last - 1])
+            for name, (said, data) in self.repair(files, status=0).items():
+                self.assertTrue(data == good, name)
+                self.assertEqual((said["outcome"], said["known_origin"]), ("done", known))
+
+    def test_bad_sectors(self):
+        """EIO counts as damage; a block that is written is good again."""
+        fault = os.environ.get("FAULT")
+        if not fault:
+            self.skipTest("no FAULT library: run by ctest")
+        for good in (self.sealed(300000, "--parity", "20"), self.paper(200, 180, "--parity", "20")):
+            for page in range(len(good) // PAGE):
+                env = dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT="pread:0:EIO:file.orr.tif",
+                           ORRERY_FAULT_BYTES=f"{PAGE * page + 100}-{PAGE * page + PAGE * self.rng.randint(1, 3)}")
+                (said, data), = self.repair({"file": good}, status=0, env=env).values()
+                self.assertEqual((said["outcome"], data == good), ("done", True), (page, said))
+
+    def test_not_writable(self):
+        options = without_rights()
+        if options is None or os.geteuid() != 0:
+            self.skipTest("needs root")
+        good = self.sealed(130000, "--parity", "5")
+        Path("a.orr.tif").write_bytes(self.spoil(good, [20], "noise"))
+        os.chmod("a.orr.tif", 0o444)
+        os.chmod("keys", 0o644)
+        os.chmod(self.dir, 0o755)
+        status, _, err = run("repair", "-k", "keys", "a.orr.tif", **options)
+        self.assertEqual(status, 7, err)
+        self.assertIn("cannot open for writing", err)
+
+    def test_no_space(self):
+        """A cut file that cannot grow stays as good as it was, and the next run goes on."""
+        fault = os.environ.get("FAULT")
+        if not fault:
+            self.skipTest("no FAULT library: run by ctest")
+        good = self.sealed(130000, "--parity", "20")
+        damaged = self.spoil(good, [12], "noise")[: -PAGE * 4]
+        log = self.dir / "log"
+        Path("a.orr.tif").write_bytes(damaged)
+        env = dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT="pwrite:99999:EIO:a.orr.tif", ORRERY_FAULT_LOG=str(log))
+        self.assertEqual(run("repair", "-q", "-k", "keys", "a.orr.tif", env=env)[0], 0)
+        for n in range(1, len(log.read_text().splitlines()) + 1):
+            Path("a.orr.tif").write_bytes(damaged)
+            env["ORRERY_FAULT"] = f"pwrite:{n}:ENOSPC:a.orr.tif"
+            status, _, err = run("repair", "-k", "keys", "a.orr.tif", env=env)
+            self.assertEqual(status, 7, err)
+            self.assertEqual(run("repair", "-q", "-k", "keys", "a.orr.tif")[0], 0)
+            self.assertTrue(Path("a.orr.tif").read_bytes() == good, n)
+
+    def test_killed(self):
+        """At every write, in the middle of it, and behind it: the next run mends the rest."""
+        fault = os.environ.get("FAULT")
+        if not fault:
+            self.skipTest("no FAULT library: run by ctest")
+        for good in (self.sealed(130000, "--parity", "20"), self.paper(100, 90, "--parity", "50")):
+            tail = Tail(good)
+            pages = [1, 2, *self.rng.sample(tail.body, 2), tail.repair.start, tail.sums[0].start, tail.pages - 1, tail.pages - 3]
+            damaged, log = bytearray(self.spoil(good, pages, "noise") + b"grown"), self.dir / f"log-{len(good)}"
+            damaged[300:310] = bytes(10)
+            Path("a.orr.tif").write_bytes(damaged)
+            env = dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT="change:99999:EIO:a.orr.tif", ORRERY_FAULT_LOG=str(log))
+            self.assertEqual(run("repair", "-q", "-k", "keys", "a.orr.tif", env=env)[0], 0)
+            calls = len(log.read_text().splitlines())
+            self.assertGreater(calls, 10)
+            for n in range(1, calls + 1):
+                for how in ("kill", "tear", "after"):
+                    Path("a.orr.tif").write_bytes(damaged)
+                    env["ORRERY_FAULT"] = f"change:{n}:{how}:a.orr.tif"
+                    run("repair", "-q", "-k", "keys", "a.orr.tif", env=env)
+                    self.assertEqual(run("decrypt", "-q", "-k", "keys", "a.orr.tif", "-o", f"out-{len(good)}-{n}-{how}")[0], 0)
+                    status, out, err = run("repair", "-k", "keys", "a.orr.tif")
+                    self.assertEqual(status, 0, out + err)
+                    self.assertTrue(Path("a.orr.tif").read_bytes() == good, (n, how, SEED))
+
+    def test_stopped(self):
+        fault = os.environ.get("FAULT")
+        if not fault:
+            self.skipTest("no FAULT library: run by ctest")
+        good = self.sealed(1000000, "--parity", "20")
+        Path("a.orr.tif").write_bytes(self.spoil(good, range(10, 40), "noise"))
+        env = dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT="pwrite:5:term:a.orr.tif")
+        status, _, err = run("repair", "-k", "keys", "a.orr.tif", env=env)
+        self.assertIn(status, (0, 75), err)
+        self.assertEqual(run("repair", "-q", "-k", "keys", "a.orr.tif")[0], 0)
+        self.assertEqual(Path("a.orr.tif").read_bytes(), good)
+
+    def test_two_at_a_time(self):
+        good = self.sealed(3000000, "--parity", "20")
+        Path("a.orr.tif").write_bytes(self.spoil(good, range(10, 60), "noise"))
+        command = [os.environ["ORRERY"], "repair", "-q", "-k", "keys", "a.orr.tif"]
+        both = [subprocess.Popen(command, env=slowly("a.orr.tif", "pwrite")) for _ in range(2)]
+        self.assertEqual([process.wait() for process in both], [0, 0])
+        self.assertEqual(Path("a.orr.tif").read_bytes(), good)
+
+
+if __name__ == "__main__":
+    unittest.main()
