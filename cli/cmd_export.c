@@ -32,6 +32,7 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     orr_passphrase passphrase;
     orr_recipient recipient;
     struct stat info;
+    orr_key_state state = ORR_KEY_ACTIVE;
     if (lstat(path, &info) == 0) // before a passphrase is asked for; the writing itself decides
         return orr_fail(error, ORR_EXISTS,
                         "%s: exists already; a recipient file is never overwritten", path);
@@ -40,8 +41,14 @@ static orr_status run(orr_cli *cli, orr_error *error) {
     if (status != ORR_OK) return status;
     status = find_key(cli, &keyring, &key, error);
     if (status == ORR_OK) status = orr_recipient_make(&recipient, &keyring, key, error);
+    if (status == ORR_OK) state = key->state;
     orr_keyring_free(&keyring);
     if (status != ORR_OK) return status;
+    if (state != ORR_KEY_ACTIVE)
+        orr_console_warn(&cli->console, 0,
+                         "the key is %s: what is encrypted with this file will be for a key that "
+                         "is not the active one",
+                         orr_key_state_name(state));
     if (!cli->arguments.dry_run) return export_to(cli, path, &recipient, error);
     orr_console_note(&cli->console, "would write the recipient file %s", path);
     return ORR_OK;

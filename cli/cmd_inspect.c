@@ -80,12 +80,14 @@ static cJSON *slot_object(const orr_container *container, int slot) {
     return object;
 }
 
-static void print_json(orr_cli *cli, const char *path, const orr_container *c) {
+// `status`: ORR_AUTH when the first page is damaged and this comes from the second head.
+static void print_json(orr_cli *cli, const char *path, const orr_container *c, orr_status status) {
     const orr_header *h = &c->header;
     cJSON *object = orr_json_message("file");
     orr_json_add_bytes(object, "file", path);
-    cJSON_AddStringToObject(object, "status", "ok");
-    cJSON_AddNumberToObject(object, "exit_status", 0);
+    cJSON_AddStringToObject(object, "status", orr_status_name(status));
+    cJSON_AddNumberToObject(object, "exit_status", status);
+    if (status != ORR_OK) cJSON_AddBoolToObject(object, "first_page_damaged", 1);
     cJSON_AddNumberToObject(object, "format_version", h->version);
     cJSON_AddNumberToObject(object, "suite", h->suite);
     cJSON_AddStringToObject(object, "profile", profile_name(h->profile));
@@ -133,10 +135,11 @@ static void print_slot(orr_cli *cli, const orr_container *c, int slot) {
 static void print_repair(orr_cli *cli, const orr_header *h) {
     if (h->groups)
         orr_console_data(&cli->console,
-                         "  repair data      %u pages in each of %" PRIu32 " group%s: any %" PRIu64
-                         " pages in a row",
-                         h->repair_pages, h->groups, plural(h->groups),
-                         (uint64_t)h->repair_pages * h->groups);
+                         "  repair data      %u page%s in each of %" PRIu32 " group%s: any %" PRIu64
+                         " page%s in a row",
+                         h->repair_pages, plural(h->repair_pages), h->groups, plural(h->groups),
+                         (uint64_t)h->repair_pages * h->groups,
+                         plural((uint64_t)h->repair_pages * h->groups));
     else
         orr_console_data(&cli->console, "  repair data      none");
 }
@@ -181,14 +184,29 @@ static orr_status inspect_recipient(orr_cli *cli, const char *path, int fd, orr_
     return status == ORR_OK ? orr_cli_show_recipient(cli, path, &recipient, error) : status;
 }
 
+// Reads the head at the end of a file with repair data. Is it right, and the file's length?
+static int read_second(orr_container *c, int fd, uint64_t bytes, const char *path) {
+    return bytes >= 2 * ORR_PAGE &&
+           orr_container_read_damaged(c, fd, bytes - ORR_PAGE, path, NULL) == ORR_OK &&
+           c->header.groups && c->header.file_length == bytes;
+}
+
 static orr_status inspect_container(orr_cli *cli, const char *path, int fd, uint64_t bytes,
                                     orr_error *error) {
     orr_container container;
     memset(&container, 0, sizeof container);
     orr_status status = orr_container_read(&container, fd, bytes, path, error);
-    if (status == ORR_OK && cli->console.json)
-        print_json(cli, path, &container);
-    else if (status == ORR_OK && !cli->console.quiet)
+    int shown = status == ORR_OK;
+    if (!shown && read_second(&container, fd, bytes, path)) {
+        shown = 1;
+        *error = (orr_error){0};
+        status =
+            orr_fail(error, ORR_AUTH,
+                     "%s: first page damaged: shown from the second head; `orrery repair`", path);
+    }
+    if (shown && cli->console.json)
+        print_json(cli, path, &container, status);
+    else if (shown && !cli->console.quiet)
         print_text(cli, path, &container);
     orr_container_free(&container);
     return status;

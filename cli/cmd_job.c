@@ -157,7 +157,8 @@ static orr_status run_over_files(orr_cli *cli, const orr_job_options *options, o
     orr_report *report = malloc(sizeof *report);
     if (!report) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     orr_report_init(report, cli, options->verb);
-    orr_job_hooks hooks = {report, orr_report_file, orr_report_warning, orr_report_note};
+    orr_job_hooks hooks = {report, orr_report_file, orr_report_warning, orr_report_note,
+                           orr_report_warning_always};
     orr_progress progress = {0};
     orr_summary summary = {0};
     double start = orr_seconds();
@@ -311,7 +312,7 @@ static const orr_option add = {.name = "add",
                                .repeats = 1};
 static const orr_option remove_wrap = {.name = "remove",
                                        .argument = "KEY",
-                                       .help = "whose wraps go: an ID, or a key of the keyring",
+                                       .help = "whose wraps go: ID, .orrpub, or a keyring's key",
                                        ORR_TAKES(TEXT, job.removed),
                                        .set = set_removed,
                                        .repeats = 1};
@@ -395,15 +396,31 @@ static const orr_option subset = {.name = "subset",
 #define IN_PLACE_EXITS (READING_EXITS & ~ORR_EXIT(EXISTS)) // no output that could be in the way
 #define RESUMES "the same command resumes"
 
+// What is of no use without a keyring, and why.
+static orr_status check_without_keyring(const orr_arguments *a, orr_error *error) {
+    static const orr_option *const unlock[] = {ORR_OPTIONS_UNLOCK};
+    if (a->job.trust_times)
+        return orr_fail(error, ORR_USAGE,
+                        "--trust-times needs -k KEYRING: without one no sealed time can be read");
+    if (a->job.redo_damaged)
+        return orr_fail(error, ORR_USAGE,
+                        "--redo-damaged needs -k KEYRING: without one no output can be read");
+    for (size_t i = 0; i < sizeof unlock / sizeof *unlock; i++)
+        if (orr_arguments_has(a, unlock[i]->name))
+            return orr_fail(error, ORR_USAGE, "--%s needs -k KEYRING, which it opens",
+                            unlock[i]->name);
+    return ORR_OK;
+}
+
 static orr_status check_encrypt(orr_arguments *a, orr_error *error) {
+    orr_status status = ORR_OK;
     if (!a->keyring.file && !a->job.recipient_count)
         return orr_fail(error, ORR_USAGE,
                         "encrypt needs -k KEYRING, or --to with the recipient file of a key");
     if (a->keyring.file && a->job.writer_key)
         return orr_fail(error, ORR_USAGE, "--writer-key is for a machine without a keyring");
-    if (!a->keyring.file && a->job.trust_times)
-        return orr_fail(error, ORR_USAGE,
-                        "--trust-times needs -k KEYRING: without one no sealed time can be read");
+    if (!a->keyring.file) status = check_without_keyring(a, error);
+    if (status != ORR_OK) return status;
     if (orr_arguments_has(a, "mu") && a->job.profile != ORR_PROFILE_PAPER)
         return orr_fail(error, ORR_USAGE, "--mu needs --profile paper");
     return ORR_OK;

@@ -208,10 +208,15 @@ static orr_status count_use(orr_cli *cli, change *c, const orr_passphrase *passp
                      "%s: %" PRIu64 " of %" PRIu64 " encrypted files still need the key%s", vault,
                      c->use.need, c->use.files,
                      c->use.need ? ": `orrery rewrap` puts them under the active one" : "");
-    if (c->use.unread)
-        orr_console_warn(&cli->console, 0,
-                         "%s: %" PRIu64 " files could not be looked at: they may need it too",
-                         vault, c->use.unread);
+    if (!c->use.unread) return ORR_OK;
+    if (!cli->arguments.keyring.ignore_unread)
+        return orr_fail(error, ORR_IO,
+                        "%s: %" PRIu64 " files could not be looked at, and may need the key too; "
+                        "nothing was changed: see `orrery verify`, or give --ignore-unread",
+                        vault, c->use.unread);
+    orr_console_warn(&cli->console, 0,
+                     "%s: %" PRIu64 " files could not be looked at: they may need it too", vault,
+                     c->use.unread);
     return ORR_OK;
 }
 
@@ -352,6 +357,9 @@ static const orr_option vault = {.name = "vault",
                                  .argument = "DIR",
                                  .help = "say how many files in it still need the key",
                                  ORR_TAKES(DIRECTORY, keyring.vault)};
+static const orr_option ignore_unread = {.name = "ignore-unread",
+                                         .help = "destroy it though files could not be looked at",
+                                         ORR_TAKES(NONE, keyring.ignore_unread)};
 
 static const orr_choice states[] = {
     {"active", "wraps new files; the key that was active becomes decrypt-only", ORR_KEY_ACTIVE},
@@ -405,6 +413,8 @@ static orr_status check_set_state(orr_arguments *a, orr_error *error) {
         return orr_fail(error, ORR_USAGE, "--%s only goes with the state destroyed",
                         a->keyring.yes ? "yes" : "vault");
     }
+    if (a->keyring.ignore_unread && !a->keyring.vault)
+        return orr_fail(error, ORR_USAGE, "--ignore-unread needs --vault");
     return ORR_OK;
 }
 
@@ -466,10 +476,11 @@ const orr_command orr_cmd_keyring_set_state = {
     .summary = "make a key active, retire it, or destroy it",
     .details = "KEY is a key's label or ID, or 4 or more of its first digits. Before a key is "
                "destroyed the terminal is asked, and with --vault its files are counted that "
-               "would not open any more.",
+               "would not open any more: one that cannot be looked at stops it.",
     .example = "orrery keyring set-state -k hospital.keyring 3f8a active",
-    .options = ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &orr_option_yes, &vault,
-                           &orr_option_dry_run, &orr_option_json, &orr_option_quiet),
+    .options =
+        ORR_OPTIONS(&orr_option_keyring, ORR_OPTIONS_UNLOCK, &orr_option_yes, &vault,
+                    &ignore_unread, &orr_option_dry_run, &orr_option_json, &orr_option_quiet),
     .required = {&orr_option_keyring},
     .operands = {{"KEY", ORR_VALUE_TEXT, NULL}, {"STATE", ORR_VALUE_CHOICE, states}},
     .least = 2,

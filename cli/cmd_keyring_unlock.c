@@ -113,9 +113,9 @@ static orr_status ask_for(ways *w, const orr_keyring *keyring, size_t index, int
     show(unlock, shown);
     snprintf(prompt, sizeof prompt, "%s of unlock %s (nothing: it goes too): ",
              unlock->type == ORR_UNLOCK_CODE ? "Recovery code" : "Passphrase", shown);
-    orr_status status = orr_passphrase_ask_if_any(prompt, &secret, error);
-    if (status == ORR_OK && secret.present && unlock->type == ORR_UNLOCK_CODE)
-        status = orr_code_take(&secret, "terminal", error);
+    orr_status status = unlock->type == ORR_UNLOCK_CODE
+                            ? orr_code_ask(prompt, 1, &secret, error)
+                            : orr_passphrase_ask_if_any(prompt, &secret, error);
     if (status == ORR_OK && secret.present) {
         status = orr_keyring_try_unlock(keyring, index, &secret, &w->kept[w->kept_count], error);
         *found = status == ORR_OK;
@@ -126,15 +126,34 @@ static orr_status ask_for(ways *w, const orr_keyring *keyring, size_t index, int
 
 // Those that were not given go too: who uses them has to know.
 static orr_status confirm_loss(ways *w, const char *names, orr_error *error) {
+    const orr_arguments *a = &w->cli->arguments;
     char question[1200], undone[1200];
-    if (!w->lost || w->cli->arguments.keyring.yes) return ORR_OK;
+    if (!w->lost || a->keyring.yes) return ORR_OK;
     snprintf(question, sizeof question,
              "These will open the keyring no more: %s.\nType yes to let them go", names);
     snprintf(undone, sizeof undone,
-             "nothing was changed, for what is to stay has to be given "
-             "(--other-passphrase-file, --other-recovery-code-file) and was not: %s",
+             a->keyring.no_passphrase
+                 ? "nothing was changed, for nothing stands beside no passphrase, and these go: %s"
+                 : "nothing was changed, for what is to stay has to be given "
+                   "(--other-passphrase-file, --other-recovery-code-file) and was not: %s",
              names);
     return orr_cli_confirm(question, undone, error);
+}
+
+static void add_name(char names[800], const orr_unlock *unlock) {
+    char shown[4 * ORR_SHOWN_ID];
+    size_t used = strlen(names);
+    show(unlock, shown);
+    snprintf(names + used, 800 - used, "%s%s %s", used ? ", " : "", type_text(unlock->type), shown);
+}
+
+// Nothing can stand beside none: all go, and who opened the keyring speaks for that one way alone.
+static orr_status lose_others(ways *w, const orr_keyring *keyring, orr_error *error) {
+    char names[800] = "";
+    w->lost = keyring->unlock_count - 1;
+    for (size_t i = 0; i < keyring->unlock_count; i++)
+        if (i != keyring->opened) add_name(names, &keyring->unlocks[i]);
+    return confirm_loss(w, names, error);
 }
 
 // The key of one unlock that is to stay: of the one that opened the keyring, from a file, or asked
@@ -153,8 +172,7 @@ static orr_status keep_one(ways *w, given *g, const orr_keyring *keyring, size_t
 }
 
 static orr_status keep_with(ways *w, given *g, const orr_keyring *keyring, orr_error *error) {
-    char names[800] = "", shown[4 * ORR_SHOWN_ID];
-    size_t used = 0;
+    char names[800] = "";
     for (size_t i = 0; i < keyring->unlock_count; i++) {
         int found = 0;
         if (i == w->gone) continue;
@@ -162,10 +180,7 @@ static orr_status keep_with(ways *w, given *g, const orr_keyring *keyring, orr_e
         if (status != ORR_OK) return status;
         w->kept_count += (size_t)found;
         w->lost += !found;
-        show(&keyring->unlocks[i], shown);
-        if (!found && used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s %s", used ? ", " : "",
-                                     type_text(keyring->unlocks[i].type), shown);
+        if (!found) add_name(names, &keyring->unlocks[i]);
     }
     orr_status status = check_given(w, g, error);
     if (status != ORR_OK) return status;
@@ -187,9 +202,11 @@ static orr_status keep_others(ways *w, const orr_keyring *keyring, orr_error *er
 static void say_lost(const ways *w) {
     if (w->lost)
         orr_console_warn(&w->cli->console, 0,
-                         "%zu other way%s in went too: tell those who use %s, and see `orrery "
+                         "%zu other way%s in %s too: tell those who use %s, and see `orrery "
                          "keyring unlock list`",
-                         w->lost, w->lost == 1 ? "" : "s", w->lost == 1 ? "it" : "them");
+                         w->lost, w->lost == 1 ? "" : "s",
+                         w->cli->arguments.dry_run ? "would go" : "went",
+                         w->lost == 1 ? "it" : "them");
 }
 
 // ---- unlock
@@ -343,6 +360,10 @@ static orr_status plan_passwd(ways *w, const orr_passphrase *opener, orr_error *
     const orr_arguments *a = &w->cli->arguments;
     orr_keyring keyring = {0};
     orr_status status = orr_keyring_load(&keyring, a->keyring.file, opener, error);
+    if (status == ORR_OK && a->keyring.same_key && keyring.unlocks[0].type == ORR_UNLOCK_NONE)
+        status = orr_fail(error, ORR_USAGE,
+                          "--same-key: the keyring opens without a passphrase, and every copy of "
+                          "it would open the new one too: leave it out; nothing was changed");
     if (status == ORR_OK) status = find_replaced(w, &keyring, error);
     if (status == ORR_OK) {
         see(w, &keyring);
@@ -350,7 +371,7 @@ static orr_status plan_passwd(ways *w, const orr_passphrase *opener, orr_error *
         w->drops = w->gone != SIZE_MAX;
         if (w->drops) memcpy(w->label, keyring.unlocks[w->gone].label, sizeof w->label);
         if (a->keyring.no_passphrase)
-            w->lost = keyring.unlock_count - 1; // nothing can stand beside none
+            status = lose_others(w, &keyring, error);
         else if (w->rekeys)
             status = keep_others(w, &keyring, error);
     }

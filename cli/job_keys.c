@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/keys/writer_key.h"
 
@@ -49,11 +50,43 @@ static orr_status read_removed(const orr_arguments *a, const orr_keyring *keyrin
         if (strlen(name) == 2 * ORR_KEY_ID_BYTES &&
             orr_value_hex(name, "--remove", keys->removed[i], ORR_KEY_ID_BYTES, NULL) == ORR_OK)
             continue;
-        orr_status status = orr_keyring_find(keyring, name, &key, error);
+        orr_recipient recipient = {0};
+        size_t n = strlen(name);
+        int is_file = n > 7 && !strcmp(name + n - 7, ".orrpub") && access(name, F_OK) == 0;
+        orr_status status = is_file ? orr_recipient_read(&recipient, name, error)
+                                    : orr_keyring_find(keyring, name, &key, error);
         if (status != ORR_OK) return status;
-        memcpy(keys->removed[i], key->id, ORR_KEY_ID_BYTES);
+        memcpy(keys->removed[i], is_file ? recipient.key_id : key->id, ORR_KEY_ID_BYTES);
     }
     return check_removed(a, keys, error);
+}
+
+// Of a key that the keyring has it knows the public half: another one would have files encrypted
+// for somebody else under the name of this key. New files are made for keys in use alone.
+static orr_status check_recipients(const orr_arguments *a, const orr_keyring *keyring,
+                                   const orr_job_keys *keys, orr_error *error) {
+    static const uint8_t none[32]; // destroyed before there were public halves
+    int makes = a->command->verb != ORR_VERB_REWRAP;
+    for (size_t i = 0; i < a->job.recipient_count; i++)
+        for (size_t k = 0; k < keyring->key_count; k++) {
+            const orr_master_key *key = &keyring->keys[k];
+            const orr_recipient *to = &keys->recipients[i];
+            const char *name = a->job.recipients[i];
+            if (memcmp(to->key_id, key->id, ORR_KEY_ID_BYTES)) continue;
+            if (memcmp(to->public_key, key->x25519_public, sizeof none) &&
+                memcmp(key->x25519_public, none, sizeof none))
+                return orr_fail(error, ORR_KEY,
+                                "%s: has the ID of a key of this keyring, and another public key: "
+                                "who made it would open what is encrypted for it; export the right "
+                                "one (`orrery keyring export`)",
+                                name);
+            if (makes && key->state != ORR_KEY_ACTIVE)
+                return orr_fail(error, ORR_KEY,
+                                "%s: its key is %s in this keyring: nothing new is encrypted for "
+                                "it; export the active one (`orrery keyring export`)",
+                                name, orr_key_state_name(key->state));
+        }
+    return ORR_OK;
 }
 
 void orr_job_keys_free(orr_job_keys *keys) {
@@ -80,5 +113,6 @@ orr_status orr_job_keys_open(orr_cli *cli, orr_job_keys *keys, orr_keyring *keyr
     if (status != ORR_OK) return status;
     if (!a->keyring.file) return open_writer_key(cli, keys, keyring, error);
     status = orr_cli_keyring(cli, keyring, passphrase, error);
+    if (status == ORR_OK) status = check_recipients(a, keyring, keys, error);
     return status == ORR_OK ? read_removed(a, keyring, keys, error) : status;
 }

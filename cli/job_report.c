@@ -54,6 +54,7 @@ static void file_json(orr_report *report, const orr_file_event *event) {
         cJSON_AddNumberToObject(object, "generation", (double)event->generation);
         if (event->damaged_slot)
             cJSON_AddStringToObject(object, "damaged_slot", event->damaged_slot);
+        if (event->unlike_slot) cJSON_AddStringToObject(object, "unlike_slot", event->unlike_slot);
         cJSON_AddBoolToObject(object, "known_origin", event->known_origin);
         if (event->repairable) cJSON_AddBoolToObject(object, "repairable", 1);
         if (event->repair_damaged) cJSON_AddBoolToObject(object, "damaged_repair_data", 1);
@@ -180,6 +181,11 @@ void orr_report_warning(void *context, const char *text) {
     orr_console_warn(&report->cli->console, 0, "%s", text);
 }
 
+void orr_report_warning_always(void *context, const char *text) {
+    orr_report *report = context;
+    orr_console_warn(&report->cli->console, 1, "%s", text);
+}
+
 void orr_report_note(void *context, const char *text) {
     orr_report *report = context;
     if (report->cli->console.verbose) orr_console_note(&report->cli->console, "%s", text);
@@ -209,8 +215,14 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
         cJSON_AddNumberToObject(object, "misnamed", (double)s->misnamed);
     if (report->verb != ORR_VERB_ENCRYPT)
         cJSON_AddNumberToObject(object, "unknown_origin", (double)s->unknown_origin);
-    if (report->verb == ORR_VERB_ENCRYPT || report->verb == ORR_VERB_REENCRYPT)
+    if (report->verb == ORR_VERB_ENCRYPT || report->verb == ORR_VERB_REENCRYPT) {
         cJSON_AddNumberToObject(object, "without_recipient", (double)s->lacking);
+        cJSON_AddNumberToObject(object, "without_repair_data", (double)s->lacking_repair);
+    }
+    if (report->verb == ORR_VERB_REENCRYPT) {
+        cJSON_AddNumberToObject(object, "dropped_recipients", (double)s->dropped_recipients);
+        cJSON_AddNumberToObject(object, "dropped_repair_data", (double)s->dropped_repair);
+    }
 }
 
 static const char *plural(uint64_t count) {
@@ -327,6 +339,45 @@ static void tell_of_nothing(orr_report *report, const orr_summary *s) {
     orr_console_error(&report->cli->console, &none, NULL);
 }
 
+void orr_report_origin(orr_report *report, const orr_summary *summary) {
+    if (!summary->unknown_origin) return;
+    // A statement about safety: said whatever the options.
+    orr_console_warn(&report->cli->console, 1,
+                     "%" PRIu64 " of these files open%s with a recipient's key alone: anyone "
+                     "who has its public file can have made them (--require-origin refuses "
+                     "them)",
+                     summary->unknown_origin, summary->unknown_origin == 1 ? "s" : "");
+}
+
+// What is, or comes out, with less than it was asked for or had.
+static void warn_of_lacks(orr_console *console, const orr_summary *s) {
+    if (s->lacking)
+        orr_console_warn(console, 0,
+                         "%" PRIu64 " finished file%s no wrap for a recipient of this job, who "
+                         "cannot open %s: `orrery rewrap -k KEYRING --add FILE.orrpub` adds it",
+                         s->lacking, s->lacking == 1 ? " has" : "s have",
+                         s->lacking == 1 ? "it" : "them");
+    if (s->lacking_repair)
+        orr_console_warn(console, 0,
+                         "%" PRIu64
+                         " finished file%s no repair data: `orrery reencrypt --parity P` "
+                         "makes new files that have them",
+                         s->lacking_repair, s->lacking_repair == 1 ? " has" : "s have");
+    if (s->dropped_recipients)
+        orr_console_warn(console, 0,
+                         "%" PRIu64 " file%s recipients who cannot open the new one%s: --add "
+                         "FILE.orrpub gives them to new files, and `orrery rewrap --add` to these",
+                         s->dropped_recipients, s->dropped_recipients == 1 ? " had" : "s had",
+                         s->dropped_recipients == 1 ? "" : "s");
+    if (s->dropped_repair)
+        orr_console_warn(console, 0,
+                         "%" PRIu64
+                         " file%s repair data, which the new one%s not: --parity P makes "
+                         "them",
+                         s->dropped_repair, s->dropped_repair == 1 ? " had" : "s had",
+                         s->dropped_repair == 1 ? " has" : "s have");
+}
+
 void orr_report_end(orr_report *report, const orr_summary *summary, double seconds) {
     orr_console *console = &report->cli->console;
     tell_of_nothing(report, summary);
@@ -335,18 +386,8 @@ void orr_report_end(orr_report *report, const orr_summary *summary, double secon
                          "%" PRIu64 " files have other names than their seals; of %" PRIu64
                          " it was not said (--json names all)",
                          summary->misnamed, summary->misnamed - ORR_MISNAMED_SAID);
-    if (summary->unknown_origin)
-        orr_console_warn(console, 0,
-                         "%" PRIu64 " of these files open%s with a recipient's key alone: anyone "
-                         "who has its public file can have made them (--require-origin refuses "
-                         "them)",
-                         summary->unknown_origin, summary->unknown_origin == 1 ? "s" : "");
-    if (summary->lacking)
-        orr_console_warn(console, 0,
-                         "%" PRIu64 " finished file%s no wrap for a recipient of this job, who "
-                         "cannot open %s: `orrery rewrap -k KEYRING --add FILE.orrpub` adds it",
-                         summary->lacking, summary->lacking == 1 ? " has" : "s have",
-                         summary->lacking == 1 ? "it" : "them");
+    orr_report_origin(report, summary);
+    warn_of_lacks(console, summary);
     // Whoever deletes originals after this must know: said whatever the options.
     if (report->verb == ORR_VERB_VERIFY && summary->unfinished)
         orr_console_warn(console, 1,

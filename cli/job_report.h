@@ -25,7 +25,10 @@ void orr_report_free(orr_report *report);
 // orr_job_hooks with `report` as their context.
 void orr_report_file(void *report, const orr_file_event *event);
 void orr_report_warning(void *report, const char *text);
+void orr_report_warning_always(void *report, const char *text);
 void orr_report_note(void *report, const char *text);
+// How many files are of unknown origin, if any.
+void orr_report_origin(orr_report *report, const orr_summary *summary);
 // The last words: failures, the one line of figures, what to do next; with --json the summary.
 void orr_report_end(orr_report *report, const orr_summary *summary, double seconds);
 

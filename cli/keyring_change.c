@@ -41,9 +41,8 @@ const orr_option orr_option_label = {.name = "label",
                                      .help = "name of the new master key [master]",
                                      ORR_TAKES(TEXT, keyring.label),
                                      .set = set_label};
-const orr_option orr_option_yes = {.name = "yes",
-                                   .help = "do not ask before something goes for good",
-                                   ORR_TAKES(NONE, keyring.yes)};
+const orr_option orr_option_yes = {
+    .name = "yes", .help = "answer the question beforehand", ORR_TAKES(NONE, keyring.yes)};
 const orr_option orr_option_new_passphrase_file = {.name = "new-passphrase-file",
                                                    .argument = "FILE",
                                                    .help = "the new one is FILE's first line",

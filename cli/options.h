@@ -54,7 +54,7 @@ typedef struct orr_arguments {
     struct {
         const char *file;
         orr_passphrase_source passphrase, code, new_passphrase;
-        int ask_code, no_passphrase, yes;
+        int ask_code, no_passphrase, yes, ignore_unread;
         int no_code, new_code, same_key;
         const char *save_code; // a new recovery code goes into this file
         struct {

@@ -24,19 +24,16 @@ void orr_cli_warn_of_keyring(orr_cli *cli, const char *path) {
 // A passphrase or, when `code`, a recovery code: from the source, else from the terminal.
 static orr_status read_secret(orr_cli *cli, const orr_passphrase_source *source, int code,
                               const char *prompt, orr_passphrase *secret, orr_error *error) {
-    orr_status status;
-    char where[512] = "terminal";
     if (source->file) {
         warn_of_mode(cli, source->file);
-        orr_text_escape(source->file, where, sizeof where);
-        status = orr_passphrase_from_file(source->file, secret, error);
-    } else if (source->fd >= 0) {
-        snprintf(where, sizeof where, "descriptor %d", source->fd);
-        status = orr_passphrase_from_fd(source->fd, secret, error);
-    } else {
-        status = orr_passphrase_ask(prompt, 0, secret, error);
+        return code ? orr_code_from_file(source->file, secret, error)
+                    : orr_passphrase_from_file(source->file, secret, error);
     }
-    return status == ORR_OK && code ? orr_code_take(secret, where, error) : status;
+    if (source->fd >= 0)
+        return code ? orr_code_from_fd(source->fd, secret, error)
+                    : orr_passphrase_from_fd(source->fd, secret, error);
+    return code ? orr_code_ask(prompt, 0, secret, error)
+                : orr_passphrase_ask(prompt, 0, secret, error);
 }
 
 static orr_status ask_for_keyring(orr_cli *cli, int old_too, orr_passphrase *passphrase,

@@ -113,7 +113,7 @@ static orr_status verify_first(orr_cli *cli, orr_job_options *options, orr_error
     orr_report *report = malloc(sizeof *report);
     if (!report) return orr_fail(error, ORR_INTERNAL, "memory ran out");
     orr_report_init(report, cli, ORR_VERB_DECRYPT);
-    orr_job_hooks hooks = {report, on_file, orr_report_warning, NULL};
+    orr_job_hooks hooks = {report, on_file, orr_report_warning, NULL, orr_report_warning_always};
     orr_progress progress = {0};
     orr_summary summary = {0};
     options->verb = ORR_VERB_VERIFY;
@@ -126,7 +126,10 @@ static orr_status verify_first(orr_cli *cli, orr_job_options *options, orr_error
     if (status == ORR_OK || status == ORR_STOPPED) {
         status = summary.status;
         cli->said = status != ORR_OK;
-        if (cli->said) orr_report_end(report, &summary, 0);
+        if (cli->said)
+            orr_report_end(report, &summary, 0);
+        else
+            orr_report_origin(report, &summary);
     }
     orr_report_free(report);
     free(report);

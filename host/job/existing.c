@@ -76,6 +76,7 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
     struct stat st;
     orr_error inner = {0};
     orr_file_keys keys = {0};
+    const char *with_keyring = o->writer_only ? " and -k KEYRING" : "";
     orr_container *c = calloc(1, sizeof *c);
     if (!c) return orr_file_no_memory(file, error);
     orr_status status = ORR_OK;
@@ -88,39 +89,50 @@ static orr_status open_existing(orr_job_file *file, int fd, orr_existing *existi
     }
     status = orr_container_read(c, fd, (uint64_t)st.st_size, "it", &inner);
     if (status == ORR_OK) existing->lacks_recipient = lacks_recipient(o, &c->slot[c->active]);
+    existing->lacks_repair = status == ORR_OK && o->parity && !c->header.groups;
     if (status == ORR_OK)
         status = o->writer_only ? ORR_KEY // whatever key it names
                                 : orr_container_unlock(c, orr_keyring_lookup, (void *)o->keyring,
                                                        "it", &existing->secret, &keys, &inner);
     if (status == ORR_OK)
         status = orr_container_metadata(c, fd, &keys, "it", &existing->sealed, &inner);
+    existing->unknown_origin = status == ORR_OK && !c->known_origin;
     memcpy(existing->file_id, c->header.file_id, sizeof existing->file_id);
     existing->profile = c->header.profile;
     existing->unopened = status == ORR_KEY;
     // One without the magic may be damaged in it, or somebody's own: it is kept in any case.
     existing->damaged = status == ORR_AUTH || status == ORR_NOT_ORRERY;
+    if (status == ORR_NOT_ORRERY && orr_has_magic(fd)) {
+        status = ORR_AUTH;
+        orr_fail(&inner, status, "it: its first page is no longer right");
+    }
+    const int encrypts = o->verb == ORR_VERB_ENCRYPT;
+    const char *why = strncmp(inner.text, "it: ", 4) ? inner.text : inner.text + 4;
     if (status == ORR_NOT_ORRERY)
-        orr_existing_refuse(
-            file, error,
-            "exists and is not an encrypted file: move it away, choose another output, or, if "
-            "it was one, use --redo-damaged, which keeps it aside");
+        orr_existing_refuse(file, error,
+                            "exists and is not an encrypted file: move it away, %s%s%s",
+                            encrypts ? "choose another output, or, if it was one, use "
+                                       "--redo-damaged"
+                                     : "or choose another output",
+                            encrypts ? with_keyring : "", encrypts ? ", which keeps it aside" : "");
     else if (status == ORR_AUTH)
-        orr_existing_refuse(
-            file, error,
-            "is damaged (%s): --redo-damaged makes it anew from its source and keeps this one "
-            "aside",
-            inner.text);
+        orr_existing_refuse(file, error, "is damaged (%s): %s%s%s", why,
+                            encrypts ? "--redo-damaged"
+                                     : "`orrery repair` it, move it away, or choose another output",
+                            encrypts ? with_keyring : "",
+                            encrypts ? " makes it anew from its source and keeps this one aside"
+                                     : "");
     else if (status == ORR_KEY)
         orr_existing_refuse(
             file, error,
             "does not open with this keyring (%s): give the one that it was made with, or "
             "choose another output",
-            inner.text);
+            why);
     else if (status == ORR_UNSUPPORTED)
         orr_existing_refuse(file, error, "exists and cannot be told (%s): choose another output",
-                            inner.text);
+                            why);
     else if (status != ORR_OK)
-        orr_fail(error, status, "%s/%s: %s", file->job->root.path, file->target, inner.text);
+        orr_fail(error, status, "%s/%s: %s", file->job->root.path, file->target, why);
     if (status != ORR_OK && status != ORR_IO && status != ORR_INTERNAL) status = ORR_EXISTS;
 end:
     orr_wipe(&keys, sizeof keys);
@@ -152,6 +164,13 @@ static orr_status compare_seals(const orr_job_file *file, const orr_existing *e,
             "holds another state of it: %llu bytes were sealed, now there are %llu: move "
             "it away, or choose another output",
             (unsigned long long)m->size, (unsigned long long)expected->size);
+    // Its digests are what somebody says who need not have had the source: they prove nothing.
+    if (e->unknown_origin)
+        return orr_existing_refuse(
+            file, error,
+            "is of unknown origin: it opens with a recipient's key alone, so anyone who has the "
+            "public file can have made it, and it does not count as finished: move it away, or "
+            "choose another output");
     return ORR_OK;
 }
 

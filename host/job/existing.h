@@ -11,6 +11,8 @@ typedef struct orr_existing {
     orr_profile profile;
     int damaged;         // its head
     int unopened;        // no key here opens it
+    int unknown_origin;  // a recipient's wrap alone opened it
+    int lacks_repair;    // the job makes repair data, and it has none
     int lacks_recipient; // somebody who is to open what this job writes has no wrap in it
     uint8_t file_id[32];
     orr_file_secret secret;

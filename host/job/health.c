@@ -45,9 +45,9 @@ static orr_status check_repair_data(orr_job_file *file, orr_error *error) {
         !report.damaged_sums[0] && !report.damaged_sums[1])
         return ORR_OK;
     file->repair_damaged = 1;
-    orr_job_warn(file->job,
-                 "%s: is whole, but its repair data are damaged: `orrery repair` makes them anew",
-                 file->source);
+    orr_job_warn_always(
+        file->job, "%s: is whole, but its repair data are damaged: `orrery repair` makes them anew",
+        file->source);
     return ORR_OK;
 }
 

@@ -61,6 +61,7 @@ typedef struct orr_file_event {
     const char *sealed_at;        // UTC, "YYYY-MM-DDTHH:MM:SSZ"
     uint64_t generation;          // of the slot in use; each rewrap adds 1
     const char *damaged_slot;     // "A", "B", "C", or NULL
+    const char *unlike_slot;      // a good one that differs from the one in use, or NULL
     int repairable;               // damaged, but its repair data can restore all of it
     int repair_damaged;           // only what it could be repaired with is damaged
     uint64_t repaired_pages;      // repair: written in the file, or planned to be,
@@ -68,6 +69,9 @@ typedef struct orr_file_event {
     uint64_t lost_bytes;          // of the original, in tiles that nothing gives
     int known_origin;             // a master key's wrap opened it
     int lacks_recipient;          // finished already, without a wrap for a recipient of this job
+    int lacks_repair;             // finished already, without the repair data that were asked for
+    int drops_recipient;          // reencrypt: somebody opens the old file and not the new one
+    int drops_repair;             // reencrypt: the old file has repair data, the new one has none
     int pixels_sealed;            // verify: 0 for the paper profile ("pixels not authenticated")
     int altered;          // paper: only pixels, or what lies around them, are not what was sealed
     const char *released; // path below the output that --unauthenticated wrote, or NULL
@@ -121,6 +125,8 @@ typedef struct orr_job_hooks {
     void (*file)(void *context, const orr_file_event *event);
     void (*warning)(void *context, const char *text);
     void (*note)(void *context, const char *text); // for who asked for details; may be NULL
+    // A statement about safety, to be said whatever the options; NULL: it is a warning.
+    void (*warning_always)(void *context, const char *text);
 } orr_job_hooks;
 
 // The same layout in C and C++ (tests).
@@ -149,7 +155,9 @@ typedef struct orr_summary {
     uint64_t misnamed;   // verify, decrypt: files whose names are not those of their seals
     uint64_t unknown_origin; // files that only a recipient's wrap opened
     uint64_t lacking;        // finished files without a wrap for a recipient of this job
-    orr_status status;       // the exit status by the rules of docs/CLI.md
+    uint64_t lacking_repair; // finished files without repair data, which the job asks for
+    uint64_t dropped_recipients, dropped_repair; // reencrypt: new files without those of the old
+    orr_status status;                           // the exit status by the rules of docs/CLI.md
 } orr_summary;
 
 // How many worker threads a job takes that is asked for `jobs` (0: one per core) under a ceiling of

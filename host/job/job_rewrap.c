@@ -258,8 +258,19 @@ static orr_status replace_slots(orr_job_file *file, int fd, const orr_master_key
     if (!bytes) return orr_file_no_memory(file, error);
     status = make_slot(file, key, bytes, error);
     if (status == ORR_OK) status = write_slots(file, fd, first, -1, bytes, error);
+    orr_slot made;
+    if (status == ORR_OK && orr_slot_decode(bytes, active->size, &made) == ORR_OK)
+        file->from.sealed->container.slot[c->active].generation = made.generation; // is told
     free(bytes);
     return status;
+}
+
+// What rewrap refuses before it writes anything.
+static orr_status check_change(const orr_job_file *file, orr_error *error) {
+    const orr_sealed *sealed = file->from.sealed;
+    if (atomic_load(&sealed->damaged))
+        return orr_fail(error, ORR_AUTH, "%s: is damaged: `orrery repair` first", file->source);
+    return ORR_OK;
 }
 
 void orr_rewrap(orr_job_file *file) {
@@ -271,6 +282,7 @@ void orr_rewrap(orr_job_file *file) {
                         : edits && !o->has_to ? ORR_OK // the wraps of the keyring stay
                                               : orr_job_target_key(file->job, &key, &error);
     if (status == ORR_OK) status = orr_source_unseal(file, &error);
+    if (status == ORR_OK) status = check_change(file, &error);
     if (status == ORR_OK && is_wrapped(file, key))
         file->outcome = ORR_OUT_PRESENT;
     else if (status == ORR_OK && file->job->options->dry_run)

@@ -7,15 +7,29 @@ int orr_job_stopping(const orr_job *job) {
     return *job->stop || atomic_load(&job->fatal);
 }
 
-void orr_job_warn(orr_job *job, const char *format, ...) {
+static void warn(orr_job *job, int always, const char *format, va_list args) {
+    const orr_job_hooks *hooks = job->hooks;
+    void (*say)(void *, const char *) =
+        always && hooks->warning_always ? hooks->warning_always : hooks->warning;
     char text[5120];
+    vsnprintf(text, sizeof text, format, args);
+    pthread_mutex_lock(&job->lock);
+    if (say) say(hooks->context, text);
+    pthread_mutex_unlock(&job->lock);
+}
+
+void orr_job_warn(orr_job *job, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    warn(job, 0, format, args);
     va_end(args);
-    pthread_mutex_lock(&job->lock);
-    if (job->hooks->warning) job->hooks->warning(job->hooks->context, text);
-    pthread_mutex_unlock(&job->lock);
+}
+
+void orr_job_warn_always(orr_job *job, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    warn(job, 1, format, args);
+    va_end(args);
 }
 
 void orr_job_break(orr_job *job, const orr_error *error) {
@@ -64,6 +78,10 @@ static void count_origin(orr_summary *s, const orr_file_event *event) {
                                                  : event->outcome != ORR_OUT_SKIPPED;
     s->unknown_origin += taken && event->file_id && !event->known_origin;
     s->lacking += event->outcome == ORR_OUT_PRESENT && event->lacks_recipient;
+    s->lacking_repair += event->outcome == ORR_OUT_PRESENT && event->lacks_repair;
+    int made = event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_PLANNED;
+    s->dropped_recipients += made && event->drops_recipient;
+    s->dropped_repair += made && event->drops_repair;
 }
 
 void orr_job_report(orr_job *job, const orr_file_event *event) {

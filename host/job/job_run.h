@@ -67,6 +67,9 @@ struct orr_job {
 // Ends the job: no further file is begun, and the first such sentence is what it ends with.
 void orr_job_break(orr_job *job, const orr_error *error);
 void orr_job_warn(orr_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The same of a statement about safety, which is said whatever the options.
+void orr_job_warn_always(orr_job *job, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 int orr_job_stopping(const orr_job *job);
 // Counts the end of a file, notes it in the journal and tells the hooks. Any worker.
 void orr_job_report(orr_job *job, const orr_file_event *event);

@@ -28,14 +28,30 @@ static int needs(const orr_container *container, const orr_keyring *keyring,
     return is_there;
 }
 
+// From the front; of a file with repair data also past damage, from either copy of page 0.
+static orr_status read_file(orr_container *container, int fd, uint64_t bytes, const char *name) {
+    const uint64_t pages[2] = {0, bytes < 2 * ORR_PAGE ? 0 : bytes - ORR_PAGE};
+    orr_error ignored;
+    orr_status status = orr_container_read(container, fd, bytes, name, &ignored);
+    for (int i = 0; i < 2 && status != ORR_OK; i++)
+        if (orr_container_read_damaged(container, fd, pages[i], name, &ignored) == ORR_OK &&
+            container->header.groups)
+            status = ORR_OK;
+    return status;
+}
+
+static int has_suffix(const char *name) {
+    const size_t length = strlen(name), suffix = strlen(ORR_SUFFIX);
+    return length > suffix && !strcmp(name + length - suffix, ORR_SUFFIX);
+}
+
 static void look(const orr_walk_item *item, const orr_keyring *keyring,
                  const uint8_t id[ORR_KEY_ID_BYTES], orr_key_use *use) {
     orr_container container = {.slots = 0};
-    orr_error ignored;
     if (item->kind == ORR_WALK_ERROR) use->unread++;
-    if (item->kind != ORR_WALK_FILE || !orr_has_magic(item->fd)) return;
-    orr_status status = orr_container_read(&container, item->fd, (uint64_t)item->st.st_size,
-                                           item->source, &ignored);
+    if (item->kind != ORR_WALK_FILE) return;
+    if (!orr_has_magic(item->fd) && !has_suffix(item->source)) return;
+    orr_status status = read_file(&container, item->fd, (uint64_t)item->st.st_size, item->source);
     use->files++;
     if (status != ORR_OK)
         use->unread++;

@@ -11,10 +11,11 @@
 
 #include "base/directory.h"
 #include "base/text.h"
+#include "host/job/claims.h"
 
 typedef struct entry {
     XXH128_hash_t path;
-    int64_t sealed; // when, Unix seconds
+    orr_rank rank;
     uint8_t file_id[32];
     char *name; // NULL: the opaque one, which follows from the ID
     int used;
@@ -44,9 +45,9 @@ static int insert(orr_resume_map *map, const entry *new_entry) {
         map->room = room;
     }
     entry *e = slot_for(map->entries, map->room, new_entry->path);
-    // Of copies of one path the one that was sealed last counts, or the one with the opaque name.
-    if (e->used &&
-        (e->sealed > new_entry->sealed || (e->sealed == new_entry->sealed && !e->name))) {
+    // Of copies of one path that of the highest rank counts, or the one with the opaque name.
+    int order = e->used ? orr_rank_compare(e->rank, new_entry->rank) : -1;
+    if (order > 0 || (order == 0 && !e->name)) {
         free(new_entry->name);
         return 1;
     }
@@ -79,7 +80,8 @@ static orr_status read_entry(int fd, const char *name, orr_master_lookup lookup,
         status = orr_container_metadata(container, fd, &keys, name, metadata, error);
     if (status == ORR_OK) {
         *e = (entry){.path = XXH3_128bits(metadata->path, metadata->path_length),
-                     .sealed = orr_metadata_time(metadata)};
+                     .rank = {container->known_origin, metadata->written_seconds,
+                              metadata->written_nanoseconds}};
         memcpy(e->file_id, container->header.file_id, sizeof e->file_id);
         char id[65];
         orr_hex(e->file_id, sizeof e->file_id, id);

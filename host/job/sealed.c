@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 static orr_status unlock(orr_sealed *sealed, orr_error *error) {
     orr_container *c = &sealed->container;
@@ -44,12 +45,20 @@ static orr_status open_head(orr_sealed *sealed, orr_error *error) {
     orr_error inner = {0};
     orr_status status = orr_container_read_damaged(c, sealed->fd, 0, sealed->name, error);
     if (status == ORR_OK) status = unlock(sealed, error);
-    if (status == ORR_OK || !second) return status;
+    // The other head has the same slots.
+    if (status == ORR_OK || (status == ORR_KEY && c->header.groups) || !second) return status;
     orr_status other = orr_container_read_damaged(c, sealed->fd, second, sealed->name, &inner);
+    if (c->header.groups && c->header.file_length > sealed->bytes && status == ORR_NOT_ORRERY)
+        return orr_fail(error, ORR_AUTH,
+                        "%s: its beginning was cut off: it has %llu bytes, its header at the end "
+                        "says %llu; restore a copy",
+                        sealed->name, (unsigned long long)sealed->bytes,
+                        (unsigned long long)c->header.file_length);
     if (other == ORR_OK && c->header.groups) other = unlock(sealed, &inner);
-    if (other != ORR_OK || !c->header.groups) return status;
-    if (error) *error = (orr_error){0};
-    return ORR_OK;
+    // No key for what can be read of it is the answer, whatever the rest is.
+    if ((other != ORR_OK && other != ORR_KEY) || !c->header.groups) return status;
+    if (error) *error = inner;
+    return other;
 }
 
 orr_status orr_sealed_heal(orr_sealed *sealed, orr_error *error) {
@@ -106,10 +115,15 @@ orr_status orr_sealed_open(orr_sealed *sealed, uint64_t bytes, orr_metadata **me
     orr_status status = open_strictly(sealed, m, error);
     int damaged = status == ORR_AUTH || status == ORR_NOT_ORRERY || status == ORR_UNSUPPORTED ||
                   status == ORR_IO;
-    if (damaged && open_past_damage(sealed, m, &inner) == ORR_OK) {
+    orr_status past = damaged ? open_past_damage(sealed, m, &inner) : status;
+    if (damaged && past == ORR_OK) {
         status = ORR_OK;
         atomic_store(&sealed->damaged, 1);
         if (error) *error = (orr_error){0};
+    } else if (damaged && (past == ORR_KEY || (past == ORR_AUTH && status == ORR_NOT_ORRERY)) &&
+               sealed->container.header.groups) {
+        status = past;
+        if (error) *error = inner;
     }
     if (status == ORR_OK)
         *metadata = m;
@@ -134,6 +148,16 @@ int orr_sealed_damaged_slot(const orr_sealed *sealed) {
     const orr_container *c = &sealed->container;
     for (int i = 0; i < c->slots; i++)
         if (!c->slot_good[i] || c->slot_wrong[i]) return i;
+    return -1;
+}
+
+int orr_sealed_unlike_slot(const orr_sealed *sealed) {
+    const orr_container *c = &sealed->container;
+    const orr_slot *active = &c->slot[c->active];
+    for (int i = 0; i < c->slots; i++)
+        if (c->slot_good[i] && !c->slot_wrong[i] &&
+            memcmp(c->slot[i].bytes, active->bytes, active->size))
+            return i;
     return -1;
 }
 

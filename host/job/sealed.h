@@ -30,6 +30,7 @@ typedef struct orr_sealed {
     orr_healer *healer; // of a file with repair data, once it is damaged; else NULL
     orr_container container;
     orr_seal seal;
+    int unlike; // found at opening: the slot of orr_sealed_unlike_slot + 1, 0: none
 } orr_sealed;
 
 // Reads, unlocks and authenticates the head of a file of `bytes` bytes. *metadata is set as soon as
@@ -48,6 +49,8 @@ orr_status orr_sealed_heal(orr_sealed *sealed, orr_error *error);
 // Of an opened one: the slot, 0 (A) to 2 (C), that is damaged or does not hold the file's secret;
 // -1: none.
 int orr_sealed_damaged_slot(const orr_sealed *sealed);
+// Of an opened one: a good slot whose bytes are not those of the slot in use, 0 to 2; -1: none.
+int orr_sealed_unlike_slot(const orr_sealed *sealed);
 // Wipes the keys and frees what opening took; also of one that was refused.
 void orr_sealed_close(orr_sealed *sealed);
 

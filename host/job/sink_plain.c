@@ -140,8 +140,6 @@ static orr_status plain_look(orr_job_file *file, orr_error *error) {
     const char *name;
     struct stat st;
     int directory;
-    if (orr_state_is_name(file->target))
-        orr_state_remove(job->state); // a restored file has the name
     orr_status status = orr_output_directory(&job->root, file->target, 0, &directory, &name, error);
     if (status != ORR_OK || directory < 0) return status;
     int number = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
@@ -159,14 +157,26 @@ static orr_status plain_look(orr_job_file *file, orr_error *error) {
                           file->target, strerror(number), orr_errno_hint(number));
 }
 
-// Of two files with one sealed path the one that was sealed later is restored, whatever their
-// names.
+// Keeps the name of a file of unknown origin, for the warning when one of known origin turns up.
+static int name_unknown(const orr_job_file *file) {
+    const orr_metadata *m = file->metadata;
+    int known = file->from.sealed->container.known_origin;
+    return orr_claim_set_name(&file->job->claims, m->path, m->path_length,
+                              known ? NULL : file->source);
+}
+
+// Of two files with one sealed path one of known origin is restored, else the one that was sealed
+// later, whatever their names.
 static orr_status claim_path(orr_job_file *file, orr_error *error) {
     orr_job *job = file->job;
     const orr_metadata *m = file->metadata;
-    switch (orr_claim_latest(&job->claims, m->path, m->path_length,
-                             file->from.sealed->container.header.file_id, 32,
-                             orr_metadata_time(m))) {
+    const orr_container *c = &file->from.sealed->container;
+    const orr_rank rank = {c->known_origin, m->written_seconds, m->written_nanoseconds};
+    orr_claim_result claim =
+        orr_claim_latest(&job->claims, m->path, m->path_length, c->header.file_id, 32, rank);
+    if ((claim == ORR_CLAIM_NEW || claim == ORR_CLAIM_NEWER) && !name_unknown(file))
+        return orr_file_no_memory(file, error);
+    switch (claim) {
     case ORR_CLAIM_NEW:
         return ORR_OK;
     case ORR_CLAIM_SAME:
@@ -186,10 +196,26 @@ static orr_status claim_path(orr_job_file *file, orr_error *error) {
         file->outcome = ORR_OUT_SKIPPED;
         file->reason = "another file of this sealed path was sealed later: that one counts";
         return ORR_OK;
+    case ORR_CLAIM_KNOWN:
+        orr_job_warn_always(job,
+                            "%s: is of known origin, and %s, which is \"%s\" by its seal too, is "
+                            "not: this one counts, whatever their times; that one may be forged",
+                            file->source, orr_claim_name(&job->claims, m->path, m->path_length),
+                            (const char *)m->path);
+        return orr_file_defer(file, error);
+    case ORR_CLAIM_UNKNOWN:
+        orr_job_warn_always(
+            job,
+            "%s: is of unknown origin, and another file that is \"%s\" by its seal is of known "
+            "origin: that one counts, whatever their times; this one may be forged",
+            file->source, (const char *)m->path);
+        file->outcome = ORR_OUT_SKIPPED;
+        file->reason = "another file of this sealed path is of known origin: that one counts";
+        return ORR_OK;
     case ORR_CLAIM_TAKEN:
         return orr_fail(error, ORR_EXISTS,
                         "%s: another file of this job has the same path \"%s\" below the output, "
-                        "and was sealed in the same second: choose another output for it",
+                        "and was sealed at the same time: choose another output for it",
                         file->source, (const char *)m->path);
     case ORR_CLAIM_MEMORY:
         break;
@@ -222,12 +248,27 @@ static orr_status write_blocks(const orr_job_file *file, const orr_piece *piece,
                           error);
 }
 
+// What jobs keep at the top of an output under these names, they read, replace and remove: what a
+// seal calls so would be taken for theirs, or go. (Partial files are told by a mark.)
+static orr_status check_own_names(const orr_job_file *file, orr_error *error) {
+    const char *slash = strchr(file->target, '/');
+    if (file->job->root.only || slash ||
+        !(orr_state_is_name(file->target) || orr_journal_is_name(file->target)))
+        return ORR_OK;
+    return orr_fail(error, ORR_UNSUPPORTED,
+                    "%s: is \"%s\" by its seal, a name that jobs keep in an output for themselves: "
+                    "restore it alone, with -o FILE",
+                    file->source, file->target);
+}
+
 static orr_status plain_open(orr_job_file *file, orr_error *error) {
     const char *only = file->job->root.only;
     orr_plain_sink *to = file->to.plain = calloc(1, sizeof *to);
     file->target = strdup(only ? only : (const char *)file->metadata->path);
     if (to) to->existing = -1;
-    return to && file->target ? claim_path(file, error) : orr_file_no_memory(file, error);
+    if (!to || !file->target) return orr_file_no_memory(file, error);
+    orr_status status = check_own_names(file, error);
+    return status == ORR_OK ? claim_path(file, error) : status;
 }
 
 static orr_status plain_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,

@@ -57,11 +57,18 @@ static size_t plain_identity(const orr_job_file *file, uint8_t identity[32]) {
 
 // Whoever encrypts a vault means to re-encrypt it, or has named the wrong directory.
 static orr_status plain_accept(orr_job_file *file, orr_error *error) {
-    uint8_t magic[ORR_MAGIC_BYTES];
-    if (file->job->options->nested || file->bytes < ORR_MAGIC_OFFSET + sizeof magic) return ORR_OK;
-    orr_status status =
-        orr_read_source(file->from.fd, magic, sizeof magic, ORR_MAGIC_OFFSET, file->source, error);
-    if (status != ORR_OK || memcmp(magic, ORR_MAGIC, sizeof magic)) return status;
+    uint8_t magic[2][ORR_MAGIC_BYTES] = {{0}};
+    const uint64_t last = file->bytes < 2 * ORR_PAGE ? 0 : file->bytes - ORR_PAGE; // second head
+    if (file->job->options->nested || file->bytes < ORR_MAGIC_OFFSET + sizeof magic[0])
+        return ORR_OK;
+    orr_status status = orr_read_source(file->from.fd, magic[0], sizeof magic[0], ORR_MAGIC_OFFSET,
+                                        file->source, error);
+    if (status == ORR_OK && last)
+        status = orr_read_source(file->from.fd, magic[1], sizeof magic[1], last + ORR_MAGIC_OFFSET,
+                                 file->source, error);
+    if (status != ORR_OK || (memcmp(magic[0], ORR_MAGIC, sizeof magic[0]) &&
+                             memcmp(magic[1], ORR_MAGIC, sizeof magic[1])))
+        return status;
     return orr_fail(error, ORR_UNSUPPORTED,
                     "%s: is encrypted already: `orrery reencrypt` gives it new secrets; --nested "
                     "encrypts it once more",
@@ -193,6 +200,8 @@ static void set_present(orr_job_file *file) {
     const orr_existing *e = file->to.sealed->existing;
     if (e->lacks_recipient)
         file->reason = "it has no wrap for a recipient of this job";
+    else if (e->lacks_repair)
+        file->reason = "it has no repair data";
     else if (!e->same_time && !e->unopened)
         file->reason = "its time is another than the sealed one, its contents are not";
 }
@@ -211,7 +220,7 @@ static void compare_existing(orr_job_file *file) {
         status = orr_existing_refuse(
             file, &error,
             "exists, and this machine, which has no keyring, has no record that it made it of this "
-            "source as it is now: move it away, choose another output, or encrypt with -k KEYRING");
+            "source as it is now: move it away, or choose another output");
     else if (status == ORR_OK && !same)
         status = orr_existing_refuse(file, &error,
                                      "holds other contents of the same name%s and size: move it "

@@ -15,8 +15,15 @@
 #include "host/job/job_file.h"
 
 static void warn_of_slot(orr_job_file *file) {
-    const orr_sealed *sealed = file->from.sealed;
-    int slot = orr_sealed_damaged_slot(sealed);
+    orr_sealed *sealed = file->from.sealed;
+    int slot = orr_sealed_damaged_slot(sealed), unlike = orr_sealed_unlike_slot(sealed);
+    sealed->unlike = unlike + 1;
+    if (unlike >= 0 && file->job->options->verb != ORR_VERB_REWRAP)
+        orr_job_warn(
+            file->job,
+            "%s: wrap slot %c is not like the one in use: a rewrap was killed, or an older "
+            "slot was put back; `orrery rewrap` makes them alike",
+            file->source, 'A' + unlike);
     if (slot < 0) return;
     orr_job_warn(file->job,
                  "%s: wrap slot %c %s; the file opens with another one; `orrery rewrap` repairs it",

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "host/job/existing.h"
+#include "host/job/job_key.h"
 #include "host/job/job_paper.h"
 #include "host/job/job_repair.h"
 #include "host/job/job_rewrap.h"
@@ -67,9 +69,32 @@ static void describe_seal(const orr_job_file *file, seal_text *text, orr_file_ev
     event->known_origin = c->known_origin;
     int damaged = orr_sealed_damaged_slot(sealed);
     event->damaged_slot = damaged < 0 ? NULL : letters[damaged];
+    event->unlike_slot = sealed->unlike ? letters[sealed->unlike - 1] : NULL;
     int64_t when = orr_metadata_time(m);
     if (when && orr_utc(when, ORR_UTC_STAMP, text->sealed_at, sizeof text->sealed_at))
         event->sealed_at = text->sealed_at;
+}
+
+// Does anybody else than this keyring's owner open the old file and not the new one?
+static int drops_recipient(const orr_job_file *file) {
+    const orr_job_options *o = file->job->options;
+    const orr_sealed *sealed = file->from.sealed;
+    orr_wrap wrap;
+    if (!sealed || o->verb != ORR_VERB_REENCRYPT || sealed->container.active < 0) return 0;
+    const orr_slot *slot = &sealed->container.slot[sealed->container.active];
+    for (size_t at = 0; orr_slot_next(slot, &at, &wrap);) {
+        int stays = orr_job_own_key(file->job, &wrap) != NULL;
+        for (size_t i = 0; i < o->recipient_count; i++)
+            stays |= !memcmp(wrap.key_id, o->recipients[i].key_id, ORR_KEY_ID_BYTES);
+        if (!stays) return 1;
+    }
+    return 0;
+}
+
+static int drops_repair(const orr_job_file *file) {
+    const orr_job_options *o = file->job->options;
+    return file->from.sealed && o->verb == ORR_VERB_REENCRYPT && !o->parity &&
+           file->from.sealed->container.header.groups;
 }
 
 static void report_file(orr_job_file *file) {
@@ -86,6 +111,9 @@ static void report_file(orr_job_file *file) {
                             .damaged = is_damaged(file),
                             .repeats = file->repeats,
                             .lacks_recipient = existing && existing->lacks_recipient,
+                            .lacks_repair = existing && existing->lacks_repair,
+                            .drops_recipient = drops_recipient(file),
+                            .drops_repair = drops_repair(file),
                             .pixels_sealed = file->profile != ORR_PROFILE_PAPER,
                             .altered = file->altered,
                             .repairable = file->repairable,

@@ -145,14 +145,16 @@ orr_status orr_keyring_add_decoy(orr_keyring *keyring, const orr_decoy *decoy, o
     if (n >= ORR_KEYRING_MAX_DECOYS)
         return orr_fail(error, ORR_UNSUPPORTED, "a keyring holds at most %d decoys",
                         ORR_KEYRING_MAX_DECOYS);
-    // Powers of two from 16: one copy for each doubling, not for each image.
-    if (n == 0 || (n >= 16 && (n & (n - 1)) == 0)) {
-        orr_decoy *grown = calloc(n ? 2 * n : 16, sizeof *grown);
+    // One copy for each doubling, not for each image.
+    if (n >= keyring->decoy_room) {
+        const size_t room = n < 8 ? 16 : 2 * n;
+        orr_decoy *grown = calloc(room, sizeof *grown);
         if (!grown) return orr_fail(error, ORR_INTERNAL, "out of memory");
         if (n) memcpy(grown, keyring->decoys, n * sizeof *grown);
         if (keyring->decoys) orr_wipe(keyring->decoys, n * sizeof *grown);
         free(keyring->decoys);
         keyring->decoys = grown;
+        keyring->decoy_room = room;
     }
     keyring->decoys[n] = *decoy;
     keyring->decoy_count = n + 1;
@@ -214,6 +216,11 @@ static orr_status merge_key(orr_master_key *ours, const orr_master_key *other,
     char shown[ORR_SHOWN_ID];
     if (ours->state == ORR_KEY_DESTROYED) return ORR_OK;
     if (other->state == ORR_KEY_DESTROYED) {
+        if (ours->state == ORR_KEY_ACTIVE)
+            return orr_fail(error, ORR_USAGE,
+                            "key %s is active here and destroyed in the other keyring; make "
+                            "another key active before it is destroyed here too",
+                            orr_shown_id(ours->id, ours->label, shown));
         destroy(ours);
         merged->destroyed++;
         return ORR_OK;

@@ -66,7 +66,7 @@ typedef struct orr_keyring {
     orr_master_key *keys; // at most one is active
     size_t key_count;
     orr_decoy *decoys;
-    size_t decoy_count;
+    size_t decoy_count, decoy_room; // room: how many `decoys` has memory for, where it may grow
     uint8_t
         generator_hash[32]; // SHA-256 of the weights file; zero when the decoys came from images
     // How the file is sealed: with a random key, which each unlock wraps.
@@ -153,8 +153,9 @@ orr_status orr_keyring_set_state(orr_keyring *keyring, const uint8_t id[ORR_KEY_
                                  orr_key_state state, orr_error *error);
 // Takes the keys and decoys of another copy that `keyring` lacks. A key that is destroyed in one is
 // so in both; else the state here counts, and a key that only the other has active becomes
-// decrypt-only. ORR_UNSUPPORTED: more keys than a keyring holds. Decoys beyond its limit are left
-// out. The generator's hash is kept when all decoys are its, else it becomes zero.
+// decrypt-only. ORR_USAGE: the active key is destroyed in the other. ORR_UNSUPPORTED: more keys
+// than a keyring holds. Decoys beyond its limit are left out. The generator's hash is kept when all
+// decoys are its, else it becomes zero. After an error `keyring` may have a part of the changes.
 typedef struct orr_keyring_merged {
     size_t keys, destroyed, decoys, decoys_left_out; // taken over, newly destroyed here
 } orr_keyring_merged;

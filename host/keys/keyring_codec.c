@@ -215,7 +215,7 @@ orr_status orr_keyring_counts_decode(orr_keyring *keyring, const uint8_t *payloa
     keyring->decoys = calloc(decoys ? decoys : 1, sizeof *keyring->decoys);
     *why = "memory running out";
     if (keyring->keys) keyring->key_count = keys;
-    if (keyring->decoys) keyring->decoy_count = decoys;
+    if (keyring->decoys) keyring->decoy_count = keyring->decoy_room = decoys;
     return keyring->keys && keyring->decoys ? ORR_OK : ORR_INTERNAL;
 }
 

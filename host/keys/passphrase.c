@@ -16,8 +16,7 @@
 
 #define MAX_BYTES 1023
 
-static const char NO_TERMINAL[] =
-    "no terminal to ask for the passphrase on; use --passphrase-file or --passphrase-fd";
+static const char PASSPHRASE[] = "passphrase"; // what is read, as messages call it
 
 // Signals that would end or stop the program with the terminal's echo off. Not SIGTTIN and SIGTTOU:
 // they stop a background process before it touches the terminal.
@@ -66,25 +65,26 @@ static int is_recoded(const orr_passphrase *passphrase) {
     return n >= 2 && (zeros[0] == (n + 1) / 2 || zeros[1] == n / 2);
 }
 
-static orr_status finish(orr_passphrase *passphrase, const char *source, orr_error *error) {
+static orr_status finish(orr_passphrase *passphrase, const char *what, const char *source,
+                         orr_error *error) {
     orr_status status = ORR_OK;
     if (is_recoded(passphrase))
         status = orr_fail(error, ORR_KEY,
-                          "%s: the passphrase begins with a byte order mark or is UTF-16: save it "
-                          "as plain text, UTF-8 without a mark",
-                          source);
+                          "%s: the %s begins with a byte order mark or is UTF-16: save it as plain "
+                          "text, UTF-8 without a mark",
+                          source, what);
     else if (passphrase->length == 0)
-        status = orr_fail(error, ORR_KEY, "%s: the passphrase is empty", source);
+        status = orr_fail(error, ORR_KEY, "%s: the %s is empty", source, what);
     else if (passphrase->length > MAX_BYTES)
-        status = orr_fail(error, ORR_KEY, "%s: the passphrase is over %d bytes", source, MAX_BYTES);
+        status = orr_fail(error, ORR_KEY, "%s: the %s is over %d bytes", source, what, MAX_BYTES);
     passphrase->present = status == ORR_OK;
     if (status != ORR_OK) orr_passphrase_wipe(passphrase);
     return status;
 }
 
 // One byte at a time: what follows the line stays in a pipe for whoever reads it next.
-static orr_status read_line(int fd, const char *source, orr_passphrase *passphrase,
-                            orr_error *error) {
+static orr_status read_line(int fd, const char *what, const char *source,
+                            orr_passphrase *passphrase, orr_error *error) {
     start(passphrase);
     for (;;) {
         uint8_t byte = 0;
@@ -92,7 +92,7 @@ static orr_status read_line(int fd, const char *source, orr_passphrase *passphra
         int saved = errno;
         if (!got && saved) {
             orr_passphrase_wipe(passphrase);
-            return orr_fail(error, ORR_IO, "%s: cannot read the passphrase: %s", source,
+            return orr_fail(error, ORR_IO, "%s: cannot read the %s: %s", source, what,
                             strerror(saved));
         }
         if (!got) break;
@@ -104,7 +104,7 @@ static orr_status read_line(int fd, const char *source, orr_passphrase *passphra
         }
         if (end) break;
     }
-    return finish(passphrase, source, error);
+    return finish(passphrase, what, source, error);
 }
 
 int orr_passphrase_is_weak(const orr_passphrase *passphrase) {
@@ -114,22 +114,32 @@ int orr_passphrase_is_weak(const orr_passphrase *passphrase) {
     return characters < ORR_PASSPHRASE_LEAST;
 }
 
-orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase,
-                                    orr_error *error) {
+orr_status orr_line_from_file(const char *path, const char *what, orr_passphrase *passphrase,
+                              orr_error *error) {
     memset(passphrase, 0, sizeof *passphrase);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return orr_fail(error, ORR_IO, "%s: cannot open the passphrase file: %s", path,
+        return orr_fail(error, ORR_IO, "%s: cannot open the %s file: %s", path, what,
                         strerror(errno));
-    orr_status status = read_line(fd, path, passphrase, error);
+    orr_status status = read_line(fd, what, path, passphrase, error);
     close(fd);
     return status;
 }
 
-orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error *error) {
+orr_status orr_passphrase_from_file(const char *path, orr_passphrase *passphrase,
+                                    orr_error *error) {
+    return orr_line_from_file(path, PASSPHRASE, passphrase, error);
+}
+
+orr_status orr_line_from_fd(int fd, const char *what, orr_passphrase *passphrase,
+                            orr_error *error) {
     char source[32];
     snprintf(source, sizeof source, "descriptor %d", fd);
-    return read_line(fd, source, passphrase, error);
+    return read_line(fd, what, source, passphrase, error);
+}
+
+orr_status orr_passphrase_from_fd(int fd, orr_passphrase *passphrase, orr_error *error) {
+    return orr_line_from_fd(fd, PASSPHRASE, passphrase, error);
 }
 
 // The terminal with its echo off and the signals above held back.
@@ -190,45 +200,61 @@ static int read_answer(const prompt_state *state, orr_passphrase *passphrase) {
     }
 }
 
+static orr_status no_terminal(const char *what, orr_error *error) {
+    char option[32]; // is called as what it gives
+    snprintf(option, sizeof option, "%s", what);
+    for (char *at = option; (at = strchr(at, ' ')) != NULL;) *at = '-';
+    return orr_fail(error, ORR_KEY, "no terminal to ask for the %s on; use --%s-file or --%s-fd",
+                    what, option, option);
+}
+
 // Asks once; *empty: nothing was typed. A signal is passed on after the terminal is itself again;
 // after a stop and continue the question comes again.
-static orr_status ask_once(int tty, const char *prompt, orr_passphrase *passphrase, int *empty,
-                           orr_error *error) {
+static orr_status ask_once(int tty, const char *what, const char *prompt,
+                           orr_passphrase *passphrase, int *empty, orr_error *error) {
     for (;;) {
         prompt_state state = {.tty = tty};
         start(passphrase);
         if (begin_prompt(&state)) {
             orr_passphrase_wipe(passphrase);
-            return orr_fail(error, ORR_KEY, "%s", NO_TERMINAL);
+            return no_terminal(what, error);
         }
         dprintf(tty, "%s", prompt);
         int got = read_answer(&state, passphrase), signal_number = pending_signal;
         dprintf(tty, "\n");
         end_prompt(&state);
         *empty = got > 0 && !passphrase->length;
-        if (got >= 0) return finish(passphrase, "terminal", error);
+        if (got >= 0) return finish(passphrase, what, "terminal", error);
         orr_passphrase_wipe(passphrase);
         if (!signal_number)
-            return orr_fail(error, ORR_IO, "cannot read the passphrase from the terminal");
+            return orr_fail(error, ORR_IO, "cannot read the %s from the terminal", what);
         kill(getpid(), signal_number);
         if (signal_number != SIGTSTP)
             return orr_fail(error, ORR_STOPPED, "stopped by signal %d", signal_number);
     }
 }
 
-static orr_status open_terminal(int *tty, orr_error *error) {
+static orr_status open_terminal(int *tty, const char *what, orr_error *error) {
     *tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    return *tty >= 0 ? ORR_OK : orr_fail(error, ORR_KEY, "%s", NO_TERMINAL);
+    return *tty >= 0 ? ORR_OK : no_terminal(what, error);
+}
+
+orr_status orr_line_ask(const char *prompt, const char *what, orr_passphrase *passphrase,
+                        int *empty, orr_error *error) {
+    int tty;
+    *empty = 0;
+    memset(passphrase, 0, sizeof *passphrase);
+    orr_status status = open_terminal(&tty, what, error);
+    if (status != ORR_OK) return status;
+    status = ask_once(tty, what, prompt, passphrase, empty, error);
+    close(tty);
+    return status;
 }
 
 orr_status orr_passphrase_ask_if_any(const char *prompt, orr_passphrase *passphrase,
                                      orr_error *error) {
-    int tty, empty = 0;
-    memset(passphrase, 0, sizeof *passphrase);
-    orr_status status = open_terminal(&tty, error);
-    if (status != ORR_OK) return status;
-    status = ask_once(tty, prompt, passphrase, &empty, error);
-    close(tty);
+    int empty = 0;
+    orr_status status = orr_line_ask(prompt, PASSPHRASE, passphrase, &empty, error);
     return empty ? ORR_OK : status;
 }
 
@@ -237,11 +263,11 @@ orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *p
     orr_passphrase again;
     int tty, empty = 0;
     memset(passphrase, 0, sizeof *passphrase);
-    orr_status status = open_terminal(&tty, error);
+    orr_status status = open_terminal(&tty, PASSPHRASE, error);
     if (status != ORR_OK) return status;
-    status = ask_once(tty, prompt, passphrase, &empty, error);
+    status = ask_once(tty, PASSPHRASE, prompt, passphrase, &empty, error);
     if (status == ORR_OK && confirm) {
-        status = ask_once(tty, "Again: ", &again, &empty, error);
+        status = ask_once(tty, PASSPHRASE, "Again: ", &again, &empty, error);
         if (status == ORR_OK && (again.length != passphrase->length ||
                                  !orr_equal_secret(again.bytes, passphrase->bytes, again.length)))
             status = orr_fail(error, ORR_KEY, "the two passphrases differ; nothing was changed");

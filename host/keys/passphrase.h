@@ -31,6 +31,12 @@ orr_status orr_passphrase_ask(const char *prompt, int confirm, orr_passphrase *p
 // Asks once; a line without anything on it is none (present == 0).
 orr_status orr_passphrase_ask_if_any(const char *prompt, orr_passphrase *passphrase,
                                      orr_error *error);
+// The same for a line that messages call `what`; *empty: nothing was typed (ORR_KEY).
+orr_status orr_line_from_file(const char *path, const char *what, orr_passphrase *passphrase,
+                              orr_error *error);
+orr_status orr_line_from_fd(int fd, const char *what, orr_passphrase *passphrase, orr_error *error);
+orr_status orr_line_ask(const char *prompt, const char *what, orr_passphrase *passphrase,
+                        int *empty, orr_error *error);
 void orr_passphrase_wipe(orr_passphrase *passphrase);
 // Has it too few characters to be worth much, even if they were drawn at random? 14 of base64 have
 // 84 bits.
@@ -46,6 +52,12 @@ orr_status orr_code_text(const orr_passphrase *code, char text[ORR_CODE_TEXT], o
 // Takes what was read as a line for a recovery code; in place. ORR_KEY: it is none, or mistyped
 // (its check characters tell), and is wiped. `source` is for the message.
 orr_status orr_code_take(orr_passphrase *line, const char *source, orr_error *error);
+// As orr_passphrase_from_file and so on, and then taken for a code. A person is asked again, up to
+// three times in all, when it is mistyped; with `may_be_none` an empty line is none (present == 0).
+orr_status orr_code_from_file(const char *path, orr_passphrase *code, orr_error *error);
+orr_status orr_code_from_fd(int fd, orr_passphrase *code, orr_error *error);
+orr_status orr_code_ask(const char *prompt, int may_be_none, orr_passphrase *code,
+                        orr_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 // Recovery codes: 32 random bytes that a person can print, keep and type.
 #include "host/keys/passphrase.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "host/container/crypto.h"
@@ -11,6 +12,9 @@ static const char ALPHABET[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 #define CHECK_BYTES 3
 #define CHARACTERS 56 // of 5 bits: exactly the code and its check
 #define GROUP 7
+#define TRIES 3 // on a terminal
+
+static const char WHAT[] = "recovery code"; // as messages call it
 
 static orr_status check_bytes(const uint8_t code[ORR_CODE_BYTES], uint8_t check[CHECK_BYTES]) {
     static const char label[] = "orrery v1 recovery code";
@@ -90,4 +94,31 @@ orr_status orr_code_take(orr_passphrase *line, const char *source, orr_error *er
     return orr_fail(error, ORR_KEY,
                     "%s: the recovery code is mistyped: %s; compare it with the print", source,
                     wrong);
+}
+
+orr_status orr_code_from_file(const char *path, orr_passphrase *code, orr_error *error) {
+    orr_status status = orr_line_from_file(path, WHAT, code, error);
+    return status == ORR_OK ? orr_code_take(code, path, error) : status;
+}
+
+orr_status orr_code_from_fd(int fd, orr_passphrase *code, orr_error *error) {
+    char source[32];
+    snprintf(source, sizeof source, "descriptor %d", fd);
+    orr_status status = orr_line_from_fd(fd, WHAT, code, error);
+    return status == ORR_OK ? orr_code_take(code, source, error) : status;
+}
+
+orr_status orr_code_ask(const char *prompt, int may_be_none, orr_passphrase *code,
+                        orr_error *error) {
+    char again[1536];
+    int empty;
+    for (int n = 1;; n++) {
+        orr_error why = {0};
+        orr_status status = orr_line_ask(n > 1 ? again : prompt, WHAT, code, &empty, &why);
+        if (empty && may_be_none) return ORR_OK;
+        if (status == ORR_OK) status = orr_code_take(code, "terminal", &why);
+        if (status != ORR_OK && error) *error = why;
+        if (status != ORR_KEY || n == TRIES) return status;
+        snprintf(again, sizeof again, "%.400s\n%.1024s", why.text, prompt);
+    }
 }

@@ -72,8 +72,10 @@ static orr_status format_timestamp(int64_t now, char timestamp[20], orr_error *e
     struct tm utc;
     time_t t = (time_t)now;
     if (!gmtime_r(&t, &utc) || utc.tm_year < -1900 || utc.tm_year > 9999 - 1900)
-        return orr_fail(error, ORR_INTERNAL,
-                        "the clock says %" PRId64 ", outside the years 0..9999", now);
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "the clock says %" PRId64
+                        " seconds since 1970, outside the years 0 to 9999: set it",
+                        now);
     char text[64]; // as large as the compiler can imagine the fields
     snprintf(text, sizeof text, "%02d-%02d-%04d %02d:%02d:%02d", utc.tm_mday, utc.tm_mon + 1,
              utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);

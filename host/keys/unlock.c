@@ -29,14 +29,14 @@ static uint64_t work_of(unsigned log2_n, unsigned r, unsigned p) {
 orr_status orr_unlock_cost_check(unsigned log2_n, unsigned r, unsigned p, const char *name,
                                  orr_error *error) {
     int ok = log2_n >= 1 && log2_n <= 24 && r >= 1 && r <= 64 && p >= 1 && p <= 4;
-    ok = ok && ((uint64_t)128 << log2_n) * r <= (uint64_t)1 << 30;
+    ok = ok && ((uint64_t)128 << log2_n) * r <= (uint64_t)1 << 28;
     ok = ok && work_of(log2_n, r, p) <= ORR_UNLOCK_MAX_WORK;
     ok = ok && log2_n < 16 * r;
     if (ok) return ORR_OK;
     return orr_fail(
         error, ORR_UNSUPPORTED,
-        "%s: asks for scrypt with N = 2^%u, r = %u, p = %u; at most 1 GiB (128 * N * r), N * r * p "
-        "= 2^23, N = 2^24, r = 64 and p = 4 are accepted",
+        "%s: asks for scrypt with N = 2^%u, r = %u, p = %u; at most 256 MiB (128 * N * r), N * r * "
+        "p = 2^23, N = 2^24, r = 64 and p = 4 are accepted",
         name, log2_n, r, p);
 }
 

@@ -16,8 +16,8 @@ extern "C" {
 const char *orr_unlock_type_name(orr_unlock_type type); // "passphrase", "recovery-code", "none"
 
 // Is this an scrypt cost that an unlock may have? ORR_UNSUPPORTED when N * r * p or 128 * N * r
-// (1 GiB) is over its cap, log2_n outside 1..24, r outside 1..64, p outside 1..4, or N >= 2^(16 r)
-// (RFC 7914, section 2).
+// (256 MiB) is over its cap, log2_n outside 1..24, r outside 1..64, p outside 1..4, or N >= 2^(16
+// r) (RFC 7914, section 2).
 orr_status orr_unlock_cost_check(unsigned log2_n, unsigned r, unsigned p, const char *name,
                                  orr_error *error);
 // Of several unlocks: the cost of each, and their work together. `name` is for messages, here and

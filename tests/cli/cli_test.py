@@ -195,6 +195,7 @@ MISTAKES = [
      "keyring set-state "),
     (["keyring", "set-state", "-k", "k", "--yes", "abcd", "active"], "--yes only goes with", "keyring set-state "),
     (["keyring", "set-state", "-k", "k", "--vault", "v", "abcd", "active"], "--vault only goes with", "keyring set-state "),
+    (["keyring", "set-state", "-k", "k", "--ignore-unread", "abcd", "destroyed"], "--ignore-unread needs --vault", "keyring set-state "),
     (["keyring", "list", "-k", "k", "--recovery-code-file", "c", "--passphrase-fd", "3"], "exclude each other", "keyring list "),
     (["keyring", "list", "-k", "k", "--recovery-code-file", "-"], "--recovery-code-fd 0 reads standard input", "keyring list "),
     (["encrypt", "-k", "k", "-o", "o", "--recovery-code-fd", "0", "--files-from", "-"],

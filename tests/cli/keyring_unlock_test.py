@@ -115,6 +115,9 @@ class Codes(Ways):
         for bad in ("Z" + code[1:] if code[0] != "Z" else "Y" + code[1:], code[:-2] + "\n", code.strip() + "0\n", "U" + code[1:]):
             self.write("bad", bad)
             self.go("keyring", "list", *keys[:3], "bad", status=5, says="bad: the recovery code is mistyped")
+        for bad, why in (("", "is empty"), ("\ufeff" + code, "begins with a byte order mark")):
+            self.write("bad", bad)
+            self.go("keyring", "list", *keys[:3], "bad", status=5, says="bad: the recovery code " + why)
         self.go("keyring", "list", *keys[:3], "code2", status=5, says="typed right, but is not one of this keyring")
         self.opens(*other)
         self.keyring("plain")
@@ -145,9 +148,13 @@ class Codes(Ways):
         self.assertEqual(status, 0, shown)
         status, shown = on_terminal(["keyring", "list", "-k", "keys"], ("Passphrase of keys: ", WORDS["pw"] + "\n"))
         self.assertEqual(status, 0, shown)
-        status, shown = on_terminal(["keyring", "list", "-k", "keys", "--recovery-code"], ("Recovery code of keys: ", "x" + code))
+        asks = "Recovery code of keys: "
+        status, shown = on_terminal(["keyring", "list", "-k", "keys", "--recovery-code"], *[(asks, "x" + code)] * 3)
         self.assertEqual(status, 5, shown)
-        self.assertIn("terminal: the recovery code is mistyped", shown)
+        self.assertEqual(shown.count("terminal: the recovery code is mistyped"), 3)
+        status, shown = on_terminal(["keyring", "list", "-k", "keys", "--recovery-code"], (asks, "x" + code), (asks, "\n"), (asks, code))
+        self.assertEqual(status, 0, shown)
+        self.assertIn("terminal: the recovery code is empty", shown)
 
 
 class Unlocks(Ways):
@@ -204,6 +211,7 @@ class Unlocks(Ways):
         self.go("keyring", "unlock", "remove", *keys[:3], "code3", self.unlocks(*keys)["recovery-code"]["unlock_id"])
         self.assertEqual(list(self.unlocks(*keys[:3], "code3")), ["third"])
         Path("keys").write_bytes(before)
+        self.go(*remove, "--yes", "--dry-run", says="1 other way in would go too")
         self.go(*remove, "--yes", says="1 other way in went too")
         self.assertEqual(list(self.unlocks(*keys)), ["recovery-code"])
 
@@ -222,7 +230,7 @@ class Unlocks(Ways):
         self.assertEqual(status, 5, shown)
         self.assertIn("that is not the recovery code of this unlock", shown)
         self.assertEqual(Path("keys").read_bytes(), before)
-        status, shown = on_terminal(remove, ("(third)", code3), ("(fourth)", "\n"), ("Type yes", "yes\n"))
+        status, shown = on_terminal(remove, ("(third)", "x" + code3), ("(third)", code3), ("(fourth)", "\n"), ("Type yes", "yes\n"))
         self.assertEqual(status, 0, shown)
         self.assertNotIn(code3.strip(), shown)
         self.assertEqual(sorted(self.unlocks(*keys)), ["recovery-code", "third"])
@@ -259,9 +267,27 @@ class Passwd(Ways):
                 self.opens("-k", "keys", "--passphrase-file", "pw", status=5)
                 self.opens("-k", "keys", "--passphrase-file", "pw2")
                 self.opens("-k", "keys", "--recovery-code-file", "code", status=0 if kept else 5)
-        Path("keys").write_bytes(old)
-        self.go("keyring", "passwd", "-k", "keys", "--passphrase-file", "pw", "--no-passphrase", says="1 other way in went too")
-        self.opens("-k", "keys")
+        for opened in (["--passphrase-file", "pw"], ["--recovery-code-file", "code"]):
+            Path("keys").write_bytes(old)
+            bare = ("keyring", "passwd", "-k", "keys", *opened, "--no-passphrase")
+            self.go(*bare, status=2, says="nothing stands beside no passphrase, and these go:")
+            self.go(*bare, "--yes", "--dry-run", says="1 other way in would go too")
+            self.assertEqual(Path("keys").read_bytes(), old)
+            self.go(*bare, "--yes", says="1 other way in went too")
+            self.opens("-k", "keys")
+
+    def test_the_key_of_a_keyring_without_a_passphrase_never_stays(self):
+        """Whoever has a copy from then would open the new one too."""
+        self.keyring()
+        old = Path("keys").read_bytes()
+        change = ("keyring", "passwd", "-k", "keys", "--new-passphrase-file", "pw")
+        self.go(*change, "--same-key", status=2, says="every copy of it would open the new one too")
+        self.assertEqual(Path("keys").read_bytes(), old)
+        self.go(*change)
+        if orrery_keyring:
+            key = orrery_keyring.keyring_key(orrery_keyring.unlocks_of("keys", old), None, None)
+            with self.assertRaises(orrery_keyring.Refused):
+                orrery_keyring.open_payload("keys", Path("keys").read_bytes(), 1, key)
 
 
 class Copies(Ways):
@@ -280,31 +306,50 @@ class Copies(Ways):
         before, other = Path("keys").read_bytes(), Path("usb").read_bytes()
         self.assertEqual(self.go("keyring", "merge", *keys, "usb", "--dry-run").strip(), there)
         self.assertEqual(Path("keys").read_bytes(), before)
-        self.assertEqual(self.go("keyring", "merge", *keys, "usb", says="took 1 key").strip(), there)
+        self.go("keyring", "merge", *keys, "usb", status=2, says="nothing was merged: 1 key to add, 1 to destroy; without a terminal")
+        status, shown = on_terminal(["keyring", "merge", *keys, "usb"], ("Type yes to merge", "no\n"))
+        self.assertEqual(status, 2, shown)
+        self.assertIn(f"to be added: key {there} (there)", shown)
+        self.assertRegex(shown, r"to be destroyed: key [0-9a-f]{32} \(master\)")
+        self.assertEqual(Path("keys").read_bytes(), before)
+        self.assertEqual(self.go("keyring", "merge", *keys, "--yes", "usb", says="took 1 key").strip(), there)
         self.assertEqual(self.states(*keys), {"master": "destroyed", "here": "active", "there": "decrypt-only"})
         self.assertEqual(Path("usb").read_bytes(), other)
         self.assertEqual(self.go("keyring", "merge", *keys, "usb"), "")
-        self.go("keyring", "merge", *usb, "keys")
+        self.go("keyring", "merge", *usb, "--yes", "keys")
         self.assertEqual(self.states(*usb), {"master": "destroyed", "here": "decrypt-only", "there": "active"})
 
-    def test_the_active_key_may_be_destroyed_there(self):
+    def test_the_active_key_is_not_destroyed_by_a_merge(self):
         keys = self.coded()
         shutil.copy("keys", "usb")
         usb = ("-k", "usb", *keys[2:])
         self.go("keyring", "set-state", "-q", *usb, self.go("keyring", "add", "-q", *usb).strip(), "active")
         first = re.match("[0-9a-f]+", self.go("keyring", "list", *keys))[0]
         self.go("keyring", "set-state", "-q", *usb, "--yes", first, "destroyed")
-        self.go("keyring", "merge", *keys, "usb", says="the active key was destroyed in the other keyring")
+        before = Path("keys").read_bytes()
+        for options in ([], ["--yes"], ["--dry-run"]):
+            self.go("keyring", "merge", *keys, *options, "usb", status=2, says="is active here and destroyed in the other keyring")
+        self.assertEqual(Path("keys").read_bytes(), before)
+        self.go("keyring", "set-state", "-q", *keys, self.go("keyring", "add", "-q", *keys).strip(), "active")
+        self.go("keyring", "merge", *keys, "--yes", "usb", says="1 key is destroyed")
         Path("a").write_text("x")
-        self.go("encrypt", *keys, "a", "-o", "v/", status=5, says="no active key")
+        self.go("encrypt", *keys, "a", "-o", "v/")
+
+    def test_decoys_of_a_keyring_of_few(self):
+        for n in range(6):
+            png(Path(f"d{n}.png"), n + 2)
+        for name, images in (("one", ["d0.png"]), ("many", [f"d{n}.png" for n in range(1, 6)])):
+            self.go("keyring", "new", "-q", "-o", name, "--no-passphrase", "--decoy", *images)
+        self.go("keyring", "merge", "-k", "one", "--yes", "many", says="took 1 key and 5 decoys")
+        self.assertIn("6 decoys", self.opens("-k", "one"))
 
     def test_a_copy_that_opens_otherwise(self):
         keys, _ = self.coded(), self.coded("usb", "code2")
         self.go("keyring", "merge", *keys, "usb", status=5, says="no terminal")
         self.go("keyring", "merge", *keys, "usb", "--other-recovery-code-file", "code", status=5, says="usb: the recovery code")
-        self.go("keyring", "merge", *keys, "usb", "--other-recovery-code-file", "code", "--other-recovery-code-file", "code2")
+        self.go("keyring", "merge", *keys, "--yes", "usb", "--other-recovery-code-file", "code", "--other-recovery-code-file", "code2")
         self.keyring("plain")
-        self.go("keyring", "merge", *keys, "plain")
+        self.go("keyring", "merge", *keys, "--yes", "plain", says="plain opens without a passphrase, and keys does not")
         self.go("keyring", "merge", *keys, "plain", "--other-recovery-code-file", "code", status=5, says="plain: this keyring takes no")
         self.go("keyring", "merge", *keys, "nothing", status=5, says="nothing: there is no keyring")
         status, shown = on_terminal(["keyring", "merge", *keys, "usb"], ("Recovery code of usb: ", Path("code2").read_text()))
@@ -350,7 +395,13 @@ class Vault(Ways):
         self.go("rewrap", "-q", "-k", "keys", "v/a.orr.tif")
         self.go(*destroy, "v", "--dry-run", says="v: 2 of 3 encrypted files still need the key: `orrery rewrap`")
         Path("v/b.orr.tif").write_bytes(Path("v/b.orr.tif").read_bytes()[:9000])
-        self.go(*destroy, "v", "--dry-run", says="1 files could not be looked at")
+        before = Path("keys").read_bytes()
+        for options in ([], ["--dry-run"]):
+            self.go(*destroy, "v", *options, status=7, says="1 files could not be looked at")
+        self.assertEqual(Path("keys").read_bytes(), before)
+        self.go(*destroy, "v", "--ignore-unread", "--dry-run", says="1 files could not be looked at")
+        Path("v/b.orr.tif").write_bytes(bytes(9000))  # no more than its name is left
+        self.go(*destroy, "v", status=7, says="1 files could not be looked at")
         Path("v/b.orr.tif").unlink()
         os.mkdir("empty")
         self.go(*destroy, "empty", status=10, says="holds no encrypted file")
@@ -364,6 +415,18 @@ class Vault(Ways):
         self.go("keyring", "set-state", "-k", "keys", second, "destroyed", "--vault", "v", status=2, says="is active")
 
 
+    def test_files_whose_front_is_damaged(self):
+        """With repair data the second head tells."""
+        first = self.keyring()
+        Path("a").write_text("scan")
+        self.go("encrypt", "-q", "-k", "keys", "--parity", "10", "a", "-o", "v/")
+        whole = Path("v/a.orr.tif").read_bytes()
+        second = self.go("keyring", "add", "-q", "-k", "keys").strip()
+        self.go("keyring", "set-state", "-q", "-k", "keys", second, "active")
+        for damaged in (bytes(4096) + whole[4096:], whole[:200] + b"\xff" + whole[201:], whole[:100] + bytes(10) + whole[110:]):
+            Path("v/a.orr.tif").write_bytes(damaged)
+            self.go("keyring", "set-state", "-k", "keys", first, "destroyed", "--dry-run", "--vault", "v", says="v: 1 of 1 encrypted files")
+
     def test_files_with_several_wraps(self):
         """Another key of this keyring opens a file too; a key that is destroyed, or somebody else's, does not."""
         first = self.keyring()
@@ -371,9 +434,11 @@ class Vault(Ways):
         spare, third = (self.go("keyring", "add", "-q", "-k", "keys", "--label", label).strip() for label in ("spare", "third"))
         self.go("keyring", "export", "-q", "-k", "keys", "-o", "spare.orrpub", "spare")
         self.go("keyring", "export", "-q", "-k", "others", "-o", "others.orrpub")
-        for name, to in (("a", []), ("b", ["--to", "spare.orrpub"]), ("c", ["--to", "others.orrpub"])):
+        for name, to in (("a", []), ("b", ["--add", "spare.orrpub"]), ("c", ["--add", "others.orrpub"])):
             Path(name).write_text("scan " + name)
-            self.go("encrypt", "-q", "-k", "keys", *to, name, "-o", "v/")
+            self.go("encrypt", "-q", "-k", "keys", name, "-o", "v/")
+            if to:
+                self.go("rewrap", "-q", "-k", "keys", *to, f"v/{name}.orr.tif")
         self.go("keyring", "set-state", "-q", "-k", "keys", third, "active")
         needs = ("keyring", "set-state", "-k", "keys", first, "destroyed", "--dry-run", "--vault", "v")
         self.go(*needs, says="v: 2 of 3 encrypted files still need the key")
@@ -460,11 +525,11 @@ class Faults(Ways):
     def test_passwd(self):
         """To none, for that needs no scrypt."""
         opened = ["--recovery-code-file", "code"]
-        self.each(["keyring", "passwd", "-q", "-k", "sub/keys", *opened, "--no-passphrase"], [opened, []])
+        self.each(["keyring", "passwd", "-q", "-k", "sub/keys", *opened, "--no-passphrase", "--yes"], [opened, []])
 
     def test_merge(self):
         opened = ["--recovery-code-file", "code"]
-        self.each(["keyring", "merge", "-q", "-k", "sub/keys", *opened, "other"], [opened])
+        self.each(["keyring", "merge", "-q", "-k", "sub/keys", *opened, "--yes", "other"], [opened])
 
     def test_set_state(self):
         opened = ["--recovery-code-file", "code"]

@@ -67,6 +67,7 @@ class Export(Case):
             self.assertIn(f"label            {label}\n", out)
             self.assertEqual(out, run("inspect", "site.orrpub")[1])
             self.assertIn("fingerprint", err)
+            (self.assertIn if key == self.second else self.assertNotIn)("the key is decrypt-only: what is encrypted with this", err)
             self.assertEqual(os.stat("site.orrpub").st_mode, os.stat("decoy.png").st_mode)  # no secret
             if recipient_oracle:
                 file = Path("site.orrpub").read_bytes()

@@ -21,7 +21,7 @@ from support.cli import SOURCE, Case, needs_evidence, needs_onednn, png, run, sl
 SCHEMAS = SOURCE / "docs" / "schema"
 # Members that no run of this test has: they need a GPU, a damaged slot, numbers that are not there.
 RARE = {"bench": {"driver", "clocks"},
-        "json-lines": {"damaged_slot", "unauthenticated", "seconds_remaining"}}
+        "json-lines": {"damaged_slot", "unlike_slot", "first_page_damaged", "unauthenticated", "seconds_remaining"}}
 
 
 def load(name):

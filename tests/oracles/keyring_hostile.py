@@ -41,7 +41,7 @@ HEAD = [("magic", 0, b"X", 10), ("version 0", 8, b"\0", 8), ("version 3", 8, b"\
 UNLOCK = [("type 0", 0, b"\0", 8), ("type 4", 0, b"\4", 8), ("type 65535", 0, b"\xff\xff", 8), ("zero", 2, b"\1", 8), ("log2 N", 4, b"\1", 8),
           ("r", 8, b"\1", 8), ("p", 12, b"\1", 8), ("wrap", 64, b"\0\0", 5), ("salt", 32, b"\0\0", 0), ("ID", 16, bytes(16), 0),
           ("created", 104, b"\xff" * 8, 0), ("behind", 112, b"\1", 8), ("last", 127, b"\1", 8)]
-COSTS = [(0, 8, 1), (25, 1, 1), (10, 0, 1), (10, 65, 1), (10, 8, 0), (10, 8, 5), (16, 1, 1), (24, 8, 1), (21, 8, 1), (23, 1, 2), (18, 16, 4),
+COSTS = [(0, 8, 1), (25, 1, 1), (10, 0, 1), (10, 65, 1), (10, 8, 0), (10, 8, 5), (16, 1, 1), (24, 8, 1), (21, 8, 1), (23, 1, 2), (18, 16, 4), (18, 9, 1), (19, 8, 1),
          (2**32 - 1, 8, 1), (10, 2**32 - 1, 1), (10, 8, 2**32 - 1)]
 
 
@@ -76,7 +76,7 @@ def locked_keyrings():
     yield "an ID twice", keyring(unlocks=[by(4, 8, 1)] * 2, unlock_1=put(16, drawn("hostile ", "unlock ID 0", 16))), 8
     for cost in COSTS:
         yield f"cost {cost}", keyring(unlocks=[by(4, 8, 1)], unlock_0=put(4, struct.pack("<3I", *cost))), 8
-    dear = put(4, struct.pack("<3I", 19, 8, 1))
+    dear = put(4, struct.pack("<3I", 18, 8, 2))
     yield "the cost of all together", keyring(unlocks=[by(4, 8, 1)] * 3, unlock_0=dear, unlock_1=dear, unlock_2=dear), 8
     yield "the wrong one first", keyring(unlocks=[by(4, 8, 1)] * 2, unlock_0=put(64, b"\0\0")), 0
 

@@ -14,7 +14,7 @@ from orrery_metadata import safe_label
 PASSPHRASE, RECOVERY, NONE = 1, 2, 3
 HEAD, UNLOCK, KEY_RECORD = struct.Struct("<8sHHI12sI32s"), struct.Struct("<HHIII16s32s40sq"), 192
 UNLOCK_BYTES, LABEL_BYTES, DECOY_BYTES = 128, 64, 24
-MOST_WORK, MOST_MEMORY, MOST_PAYLOAD = 2**23, 2**30, 256 * KEY_RECORD + 65536 * DECOY_BYTES
+MOST_WORK, MOST_MEMORY, MOST_PAYLOAD = 2**23, 2**28, 256 * KEY_RECORD + 65536 * DECOY_BYTES
 PAYLOAD_INFO = b"orrery v1 keyring payload"
 RECOVERY_INFO = b"orrery v1 recovery code"
 OPEN_KEY, OPEN_INFO = b"orrery v1 keyring without passphrase", b"orrery v1 keyring key"

@@ -114,7 +114,7 @@ class ProgramToReader(Both):
         for parity in ("0.5", "1", "5", "20", "50"):
             yield f"parity {parity}", SIZES + (LARGE if parity == "5" else []), [*mine, "--parity", parity], {"known_origin": True}
         yield "recipient", SIZES, ["--to", self.recipient_file(self.second)], {"known_origin": False, "wraps": [[2, second]]}
-        yield "both", SIZES, [*mine, "--to", self.recipient_file(self.second)], {"known_origin": True, "wraps": [[1, first], [2, second]]}
+        yield "both", SIZES, [*mine, "--to", self.recipient_file(self.third)], {"known_origin": True, "wraps": [[1, first], [2, self.third.key_id.hex()]]}
 
     def test_archive(self):
         keys, count = orrery_keyring.read_keyring(self.own), 0

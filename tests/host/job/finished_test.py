@@ -186,7 +186,7 @@ class Finished(Case):
         one.write_bytes(second)
         self.assertIn('vault/in/IM0.tif.orr.tif holds "in/IM1.tif", not "in/IM0.tif": it was renamed', self.go(*again, status=3))
         one.write_bytes(first[:-1])
-        self.assertIn("vault/in/IM0.tif.orr.tif is damaged (it: truncated", self.go(*again, status=3))
+        self.assertIn("vault/in/IM0.tif.orr.tif is damaged (truncated", self.go(*again, status=3))
         one.write_bytes(b"mine")
         self.assertIn("exists and is not an encrypted file", self.go(*again, status=3))
         one.unlink()
@@ -241,15 +241,20 @@ class Finished(Case):
         os.utime("back/in/IM0.tif", ns=(WHEN, WHEN))
         self.assertIn("(its contents differ)", self.go("decrypt", "-q", "-k", "keys", "vault", "-o", "back", status=3))
         self.assertIn("already finished", self.go("decrypt", "-v", "--trust-times", "-k", "keys", "vault", "-o", "back"))
-        # A source with the name of the job's own file comes back like any other.
-        Path("odd").mkdir()
-        Path("odd/.orrery-state").write_bytes(b"mine")
-        Path("odd/other").write_bytes(b"other")
-        self.go("encrypt", "-q", "-k", "keys", "odd/.", "-o", "oddvault")
+
+    def test_names_that_jobs_keep_for_themselves(self):
+        names = [".orrery-state", ".orrery-state-1-of-2", ".orrery-journal"]
+        Path("in").mkdir(exist_ok=True)
+        for name in (*names, "other"):
+            Path("in", name).write_bytes(name.encode())
+        self.go("encrypt", "-q", "-k", "keys", "in/.", "-o", "vault")
         for _ in range(2):
-            self.go("decrypt", "-q", "-k", "keys", "oddvault", "-o", "oddback")
-            self.assertEqual(Path("oddback/.orrery-state").read_bytes(), b"mine")
-            self.assertEqual(sorted(os.listdir("oddback")), [".orrery-state", "other"])
+            said = self.go("decrypt", "-k", "keys", "vault", "-o", "back", status=3)
+            self.assertEqual(said.count("a name that jobs keep in an output for themselves: restore it alone, with -o FILE"), len(names), said)
+            self.assertEqual([p.name for p in Path("back").rglob("*") if p.is_file() and p.name != ".orrery-state"], ["other"])
+        for number, name in enumerate(names):
+            self.go("decrypt", "-q", "-k", "keys", f"vault/{name}.orr.tif", "-o", f"{number}.bin")
+            self.assertEqual(Path(f"{number}.bin").read_bytes(), name.encode())
 
     def test_names_that_are_not_the_sealed_ones(self):
         self.fill("in/p1", 1, 10)

@@ -318,7 +318,7 @@ class Cuts(Case):
         Path("copy").write_bytes(Path("before/keys").read_bytes())
         added = self.orrery(self.dir, "keyring", "add", "-q", "-k", "copy", "--recovery-code-file", "before/first").strip()
         self.assertRegex(added, "^[0-9a-f]{32}$")
-        self.cut_anywhere(("keyring", "merge", *opened, str(self.dir / "copy")), whole, whole)
+        self.cut_anywhere(("keyring", "merge", "--yes", *opened, str(self.dir / "copy")), whole, whole)
         self.cut_anywhere(("keyring", "passwd", *opened, "--no-passphrase"), whole, whole, again=(0, 5))
         for line in (SOURCE / "tests/vectors/secret.txt").read_text().splitlines():
             if line.startswith("keyring1 - "):

@@ -81,7 +81,7 @@ class Recipients(Case):
         key_id, public, *_ = recipient_oracle.decode(Path("archive.orrpub").read_bytes())
         Path(vault).mkdir(exist_ok=True)
         bad = orrery_writer.raw_wrap(MASTER, key_id, bytes(range(104)))
-        file = orrery_writer.Writer(b"forged", [bad, *wraps, orrery_writer.by_recipient(key_id, public)], path=b"f", **more).file()
+        file = orrery_writer.Writer(b"forged", [bad, *wraps, orrery_writer.by_recipient(key_id, public)], **{"path": b"f", **more}).file()
         Path(vault, "f.orr.tif").write_bytes(file)
 
 
@@ -107,6 +107,32 @@ class WhoOpens(Recipients):
                                          (("--to", "archive.orrpub", "--to", "again.orrpub"), 2, "are of the same key")):
             self.assertIn(message, self.ok("encrypt", *options, "in", "-o", "vault", status=status))
             self.assertFalse(os.path.exists("vault"))
+
+    def test_a_recipient_file_that_the_keyring_knows_better(self):
+        key_id, _, *rest = recipient_oracle.decode(Path("archive.orrpub").read_bytes())
+        public = recipient_oracle.decode(Path("second.orrpub").read_bytes())[1]
+        Path("false.orrpub").write_bytes(recipient_oracle.encode(key_id, public, *rest))
+        self.ok("encrypt", "-q", "-k", "archive", "in/.", "-o", "vault")
+        wrong = "false.orrpub: has the ID of a key of this keyring, and another public key"
+        for command in (("encrypt", "--to", "false.orrpub", "in", "-o", "new"), ("rewrap", "--add", "false.orrpub", "vault"),
+                        ("reencrypt", "--add", "false.orrpub", "vault", "-o", "new")):
+            self.assertIn(wrong, self.ok(*command, "-k", "archive", status=5))
+        self.add_key("archive", "next")
+        for state in ("decrypt-only", "destroyed"):
+            if state == "destroyed":
+                self.ok("keyring", "set-state", "-q", "-k", "archive", "--yes", "archive", state)
+            said = self.ok("encrypt", "-k", "archive", "--to", "archive.orrpub", "in", "-o", "new", status=5)
+            self.assertIn(f"archive.orrpub: its key is {state} in this keyring", said)
+        self.assertFalse(os.path.exists("new"))
+
+    def test_reencrypt_says_what_it_drops(self):
+        self.ok("encrypt", "-q", "-k", "archive", "--parity", "5", "--to", "second.orrpub", "in/.", "-o", "vault")
+        said = self.ok("reencrypt", "-k", "archive", "vault/.", "-o", "new")
+        self.assertIn("2 files had recipients who cannot open the new ones", said)
+        self.assertIn("2 files had repair data, which the new ones have not", said)
+        for number, (options, dropped) in enumerate((((), (2, 2)), (("--add", "second.orrpub"), (0, 2)))):
+            summary = self.summary("reencrypt", "-k", "archive", *options, "vault/.", "-o", f"new{number}")[1]
+            self.assertEqual((summary["dropped_recipients"], summary["dropped_repair_data"]), dropped)
 
     def test_check_and_profiles(self):
         write_gray_tiff("in/p.tif", 20, 30)
@@ -216,6 +242,41 @@ class Origin(Recipients):
         self.assertEqual(self.wraps("new"), [(MASTER, "archive"), (RECIPIENT, "escrow")])
         self.ok("verify", "-k", "archive", "--require-origin", "new")
         self.assertEqual(self.opens("escrow", "new"), 0)
+
+    def test_of_two_with_one_path_the_known_one_counts(self):
+        self.ok("encrypt", "-q", "-k", "archive", "in/a", "-o", "real")
+        for later in (0, 2**40):
+            for names in (("0.orr.tif", "1.orr.tif"), ("1.orr.tif", "0.orr.tif")):
+                for folder in ("both", "back", "forged"):
+                    shutil.rmtree(folder, ignore_errors=True)
+                self.forged(path=b"a", written=(later, 0))
+                os.mkdir("both")
+                os.rename("forged/f.orr.tif", f"both/{names[0]}")
+                shutil.copy("real/a.orr.tif", f"both/{names[1]}")
+                for _ in range(2):
+                    said = self.ok("decrypt", "-q", "-k", "archive", "both", "-o", "back")
+                    self.assertIn(f"both/{names[0]}", said)  # the forged one
+                    self.assertRegex(said, '"a" by its seal.*whatever their times')
+                    self.assertEqual(Path("back/a").read_bytes(), self.plain["a"])
+
+    def test_it_does_not_count_as_finished(self):
+        refused = "is of unknown origin: it opens with a recipient's key alone"
+        self.ok("encrypt", "-q", "--names", "opaque", "--to", "archive.orrpub", "in/.", "-o", "opaque")
+        for vault, options in (("unknown", ()), ("unknown", ("--trust-times",)), ("unknown", ("--redo-damaged",)),
+                               ("opaque", ("--names", "opaque"))):
+            self.assertEqual(self.ok("encrypt", "-k", "archive", *options, "in/.", "-o", vault, status=3).count(refused), 2)
+        self.assertIn(refused, self.ok("encrypt", "-k", "archive", "in/a", "-o", "unknown", status=6))
+        self.assertEqual(self.ok("reencrypt", "-k", "archive", "known/.", "-o", "unknown", status=3).count(refused), 2)
+        self.ok("encrypt", "-q", "-k", "archive", "in/.", "-o", "known")
+
+    def test_it_is_said_to_a_stream_and_with_q(self):
+        said = "1 of these files opens with a recipient's key alone"
+        for options in ((), ("-q",)):
+            for vault, expected in (("unknown", True), ("known", False)):
+                status, out, err = run("decrypt", *options, "-k", "archive", f"{vault}/b.orr.tif", "-o", "-")
+                self.assertEqual((status, out, said in err), (0, "short", expected))
+                for verb in (("verify",), ("decrypt", "-o", f"{vault}-b"), ("rewrap",)):
+                    self.assertEqual(said in self.ok(*verb, *options, "-k", "archive", f"{vault}/b.orr.tif"), expected)
 
     def test_a_forged_file_stays_one(self):
         """Also with a wrap of a master key that does not open: what rewrap makes of it must not open either."""

@@ -28,6 +28,14 @@ class Run(Repairs):
         (said, _), = self.repair({"file": self.spoil(good, pages, "noise")}, status=0).values()
         self.assertEqual((said["repaired_pages"], said["pages_from_copy"]), (len(pages), 0))
 
+    def test_damaged_repair_data_are_said_with_q(self):
+        good = self.sealed(50000, "--parity", "20")
+        Path("file.orr.tif").write_bytes(self.spoil(good, [Tail(good).repair.start], "noise"))
+        for options in ((), ("-q",)):
+            status, _, err = run("verify", *options, "-k", "keys", "file.orr.tif")
+            self.assertEqual(status, 0, err)
+            self.assertIn("file.orr.tif: is whole, but its repair data are damaged", err)
+
     def test_vault(self):
         """Many files in directories, whole and damaged ones, several at a time."""
         source = self.dir / "scans"
@@ -51,12 +59,14 @@ class Run(Repairs):
 
     def test_recipients(self):
         """Slots of several pages, and files that only a recipient's wrap opens: their origin stays unknown."""
-        wraps = []
-        for i in range(14):
-            key = run("keyring", "add", "-k", "keys")[1].strip()
-            self.assertEqual(run("keyring", "export", "-q", "-k", "keys", "-o", f"{i}.orrpub", key)[0], 0)
-            wraps += ["--to", f"{i}.orrpub"]
-        for known, options in ((True, ["-k", "keys", *wraps]), (False, wraps)):
+        wraps = {"keys": [], "others": []}
+        shutil.copy("keys", "others")
+        for keyring, to in wraps.items():
+            for i in range(14):
+                key = run("keyring", "add", "-k", keyring)[1].strip()
+                self.assertEqual(run("keyring", "export", "-q", "-k", keyring, "-o", f"{keyring}-{i}.orrpub", key)[0], 0)
+                to += ["--to", f"{keyring}-{i}.orrpub"]
+        for known, options in ((True, ["-k", "keys", *wraps["others"]]), (False, wraps["keys"])):
             Path("scan").write_bytes(self.rng.randbytes(100000))
             Path("writer").unlink(missing_ok=True)
             more = [] if known else ["--writer-key", "writer"]
@@ -161,6 +171,100 @@ class Run(Repairs):
         both = [subprocess.Popen(command, env=slowly("a.orr.tif", "pwrite")) for _ in range(2)]
         self.assertEqual([process.wait() for process in both], [0, 0])
         self.assertEqual(Path("a.orr.tif").read_bytes(), good)
+
+
+class Others(Repairs):
+    """What the other verbs say of damaged files with repair data."""
+
+    def damaged(self):
+        good = self.sealed(130000, "--parity", "20")
+        return good, {"front": self.spoil(good, [0], "zero"), "cut": good[:-1], "grown": good + b"?"}
+
+    def rotate(self):
+        status, out, err = run("keyring", "add", "-k", "keys")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(run("keyring", "set-state", "-q", "-k", "keys", out.strip(), "active")[0], 0)
+
+    def test_rewrap(self):
+        """Is refused before anything is written; a damaged slot is its own business."""
+        good, files = self.damaged()
+        self.rotate()
+        for name, data in files.items():
+            for more in ([], ["--dry-run"]):
+                Path("a.orr.tif").write_bytes(data)
+                status, _, err = run("rewrap", "-k", "keys", "a.orr.tif", *more)
+                self.assertEqual(status, 4, (name, err))
+                self.assertIn("is damaged: `orrery repair` first", err)
+                self.assertEqual(Path("a.orr.tif").read_bytes(), data)
+        Path("a.orr.tif").write_bytes(self.spoil(good, [1], "noise"))
+        self.assertEqual(run("rewrap", "-k", "keys", "a.orr.tif")[0], 0)
+        status, out, _ = run("verify", "--json", "-k", "keys", "a.orr.tif")
+        self.assertNotIn("_slot", out)
+
+    def test_wrong_keyring(self):
+        good, files = self.damaged()
+        files |= {"flipped": good[:40] + bytes([good[40] ^ 1]) + good[41:], "cut": good[:-PAGE * 2]}
+        self.keyring("others")
+        for name, data in files.items():
+            Path("a.orr.tif").write_bytes(data)
+            status, _, err = run("verify", "-k", "others", "a.orr.tif")
+            self.assertEqual(status, 5, (name, err))
+            self.assertEqual(run("verify", "-q", "-k", "keys", "a.orr.tif")[0], 4, name)
+
+    def test_first_page_lost(self):
+        good, files = self.damaged()
+        Path("a.orr.tif").write_bytes(files["front"])
+        status, out, err = run("inspect", "a.orr.tif")
+        self.assertEqual(status, 4)
+        self.assertIn("wrap slot C", out)
+        self.assertIn("first page damaged", err)
+        status, out, _ = run("inspect", "--json", "a.orr.tif")
+        self.assertTrue(self.messages(out, 4)[0]["first_page_damaged"])
+        status, _, err = run("encrypt", "-k", "keys", "a.orr.tif", "-o", "twice")
+        self.assertIn("is encrypted already", err)
+        Path("a.orr.tif").write_bytes(good[PAGE:])
+        status, _, err = run("verify", "-k", "keys", "a.orr.tif")
+        self.assertEqual(status, 4, err)
+        self.assertIn("its beginning was cut off", err)
+
+    def test_existing(self):
+        Path("scan").write_bytes(self.rng.randbytes(50000))
+        encrypt = ["encrypt", "-q", "-k", "keys", "--parity", "20", "scan", "-o", "a.orr.tif"]
+        self.assertEqual(run(*encrypt)[0], 0)
+        good = Path("a.orr.tif").read_bytes()
+        for data in (self.spoil(good, [0], "zero"), good[:-1]):
+            Path("a.orr.tif").write_bytes(data)
+            _, _, err = run(*encrypt)
+            self.assertIn("is damaged (", err)
+            self.assertNotIn("(it: ", err)
+            self.assertIn("--redo-damaged", err)
+
+    def test_unlike_slot(self):
+        good = self.sealed(50000)
+        Path("a.orr.tif").write_bytes(good)
+        self.rotate()
+        status, out, _ = run("rewrap", "--json", "-k", "keys", "a.orr.tif")
+        self.assertEqual((status, self.messages(out, 0)[0]["generation"]), (0, 2))
+        new = Path("a.orr.tif").read_bytes()
+        Path("a.orr.tif").write_bytes(new[: 2 * PAGE] + good[2 * PAGE : 3 * PAGE] + new[3 * PAGE :])
+        status, _, err = run("verify", "-k", "keys", "a.orr.tif")
+        self.assertEqual(status, 0)
+        self.assertIn("wrap slot B is not like", err)
+        status, out, _ = run("verify", "--json", "-k", "keys", "a.orr.tif")
+        self.assertIn('"unlike_slot":"B"', out.replace(" ", ""))
+        self.assertEqual(run("rewrap", "-q", "-k", "keys", "a.orr.tif")[0], 0)
+        self.assertEqual(Path("a.orr.tif").read_bytes(), new)
+
+    def test_unreadable_slot(self):
+        fault = os.environ.get("FAULT")
+        if not fault:
+            self.skipTest("no FAULT library: run by ctest")
+        for more, expected, says in (([], 7, "Input/output error"), (["--parity", "20"], 4, "can be repaired")):
+            Path("a.orr.tif").write_bytes(self.sealed(50000, *more))
+            env = dict(os.environ, LD_PRELOAD=fault, ORRERY_FAULT="pread:0:EIO:a.orr.tif", ORRERY_FAULT_BYTES=f"{PAGE}-{2 * PAGE}")
+            status, _, err = run("verify", "-k", "keys", "a.orr.tif", env=env)
+            self.assertEqual(status, expected, err)
+            self.assertIn(says, err)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Runs(Writer):
                 os.utime("in/a", ns=(when, when))
                 said = self.encrypt(*options, status=3)
                 self.assertRegex(said, r"in/\./a: out/\S+ exists, and this machine, which has no keyring, has no record that it made it of this "
-                                       "source as it is now: move it away, choose another output, or encrypt with -k KEYRING")
+                                       "source as it is now: move it away, or choose another output")
                 os.rename("in/b", "in/new")  # a new path: a new file
                 self.assertEqual(self.counts(*options, status=3), (1, 1, 1))
                 os.rename("in/new", "in/b")
@@ -117,18 +117,16 @@ class Runs(Writer):
         shutil.rmtree("home")  # the key is lost
         self.assertEqual(self.counts(status=3), (0, 0, 3))
         self.assertEqual({p: p.read_bytes() for p in self.outputs()}, before)
-        # Whoever has the keyring can go on, and takes no record away from the machine.
-        self.assertEqual(self.counts("-k", "keys"), (0, 3, 0))
-        self.assertEqual(self.counts("-k", "keys"), (0, 3, 0))
+        # Whoever has the keyring takes what anybody can have made for nothing finished.
+        self.assertEqual(self.counts("-k", "keys", status=3), (0, 0, 3))
         self.assertEqual(self.counts(env=other, status=3), (0, 0, 3))
 
     def test_a_keyring_in_the_same_output_takes_no_record_away(self):
         self.encrypt()
-        self.assertEqual(self.counts("-k", "keys"), (0, 3, 0))
-        self.assertEqual(self.counts("-k", "keys"), (0, 3, 0))
+        self.assertEqual(self.counts("-k", "keys", status=3), (0, 0, 3))
         self.assertEqual(self.counts(), (0, 3, 0))
         Path("in/new").write_bytes(b"n")
-        self.assertEqual(self.counts("-k", "keys"), (1, 3, 0))
+        self.assertEqual(self.counts("-k", "keys", status=3), (1, 0, 3))
         self.assertEqual(self.counts(status=3), (0, 3, 1))  # that is not this machine's
 
     def test_records_that_are_lost_or_foreign(self):
@@ -144,12 +142,26 @@ class Runs(Writer):
         self.keyring("second", "--label", "second")
         run("keyring", "export", "-q", "-k", "second", "-o", "second.orrpub")
         self.encrypt()
-        for with_key in ((), ("-k", "keys")):
-            s = self.summary("--to", "second.orrpub", *with_key)
-            self.assertEqual((s["present"], s["without_recipient"]), (3, 3))
+        self.encrypt("-k", "keys", out="known")
+        for options, out in (((), "out"), (("-k", "keys"), "known")):
+            s = self.summary("--to", "second.orrpub", *options, out=out)
+            self.assertEqual((s["present"], s["without_recipient"], s["without_repair_data"]), (3, 3, 0))
+            s = self.summary("--parity", "5", *options, out=out)
+            self.assertEqual((s["present"], s["without_recipient"], s["without_repair_data"]), (3, 0, 3))
+        self.assertIn("3 finished files have no repair data", self.encrypt("--parity", "5"))
         self.assertIn("3 finished files have no wrap for a recipient of this job, who cannot open them", self.encrypt("--to", "second.orrpub"))
         self.assertEqual(run("rewrap", "-q", "-k", "keys", "--add", "second.orrpub", "out")[0], 0)
         self.assertEqual(self.summary("--to", "second.orrpub")["without_recipient"], 0)
+
+    def test_without_records_the_later_of_two_counts(self):
+        """Opaque names and no state: another output for each source, in the same second."""
+        self.encrypt("--names", "opaque")
+        Path("out/.orrery-state").unlink()
+        for name in self.names:
+            Path("in", name).write_bytes(os.urandom(500))
+        self.encrypt("--names", "opaque")
+        self.assertEqual(len(self.outputs()), 6)
+        self.restored()
 
     def test_shards(self):
         for options in (("--shard", "1/2"), ("--shard", "2/2")):
@@ -174,13 +186,16 @@ class Runs(Writer):
         self.encrypt()
         output = Path("out/a.orr.tif")
         output.write_bytes(output.read_bytes()[:-1])
-        self.assertIn("--redo-damaged", self.encrypt(status=3))
-        self.assertEqual(self.counts("--redo-damaged"), (1, 2, 0))
-        self.assertTrue(Path("out/a.orr.tif.damaged").exists())
+        self.assertIn("--redo-damaged and -k KEYRING makes it anew", self.encrypt(status=3))
+        output.unlink()
+        self.assertEqual(self.counts(), (1, 2, 0))
         self.assertEqual(self.counts(), (0, 3, 0))
 
     def test_options_that_need_a_keyring(self):
         self.assertIn("--trust-times needs -k KEYRING", self.encrypt("--trust-times", status=2))
+        self.assertIn("--redo-damaged needs -k KEYRING", self.encrypt("--redo-damaged", status=2))
+        for option in ("--passphrase-file=p", "--passphrase-fd=0", "--recovery-code-file=p", "--recovery-code-fd=0", "--recovery-code"):
+            self.assertIn(f"{option.split('=')[0]} needs -k KEYRING", self.encrypt(option, status=2))
         self.assertIn("--writer-key is for a machine without a keyring", self.encrypt("-k", "keys", "--writer-key", "w", status=2))
 
     @needs_fault

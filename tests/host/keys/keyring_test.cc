@@ -49,7 +49,7 @@ TEST_F(KeyringTest, HostileCostIsRefusedBeforeAnyWork) {
                  {17, 65, 1},         {10, 0, 1},          {10, 8, 0},          {10, 8, 5},
                  {0xffffffff, 8, 1},  {63, 8, 1},          {21, 8, 1},          {16, 1, 1},
                  {10, 0xffffffff, 1}, {10, 8, 0xffffffff}, {32, 0x80000000, 1}, {20, 8, 2},
-                 {17, 32, 3}};
+                 {17, 32, 3},         {19, 8, 1},          {18, 9, 1},          {17, 17, 1}};
     for (auto &cost : costs) {
         Bytes bad = sealed;
         memcpy(&bad[ORR_KEYRING_HEADER_BYTES + 4], &cost, sizeof cost);
@@ -57,8 +57,8 @@ TEST_F(KeyringTest, HostileCostIsRefusedBeforeAnyWork) {
             << cost.log2_n << " " << cost.r << " " << cost.p;
         EXPECT_EQ(orr_unlock_cost_check(cost.log2_n, cost.r, cost.p, "k", &error), ORR_UNSUPPORTED);
     }
-    EXPECT_EQ(orr_unlock_cost_check(20, 8, 1, "k", &error), ORR_OK);
-    EXPECT_EQ(orr_unlock_cost_check(17, 64, 1, "k", &error), ORR_OK);
+    EXPECT_EQ(orr_unlock_cost_check(18, 8, 4, "k", &error), ORR_OK); // 256 MiB
+    EXPECT_EQ(orr_unlock_cost_check(15, 64, 4, "k", &error), ORR_OK);
     Ring ring;
     Fill(&ring);
     ring.log2_n = 24;
@@ -86,13 +86,15 @@ TEST_F(KeyringTest, TheWorkOfAllUnlocksTogetherIsCapped) {
     Bytes sealed(file, file + bytes);
     free(file);
     ASSERT_EQ(Open(sealed, &wrong), ORR_OK);
-    sealed[ORR_KEYRING_HEADER_BYTES + 4] = 19;
-    sealed[kHead + 4] = 20;
+    sealed[ORR_KEYRING_HEADER_BYTES + 4] = 17;
+    sealed[kHead + 4] = 18;
+    sealed[kHead + 12] = 4;
     EXPECT_EQ(Open(sealed, &pass), ORR_UNSUPPORTED);
     // A writer does not make what a reader refuses.
-    ring.log2_n = 19;
+    ring.log2_n = 18;
+    ring.p = 2;
     ASSERT_EQ(orr_keyring_add_unlock(&ring, &pass, "", &error), ORR_OK) << error.text;
-    ring.log2_n = 20;
+    ring.p = 3;
     EXPECT_EQ(orr_keyring_add_unlock(&ring, &pass, "", &error), ORR_UNSUPPORTED);
 }
 
@@ -501,6 +503,42 @@ TEST_F(KeyringTest, MergeJoinsKeysAndDecoys) {
     Ring more;
     Fill(&more);
     EXPECT_EQ(orr_keyring_merge(&ring, &more, &merged, &error), ORR_UNSUPPORTED);
+}
+
+// A keyring that was loaded has room for its decoys and no more.
+TEST_F(KeyringTest, DecoysAndKeysAreAddedToLoadedOnes) {
+    for (size_t count : {1, 2, 3, 15, 16, 17, 31, 32, 33, 48, 100, 256}) {
+        Ring ring, back;
+        orr_decoy decoy{{7, 0, 0}};
+        ASSERT_EQ(orr_keyring_init(&ring, "k", &error), ORR_OK);
+        for (size_t i = 0; i < count; i++, decoy.sum[0]++)
+            ASSERT_EQ(orr_keyring_add_decoy(&ring, &decoy, &error), ORR_OK);
+        for (size_t i = 1; i < count && i < 20; i++)
+            ASSERT_EQ(orr_keyring_add(&ring, "", nullptr, &error), ORR_OK);
+        std::filesystem::remove(path);
+        ASSERT_EQ(Create(&ring, path, &none, &error), ORR_OK) << error.text;
+        ASSERT_EQ(orr_keyring_load(&back, path.c_str(), &none, &error), ORR_OK) << error.text;
+        for (size_t i = 0; i < 2 * count + 20; i++, decoy.sum[0]++)
+            ASSERT_EQ(orr_keyring_add_decoy(&back, &decoy, &error), ORR_OK);
+        ASSERT_EQ(orr_keyring_add(&back, "", nullptr, &error), ORR_OK);
+        ASSERT_EQ(back.decoy_count, 3 * count + 20);
+        EXPECT_LE(back.decoy_count, back.decoy_room);
+        for (size_t i = 0; i < back.decoy_count; i++) ASSERT_EQ(back.decoys[i].sum[0], 7 + i);
+    }
+}
+
+TEST_F(KeyringTest, MergeNeverDestroysTheActiveKey) {
+    Ring ring, other;
+    Fill(&ring);
+    Fill(&other);
+    orr_keyring_merged merged{};
+    ASSERT_EQ(orr_keyring_merge(&other, &ring, &merged, &error), ORR_OK);
+    uint8_t id[16];
+    memcpy(id, ring.keys[0].id, 16);
+    ASSERT_EQ(orr_keyring_set_state(&other, id, ORR_KEY_DESTROYED, &error), ORR_OK);
+    EXPECT_EQ(orr_keyring_merge(&ring, &other, &merged, &error), ORR_USAGE);
+    EXPECT_EQ(ring.keys[0].state, ORR_KEY_ACTIVE);
+    EXPECT_NE(Bytes(ring.keys[0].key, ring.keys[0].key + 32), Bytes(32, 0));
 }
 
 TEST_F(KeyringTest, LimitsOfKeysAndLabels) {

@@ -172,7 +172,7 @@ TEST_F(DrawTest, Timestamps) {
     }
     for (int64_t bad : {INT64_C(253402300800), INT64_MAX, INT64_MIN}) {
         memset(&secret, 1, sizeof secret);
-        EXPECT_EQ(Draw(bad), ORR_INTERNAL);
+        EXPECT_EQ(Draw(bad), ORR_UNSUPPORTED);
         EXPECT_EQ(Bytes(secret.seal_root, secret.seal_root + 32), Bytes(32)) << "not wiped";
     }
 }
