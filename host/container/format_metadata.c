@@ -122,13 +122,14 @@ static int take_time(const uint8_t *value, size_t bytes, int64_t *seconds, uint3
 // Ascending, inside the file, none empty, none touching the next.
 static int holes_are_valid(const uint8_t *holes, size_t bytes, uint64_t size) {
     uint64_t end = 0;
+    if (bytes == 0 || bytes % HOLE_BYTES) return 0;
     for (size_t at = 0; at < bytes; at += HOLE_BYTES) {
         uint64_t offset = orr_load_le64(holes + at), length = orr_load_le64(holes + at + 8);
         if ((at && offset <= end) || length == 0 || offset > size || length > size - offset)
             return 0;
         end = offset + length;
     }
-    return bytes && bytes % HOLE_BYTES == 0;
+    return 1;
 }
 
 static int take_label(orr_metadata *metadata, const uint8_t *value, size_t bytes) {

@@ -127,7 +127,7 @@ orr_status orr_wraps_add(orr_wraps *wraps, const orr_wrap *wrap, orr_error *erro
     orr_store_le16(out + 2, 0);
     orr_store_le32(out + 4, (uint32_t)(ORR_KEY_ID_BYTES + wrap->body_bytes));
     memcpy(out + WRAP_HEAD, wrap->key_id, ORR_KEY_ID_BYTES);
-    memcpy(out + WRAP_HEAD + ORR_KEY_ID_BYTES, wrap->body, wrap->body_bytes);
+    if (wrap->body_bytes) memcpy(out + WRAP_HEAD + ORR_KEY_ID_BYTES, wrap->body, wrap->body_bytes);
     wraps->used += bytes;
     wraps->count++;
     return ORR_OK;

@@ -13,7 +13,7 @@ namespace {
 
 uint8_t *copy_of(const Bytes &bytes) {
     auto *copy = static_cast<uint8_t *>(malloc(bytes.size() + 1));
-    memcpy(copy, bytes.data(), bytes.size());
+    if (!bytes.empty()) memcpy(copy, bytes.data(), bytes.size());
     return copy;
 }
 
@@ -42,7 +42,7 @@ void fill(orr_metadata *m, const std::vector<std::string> &v) {
     m->written_nanoseconds = 5;
     m->has_vault_id = !vault.empty();
     if (m->has_vault_id) memcpy(m->vault_id, vault.data(), 16);
-    memcpy(m->decoy_label, label.data(), label.size());
+    if (!label.empty()) memcpy(m->decoy_label, label.data(), label.size());
     if (!paper.empty()) m->paper = copy_of(paper);
     m->paper_length = paper.size();
     if (!holes.empty()) m->holes = copy_of(holes);
