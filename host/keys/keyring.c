@@ -21,31 +21,8 @@ const char *orr_key_state_name(orr_key_state state) {
     return "unknown";
 }
 
-// Length in bytes of the UTF-8 character at s (RFC 3629), or 0 when there is none or it is a
-// control character: labels are printed on terminals.
-static size_t character_length(const uint8_t *s) {
-    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    uint32_t code = s[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0; // also stops at the NUL
-        code = code << 6 | (s[i] & 0x3f);
-    }
-    static const uint32_t least[5] = {0, 0, 0xa0, 0x800, 0x10000}; // 0x80..0x9f are controls
-    int surrogate = code >= 0xd800 && code < 0xe000;
-    return s[0] >= 0xc2 && code >= least[n] && code < 0x110000 && !surrogate ? n : 0;
-}
-
 int orr_label_is_valid(const char *label) {
-    const uint8_t *s = (const uint8_t *)label;
-    size_t length = strnlen(label, ORR_LABEL_BYTES), at = 0;
-    if (length >= ORR_LABEL_BYTES) return 0;
-    while (at < length) {
-        size_t n = character_length(s + at);
-        if (!n) return 0;
-        at += n;
-    }
-    return 1;
+    return strnlen(label, ORR_LABEL_BYTES) < ORR_LABEL_BYTES && orr_text_is_plain(label);
 }
 
 static orr_status expand_key(const uint8_t key[32], const char *info, uint8_t *out, size_t bytes,
