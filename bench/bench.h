@@ -27,6 +27,7 @@ typedef struct orr_bench_options {
     unsigned threads;      // of the CPU; 0: one for each core
     int quick;             // smaller sizes, fewer rounds: under a minute, figures less steady
     const char *directory; // for the files of the pipeline suite; NULL: /dev/shm or the like
+    const char *disk;      // for those of the disk suite; NULL: /var/tmp or the like
     const volatile sig_atomic_t *stop;
     void *context;
     void (*progress)(void *context, const char *what); // what is measured next; NULL: nobody asks
@@ -56,7 +57,7 @@ typedef struct orr_bench_fit {
 
 typedef struct orr_bench_conditions {
     char date[24], commit[48], processor[96], memory[24], kernel[72], load[32], openssl[64];
-    char compiler[64], files[160], device[240], driver[48], clocks[64];
+    char compiler[64], files[160], disk[48], device[240], driver[48], clocks[64];
     unsigned cores;
     int quick;
 } orr_bench_conditions;

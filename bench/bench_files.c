@@ -1,6 +1,7 @@
 #include "bench/bench_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,20 +27,37 @@ static uint64_t available_memory(void) {
     return (uint64_t)kilobytes << 10;
 }
 
-orr_status orr_bench_files_open(orr_bench_files *files, const char *parent, orr_error *error) {
-    const char *tried[] = {parent ? parent : "/dev/shm", getenv("TMPDIR"), "/tmp"};
+static int in_memory(const orr_bench_files *files) {
+    return strcmp(files->type, "tmpfs") == 0 || strcmp(files->type, "ramfs") == 0;
+}
+
+orr_status orr_bench_files_open(orr_bench_files *files, orr_bench_place place, const char *parent,
+                                orr_error *error) {
+    int memory = place == ORR_BENCH_IN_MEMORY, made = 0;
+    const char *tried[] = {memory ? "/dev/shm" : "/var/tmp", getenv("TMPDIR"), "/tmp"};
+    if (parent) tried[0] = parent;
     memset(files, 0, sizeof *files);
     for (int n = 0; n < (parent ? 1 : 3); n++) {
         if (!tried[n] || !*tried[n]) continue;
         int length = snprintf(files->path, sizeof files->path, "%s/orrery-bench-XXXXXX", tried[n]);
         if (length >= (int)sizeof files->path || !mkdtemp(files->path)) continue;
+        made = 1;
         orr_machine_filesystem(files->path, files->type);
-        if (parent || orr_bench_files_room(files) >= LEAST_ROOM) return ORR_OK;
-        rmdir(files->path); // a small or full /dev/shm
+        // A directory not asked for: no small or full /dev/shm.
+        if (memory ? parent || orr_bench_files_room(files) >= LEAST_ROOM : !in_memory(files))
+            return ORR_OK;
+        rmdir(files->path);
     }
     files->path[0] = 0;
+    if (made && !memory)
+        return orr_fail(error, ORR_UNSUPPORTED,
+                        "%s: lies in memory: --disk names a directory on one",
+                        parent ? parent : "/var/tmp");
     return orr_fail(error, ORR_IO, "%s: no directory for the benchmark's files can be made: %s",
-                    parent ? parent : "/dev/shm and /tmp", strerror(errno));
+                    parent   ? parent
+                    : memory ? "/dev/shm and /tmp"
+                             : "/var/tmp and /tmp",
+                    strerror(errno));
 }
 
 void orr_bench_files_path(const orr_bench_files *files, const char *name, char path[PATH_MAX]) {
@@ -52,7 +70,7 @@ uint64_t orr_bench_files_room(const orr_bench_files *files) {
     if (statvfs(files->path, &st) != 0) return 0;
     uint64_t disk = (uint64_t)st.f_bavail * st.f_frsize;
     uint64_t memory = available_memory();
-    return (disk < memory || strcmp(files->type, "tmpfs") != 0 ? disk : memory) / 2;
+    return (disk < memory || !in_memory(files) ? disk : memory) / 2;
 }
 
 orr_status orr_bench_files_write(const orr_bench_files *files, const char *name, uint64_t bytes,
@@ -94,6 +112,17 @@ orr_status orr_bench_files_compare(const orr_bench_files *files, const char *a, 
     return same ? ORR_OK
                 : orr_fail(error, ORR_SELF_TEST, "%s and %s differ; nothing is timed", path[0],
                            path[1]);
+}
+
+orr_status orr_bench_files_evict(const orr_bench_files *files, const char *name, orr_error *error) {
+    char path[PATH_MAX];
+    orr_bench_files_path(files, name, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int good = fd >= 0 && fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
+    if (fd >= 0) close(fd);
+    return good ? ORR_OK
+                : orr_fail(error, ORR_IO, "%s: cannot be taken out of the page cache: %s", path,
+                           strerror(errno));
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {

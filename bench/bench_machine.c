@@ -47,9 +47,9 @@ void orr_machine_filesystem(const char *path, char text[24]) {
     static const struct {
         long type;
         const char *name;
-    } known[] = {{0x01021994, "tmpfs"}, {0xEF53, "ext4"}, {0x58465342, "xfs"},
-                 {0x9123683E, "btrfs"}, {0x6969, "nfs"},  {0x794c7630, "overlay"},
-                 {0x2FC12FC1, "zfs"}};
+    } known[] = {{0x01021994, "tmpfs"}, {0xEF53, "ext4"},     {0x58465342, "xfs"},
+                 {0x9123683E, "btrfs"}, {0x6969, "nfs"},      {0x794c7630, "overlay"},
+                 {0x2FC12FC1, "zfs"},   {0x858458f6, "ramfs"}};
     struct statfs st;
     snprintf(text, 24, "unknown");
     if (statfs(path, &st) != 0) return;

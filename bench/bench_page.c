@@ -27,6 +27,7 @@ static void conditions_table(const orr_bench *bench, orr_sink *sink) {
                              {"OpenSSL", c->openssl},
                              {"compiler", compiler},
                              {"files", c->files},
+                             {"disk", c->disk},
                              {"device", c->device},
                              {"driver", c->driver},
                              {"clocks", c->clocks}};

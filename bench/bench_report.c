@@ -102,6 +102,7 @@ void orr_bench_text(const orr_bench *bench, orr_sink *sink) {
     orr_sink_format(sink, "device: %s%s%s%s%s\n", c->device, c->driver[0] ? "; " : "", c->driver,
                     c->clocks[0] ? "; " : "", c->clocks);
     if (c->files[0]) orr_sink_format(sink, "files: %s\n", c->files);
+    if (c->disk[0]) orr_sink_format(sink, "disk: %s\n", c->disk);
     orr_sink_text(sink,
                   "rates are medians of rounds; ratio: speed as a share of the first row's\n");
     for (size_t first = 0; first < bench->count;) {
@@ -126,7 +127,8 @@ static cJSON *conditions_of(const orr_bench *bench) {
     } texts[] = {{"date", c->date},       {"commit", c->commit},     {"cpu", c->processor},
                  {"memory", c->memory},   {"kernel", c->kernel},     {"load_average", c->load},
                  {"openssl", c->openssl}, {"compiler", c->compiler}, {"files", c->files},
-                 {"device", c->device},   {"driver", c->driver},     {"clocks", c->clocks}};
+                 {"disk", c->disk},       {"device", c->device},     {"driver", c->driver},
+                 {"clocks", c->clocks}};
     cJSON *object = cJSON_CreateObject();
     for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++)
         if (texts[n].value[0]) cJSON_AddStringToObject(object, texts[n].key, texts[n].value);

@@ -9,6 +9,7 @@ const orr_bench_suite orr_bench_suites[] = {
     {"cipher", "the tile cipher: SIMD levels, threads, devices, against AES", orr_bench_cipher},
     {"pipeline", "whole files through memory: stages, what binds, cost against size",
      orr_bench_pipeline},
+    {"disk", "whole files from disk to disk, cold: its own speed, what binds", orr_bench_disk},
     {"gan", "the DCGAN: training and generation, on the CPU and on a CUDA device", orr_bench_gan},
 };
 const size_t orr_bench_suite_count = sizeof orr_bench_suites / sizeof orr_bench_suites[0];

@@ -10,6 +10,7 @@ extern "C" {
 
 orr_status orr_bench_cipher(orr_bench *bench, orr_error *error);
 orr_status orr_bench_pipeline(orr_bench *bench, orr_error *error);
+orr_status orr_bench_disk(orr_bench *bench, orr_error *error);
 orr_status orr_bench_gan(orr_bench *bench, orr_error *error);
 
 // Parts of the cipher suite on a CUDA device; without one they add a finding that says why.

@@ -86,6 +86,7 @@ static orr_status run(orr_cli *cli, orr_error *error) {
                                  .threads = a->jobs,
                                  .quick = a->bench.quick,
                                  .directory = a->bench.directory,
+                                 .disk = a->bench.disk,
                                  .stop = &orr_stop_requested,
                                  .context = cli,
                                  .progress = show_progress};
@@ -106,6 +107,7 @@ static const orr_choice suites[] = {
     {.name = "cipher", .help = "the tile cipher: SIMD levels, threads, devices, against AES"},
     {.name = "pipeline",
      .help = "whole files through memory: stages, what binds, cost against size"},
+    {.name = "disk", .help = "whole files from disk to disk, cold: its own speed, what binds"},
     {.name = "gan", .help = "the DCGAN: training and generation, on the CPU and on a CUDA device"},
     {.name = "all", .help = "all of them [the default]"},
     {.name = NULL}};
@@ -125,6 +127,10 @@ static const orr_option directory = {.name = "directory",
                                      .argument = "DIR",
                                      .help = "for the pipeline's files [/dev/shm]",
                                      ORR_TAKES(DIRECTORY, bench.directory)};
+static const orr_option disk = {.name = "disk",
+                                .argument = "DIR",
+                                .help = "for the disk suite's files [/var/tmp]",
+                                ORR_TAKES(DIRECTORY, bench.disk)};
 
 const orr_command orr_cmd_bench = {
     .name = "bench",
@@ -132,11 +138,11 @@ const orr_command orr_cmd_bench = {
     .summary = "measure this machine",
     .details = "Times the program beside its peers, in rounds, and says what binds. Bytes are "
                "compared first: nothing that differs gets a time. Files of up to 1 GiB lie in "
-               "memory when 8 GiB of it are free, else smaller ones. Nothing else should run "
-               "meanwhile: the report says when something did.",
+               "memory when 8 GiB of it are free, else smaller ones; those of the disk suite on a "
+               "disk. Nothing else should run meanwhile: the report says when something did.",
     .example = "orrery bench --quick --html report.html",
-    .options = ORR_OPTIONS(&json, &html, &quick, &directory, &orr_option_device, &orr_option_jobs,
-                           &orr_option_quiet),
+    .options = ORR_OPTIONS(&json, &html, &quick, &directory, &disk, &orr_option_device,
+                           &orr_option_jobs, &orr_option_quiet),
     .operands = {{"SUITE", ORR_VALUE_CHOICE, suites}},
     .most = 1,
     .operands_needed = "one suite",

@@ -102,7 +102,7 @@ typedef struct orr_arguments {
         int quick;
     } analyze;
     struct {
-        const char *json, *html, *directory;
+        const char *json, *html, *directory, *disk;
         int quick;
     } bench;
     struct {

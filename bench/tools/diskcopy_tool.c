@@ -19,18 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
-
-#define PIECE ((size_t)1 << 20)
-#define ALIGNMENT ((size_t)4096) // of memory, offsets and lengths: enough for every disk of today
-#define MOST_THREADS 256
-
-// One file that is being copied.
-typedef struct copy {
-    int in, out; // out -1: only read
-    uint64_t bytes;
-    _Atomic uint64_t next; // piece to be copied, by its offset
-} copy;
+#include "bench/bench_copy.h"
 
 typedef struct names {
     char **name;
@@ -39,7 +28,6 @@ typedef struct names {
 
 static const char *from, *to; // to NULL: only read
 static names files, directories;
-static copy single;
 static _Atomic size_t next_file;
 
 static void die(const char *path, const char *what) {
@@ -55,62 +43,26 @@ static void target_of(const char *path, char target[PATH_MAX]) {
     }
 }
 
-// ---- one file -----------------------------------------------------------------------------------
-
-static void open_copy(copy *c, const char *path) {
+static void copy_file(const char *path, unsigned threads) {
     char target[PATH_MAX];
-    struct stat st;
-    *c = (copy){.out = -1, .in = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC)};
-    if (c->in < 0 || fstat(c->in, &st) < 0) die(path, "cannot be opened for direct reading");
-    c->bytes = (uint64_t)st.st_size;
-    if (!to) return;
-    target_of(path, target);
-    c->out = open(target, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC, 0600);
-    if (c->out < 0) die(target, "cannot be made for direct writing");
+    orr_error error = {0};
+    if (to) target_of(path, target);
+    if (orr_bench_copy(path, to ? target : NULL, threads, &error) == ORR_OK) return;
+    fprintf(stderr, "diskcopy: %s\n", error.text);
+    exit(EXIT_FAILURE);
 }
 
-// Copies pieces that no other thread has taken. The last one is written whole, and cut afterwards.
-static void copy_pieces(copy *c, void *piece) {
-    uint64_t at;
-    while ((at = atomic_fetch_add(&c->next, PIECE)) < c->bytes) {
-        uint64_t left = c->bytes - at;
-        size_t bytes = left < PIECE ? (size_t)left : PIECE;
-        size_t whole = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        if (pread(c->in, piece, whole, (off_t)at) != (ssize_t)bytes) die(from, "reading");
-        if (c->out >= 0 && orr_pwrite_in_full(c->out, piece, whole, at) != whole)
-            die(to, "writing");
-    }
-}
-
-static void close_copy(copy *c) {
-    close(c->in);
-    if (c->out < 0) return;
-    if (ftruncate(c->out, (off_t)c->bytes) < 0 || fsync(c->out) < 0 || close(c->out) < 0)
-        die(to, "flushing");
-}
-
-// ---- threads ------------------------------------------------------------------------------------
-
-static void *work(void *unused) {
-    void *piece = aligned_alloc(ALIGNMENT, PIECE);
+static void *copy_files(void *unused) {
     size_t n;
     (void)unused;
-    if (!piece) die(from, "memory");
-    if (files.count == 1) copy_pieces(&single, piece);
-    while (files.count > 1 && (n = atomic_fetch_add(&next_file, 1)) < files.count) {
-        copy one;
-        open_copy(&one, files.name[n]);
-        copy_pieces(&one, piece);
-        close_copy(&one);
-    }
-    free(piece);
+    while ((n = atomic_fetch_add(&next_file, 1)) < files.count) copy_file(files.name[n], 1);
     return NULL;
 }
 
-static void run(unsigned threads) {
-    pthread_t thread[MOST_THREADS];
+static void copy_all(unsigned threads) {
+    pthread_t thread[ORR_BENCH_COPY_MOST];
     for (unsigned n = 0; n < threads; n++) {
-        errno = pthread_create(&thread[n], NULL, work, NULL);
+        errno = pthread_create(&thread[n], NULL, copy_files, NULL);
         if (errno) die(from, "a thread");
     }
     for (unsigned n = 0; n < threads; n++) pthread_join(thread[n], NULL);
@@ -151,17 +103,18 @@ static void forget(names *list) {
 }
 
 int main(int argc, char **argv) {
-    unsigned long threads = argc > 3 ? strtoul(argv[3], NULL, 10) : 8;
-    if (argc < 3 || argc > 4 || threads < 1 || threads > MOST_THREADS) {
+    unsigned long threads = argc > 3 ? strtoul(argv[3], NULL, 10) : ORR_BENCH_COPY_THREADS;
+    if (argc < 3 || argc > 4 || threads < 1 || threads > ORR_BENCH_COPY_MOST) {
         fprintf(stderr, "usage: diskcopy FROM TO|- [THREADS]\n");
         return 2;
     }
     from = argv[1];
     to = strcmp(argv[2], "-") == 0 ? NULL : argv[2];
     if (nftw(from, found, 16, FTW_PHYS) < 0) die(from, "cannot be looked through");
-    if (files.count == 1) open_copy(&single, files.name[0]);
-    run((unsigned)threads);
-    if (files.count == 1) close_copy(&single);
+    if (files.count == 1)
+        copy_file(files.name[0], (unsigned)threads);
+    else
+        copy_all((unsigned)threads);
     flush_directories();
     forget(&files);
     forget(&directories);

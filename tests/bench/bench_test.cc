@@ -13,6 +13,7 @@
 #include "bench/bench.h"
 #include "bench/bench_files.h"
 #include "bench/bench_levels.h"
+#include "bench/bench_machine.h"
 #include "gan/gan_device.h"
 #include "tests/support/markup.h"
 
@@ -91,7 +92,8 @@ TEST(Measure, FitOfAPowerLaw) {
 TEST(Files, WrittenComparedAndRemoved) {
     orr_bench_files files;
     orr_error error = {};
-    ASSERT_EQ(ORR_OK, orr_bench_files_open(&files, nullptr, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_bench_files_open(&files, ORR_BENCH_IN_MEMORY, nullptr, &error))
+        << error.text;
     EXPECT_GT(orr_bench_files_room(&files), 0u);
     ASSERT_EQ(ORR_OK, orr_bench_files_write(&files, "a", 3000001, &error)) << error.text;
     ASSERT_EQ(ORR_OK, orr_bench_files_write(&files, "b", 3000001, &error));
@@ -101,7 +103,25 @@ TEST(Files, WrittenComparedAndRemoved) {
     EXPECT_EQ(ORR_SELF_TEST, orr_bench_files_compare(&files, "a", "missing", &error));
     orr_bench_files_remove(&files, "");
     EXPECT_FALSE(std::filesystem::exists(files.path));
-    EXPECT_EQ(ORR_IO, orr_bench_files_open(&files, "/nowhere/at/all", &error));
+    EXPECT_EQ(ORR_IO, orr_bench_files_open(&files, ORR_BENCH_IN_MEMORY, "/nowhere/at/all", &error));
+}
+
+std::string file_system(const char *path) {
+    char type[24];
+    orr_machine_filesystem(path, type);
+    return type;
+}
+
+TEST(Files, ADiskIsNoMemory) {
+    if (file_system("/dev/shm") != "tmpfs") GTEST_SKIP() << "no /dev/shm in memory";
+    orr_bench_files files;
+    orr_error error = {};
+    EXPECT_EQ(ORR_UNSUPPORTED,
+              orr_bench_files_open(&files, ORR_BENCH_ON_A_DISK, "/dev/shm", &error));
+    EXPECT_NE(nullptr, std::strstr(error.text, "/dev/shm: lies in memory")) << error.text;
+    EXPECT_EQ(ORR_IO, orr_bench_files_open(&files, ORR_BENCH_ON_A_DISK, "/nowhere/at/all", &error));
+    EXPECT_EQ(ORR_OK, orr_bench_files_open(&files, ORR_BENCH_IN_MEMORY, "/dev/shm", &error));
+    orr_bench_files_remove(&files, "");
 }
 
 // ---- suites
@@ -155,6 +175,27 @@ TEST_F(Suites, Pipeline) {
     EXPECT_NEAR(1, share, 1e-9);
 }
 
+TEST_F(Suites, Disk) {
+    if (file_system(ORRERY_MODULES) == "tmpfs") GTEST_SKIP() << "the build directory is no disk";
+    options.disk = ORRERY_MODULES;
+    ASSERT_EQ(ORR_OK, orr_bench_run(bench.get(), "disk", &options, &error)) << error.text;
+    std::set<std::string> found = groups();
+    for (const char *verb : {"encrypt", "verify", "decrypt", "reencrypt"}) {
+        EXPECT_TRUE(found.count(verb)) << verb;
+        EXPECT_TRUE(found.count("stages of " + std::string(verb) + ", page cache")) << verb;
+    }
+    expect_sound_results();
+    EXPECT_LE(4u, bench->finding_count); // what binds, for each verb
+    EXPECT_NE(nullptr, std::strstr(bench->conditions.disk, ", 4 MiB")) << bench->conditions.disk;
+}
+
+TEST_F(Suites, NoDisk) {
+    if (file_system("/dev/shm") != "tmpfs") GTEST_SKIP() << "no /dev/shm in memory";
+    options.disk = "/dev/shm";
+    EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "disk", &options, &error));
+    EXPECT_NE(nullptr, std::strstr(error.text, "--disk names")) << error.text;
+}
+
 TEST_F(Suites, Cipher) {
     ASSERT_EQ(ORR_OK, orr_bench_run(bench.get(), "cipher", &options, &error)) << error.text;
     std::set<std::string> found = groups();
@@ -180,7 +221,7 @@ TEST_F(Suites, Gan) {
 
 TEST_F(Suites, UnknownNameAndMissingDevice) {
     EXPECT_EQ(ORR_USAGE, orr_bench_run(bench.get(), "cypher", &options, &error));
-    EXPECT_NE(nullptr, std::strstr(error.text, "cipher, pipeline, gan")) << error.text;
+    EXPECT_NE(nullptr, std::strstr(error.text, "cipher, pipeline, disk, gan")) << error.text;
     options.device = "cuda:77";
     EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "pipeline", &options, &error));
     EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_run(bench.get(), "gan", &options, &error));

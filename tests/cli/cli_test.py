@@ -82,7 +82,7 @@ MISTAKES = [
     (["generate", "--weights", "w", "-o", "o", "--latents", "z", "-n", "3"], "--latents says how many images", "generate "),
     (["generate", "--weights", "w", "-o", "o", "--latents", "z", "--seed", "3"], "exclude each other", "generate "),
     (["analyze"], "analyze needs -o REPORTDIR", "analyze "),
-    (["bench", "gpu"], 'SUITE takes cipher, pipeline, gan or all, not "gpu"', "bench "),
+    (["bench", "gpu"], 'SUITE takes cipher, pipeline, disk, gan or all, not "gpu"', "bench "),
     (["bench", "cipher", "pipeline"], 'bench does not take "pipeline"', "bench "),
     (["keyring"], "keyring needs one of new, add, list, set-state, passwd", "keyring "),
     (["keyring", "burn"], 'unknown command "keyring burn"', "keyring "),

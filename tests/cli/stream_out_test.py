@@ -171,7 +171,7 @@ class Streams(Case):
                           ["keyring", "list", "-k", "-"], ["generate", "--weights", "w", "-o", "-"], ["generate", "--weights", "-", "-o", "x.png"],
                           ["train", "--data", "-", "-o", "x"], ["train", "--data", "in", "-o", "-"], ["analyze", "-o", "-"],
                           ["analyze", "-", "-o", "x"], ["analyze", "--weights", "-", "-o", "x"], ["bench", "--html", "-"], ["bench", "--json", "-"],
-                          ["bench", "--directory", "-"]):
+                          ["bench", "--directory", "-"], ["bench", "--disk", "-"]):
             status, out, err = raw(*arguments)
             self.assertEqual((status, out), (2, b""), arguments)
             self.assertIn('./- is a file called "-"', err)

@@ -19,8 +19,8 @@ except ImportError:
 from support.cli import SOURCE, Case, needs_evidence, needs_onednn, png, run, slowly, write_gray_tiff
 
 SCHEMAS = SOURCE / "docs" / "schema"
-# Members that no run of this test has: they need a GPU, a damaged slot, numbers that are not there.
-RARE = {"bench": {"driver", "clocks"},
+# Members that no run of this test has: they need a GPU, a disk behind /var/tmp, a damaged slot, numbers that are not there.
+RARE = {"bench": {"driver", "clocks", "disk"},
         "json-lines": {"damaged_slot", "unlike_slot", "first_page_damaged", "unauthenticated", "seconds_remaining"}}
 
 
