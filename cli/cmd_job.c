@@ -89,6 +89,7 @@ static orr_status fill_options(orr_cli *cli, const orr_keyring *keyring, const o
         .rule = a->job.rule,
         .jobs = a->jobs,
         .mem = a->job.mem,
+        .direct = a->job.direct,
         .opaque_names = a->job.opaque_names,
         .check_cpu = a->job.check_cpu,
         .sha256 = a->job.sha256,
@@ -276,6 +277,10 @@ static const orr_choice profiles[] = {{.name = "archive", .value = ORR_PROFILE_A
                                       {.name = NULL}};
 static const orr_choice names_of_files[] = {
     {.name = "keep", .value = 0}, {.name = "opaque", .value = 1}, {.name = NULL}};
+static const orr_choice ways[] = {{.name = "auto", .value = ORR_DIRECT_AUTO},
+                                  {.name = "on", .value = ORR_DIRECT_ON},
+                                  {.name = "off", .value = ORR_DIRECT_OFF},
+                                  {.name = NULL}};
 static const orr_choice checkers[] = {{.name = "cpu", .value = 1}, {.name = NULL}};
 
 static const orr_option output = {.letter = 'o',
@@ -351,6 +356,11 @@ static const orr_option check = {.name = "check",
                                  .help = "decrypt on the CPU before a file gets its name",
                                  ORR_TAKES(CHOICE, job.check_cpu),
                                  .choices = checkers};
+static const orr_option direct = {.name = "direct",
+                                  .argument = "HOW",
+                                  .help = "past the page cache: auto, on, off [auto]",
+                                  ORR_TAKES(CHOICE, job.direct),
+                                  .choices = ways};
 static const orr_option salvage = {.name = "salvage",
                                    .help = "write what verifies of damaged files, with gaps",
                                    ORR_TAKES(NONE, job.salvage)};
@@ -384,7 +394,7 @@ static const orr_option subset = {.name = "subset",
                                   .set = set_subset};
 
 #define LISTS &orr_option_shard, ORR_OPTIONS_LIST
-#define CIPHER &orr_option_device, &orr_option_jobs, &orr_option_mem
+#define CIPHER &orr_option_device, &orr_option_jobs, &orr_option_mem, &direct
 #define TALKS &orr_option_json, &orr_option_quiet, &orr_option_verbose
 #define FILES_OR_DIRECTORIES                                                  \
     .operands = {{"IN", ORR_VALUE_PATH, NULL}}, .least = 1, .most = SIZE_MAX, \

@@ -84,6 +84,7 @@ typedef struct orr_arguments {
         const char *writer_key;
         const char *from; // a copy to repair from
         unsigned parity;  // in tenths of a percent
+        orr_direct_use direct;
         orr_fraction subset, shard;
         double subset_share; // in percent; 0: not given
     } job;

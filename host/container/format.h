@@ -214,6 +214,12 @@ orr_status orr_pread_all(int fd, void *out, size_t bytes, uint64_t offset, const
                          orr_error *error);
 orr_status orr_pwrite_all(int fd, const void *in, size_t bytes, uint64_t offset, const char *name,
                           orr_error *error);
+// The same of a read or write of `bytes` that somebody else did: `done` were moved, and when they
+// are fewer `number` is the errno.
+orr_status orr_pread_outcome(size_t done, size_t bytes, int number, uint64_t offset,
+                             const char *name, orr_error *error);
+orr_status orr_pwrite_outcome(size_t done, size_t bytes, int number, uint64_t offset,
+                              const char *name, orr_error *error);
 
 // An encrypted file opened for reading. Zeros at first; orr_container_free frees it.
 typedef struct orr_container {

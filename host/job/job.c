@@ -12,13 +12,12 @@
 // What is said of the output's file system.
 static void hear_target(void *context, int aside, const char *text) {
     orr_job *job = context;
-    if (!aside) {
-        orr_job_warn(job, "%s", text);
-        return;
-    }
-    pthread_mutex_lock(&job->lock);
-    if (job->hooks->note) job->hooks->note(job->hooks->context, text);
-    pthread_mutex_unlock(&job->lock);
+    (aside ? orr_job_note : orr_job_warn)(job, "%s", text);
+}
+
+// How contents are moved past the page cache.
+static void hear_means(void *context, const char *means) {
+    orr_job_note(context, "contents go past the page cache, through %s", means);
 }
 
 // ---- planning
@@ -200,7 +199,8 @@ static orr_status open_output(orr_job *job, orr_error *error) {
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
                        orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
                        orr_error *error) {
-    static const orr_stream_ops stream = {next_piece, orr_transfer_front, orr_transfer_back};
+    static const orr_stream_ops stream = {next_piece,        orr_transfer_read, orr_transfer_front,
+                                          orr_transfer_back, orr_transfer_done, hear_means};
     orr_job job = {.options = options, .hooks = hooks, .progress = progress, .stop = stop};
     orr_stream_config config;
     pthread_t counter;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "base/direct.h"
 #include "base/walk.h"
 #include "host/container/format.h"
 #include "host/job/stages.h"
@@ -38,6 +39,13 @@ typedef enum orr_outcome {
                      // --subset or --shard
     ORR_OUT_FAILED
 } orr_outcome;
+
+// Do contents go past the page cache of the system?
+typedef enum orr_direct_use {
+    ORR_DIRECT_AUTO, // where file systems say that they can
+    ORR_DIRECT_ON,   // wherever they do not refuse it; that is a warning
+    ORR_DIRECT_OFF
+} orr_direct_use;
 
 typedef struct orr_job orr_job;
 
@@ -84,10 +92,11 @@ typedef struct orr_job_options {
     orr_inputs inputs;
     const char *output; // OUT, or NULL (verify, rewrap, repair)
     orr_profile profile;
-    uint32_t rule, k2;    // 0: the file's own when re-encrypting, else the default
-    unsigned jobs;        // worker threads; 0: one per core
-    uint64_t mem;         // ceiling in bytes (docs/CLI.md, "Memory"); 0: default
-    unsigned chunk_tiles; // tiles in a batch; 0: default. Never changes an output byte.
+    uint32_t rule, k2;     // 0: the file's own when re-encrypting, else the default
+    unsigned jobs;         // worker threads; 0: one per core
+    uint64_t mem;          // ceiling in bytes (docs/CLI.md, "Memory"); 0: default
+    unsigned chunk_tiles;  // tiles in a batch; 0: default. Never changes an output byte.
+    orr_direct_use direct; // nor does this
     int opaque_names;
     int check_cpu; // --check cpu: decrypt the finished file on the CPU before the rename
     int sha256;

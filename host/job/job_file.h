@@ -14,6 +14,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/direct.h"
 #include "host/job/job_run.h"
 #include "host/job/sealed.h"
 #include "host/job/stream.h"
@@ -35,9 +36,12 @@ typedef struct orr_source_kind {
     orr_status (*accept)(orr_job_file *file, orr_error *error);
     // The last look before its contents are read.
     orr_status (*begin)(orr_job_file *file, orr_error *error);
-    // Archive profile, any worker: reads a segment into piece->in and its digest into
-    // file->digests.
-    orr_status (*read)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+    // Archive profile: says in piece->io what is to be read for a segment, up to and with its last
+    // page.
+    void (*want)(const orr_job_file *file, orr_piece *piece);
+    // Archive profile, any worker: that was read. Makes of it the segment's tiles in piece->in and
+    // its digest in file->digests.
+    orr_status (*take)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
     // Archive profile, any worker: is the plaintext of a segment, in piece->out, what the
     // source says that it is?
     orr_status (*check)(orr_job_file *file, const orr_piece *piece, orr_error *error);
@@ -56,8 +60,9 @@ typedef struct orr_sink_kind {
     orr_status (*look)(orr_job_file *file, orr_error *error);
     // There is work: draws keys and names.
     orr_status (*begin)(orr_job_file *file, orr_error *error);
-    // Archive profile, any worker: takes a segment from piece->out.
-    orr_status (*write)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
+    // Archive profile, any worker: takes a segment from piece->out and says in piece->io what is to
+    // be written of it, unless it did that itself.
+    orr_status (*give)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
     // Any worker: everything is written, and the source vouched for it. Completes, flushes, names.
     orr_status (*finish)(orr_job_file *file, orr_error *error);
     void (*close)(orr_job_file *file); // frees the end; also when it was never opened
@@ -76,6 +81,7 @@ orr_status orr_source_check_origin(orr_job_file *file, orr_error *error);
 typedef struct orr_source {
     const orr_source_kind *kind; // NULL: rewrap, which works on the source in place
     int fd;
+    orr_way way; // how its segments are read
     struct stat st;
     struct timespec opened; // when it was met, by the clock of files
     atomic_int unreadable;  // it could not be read in places
@@ -107,6 +113,7 @@ typedef struct orr_sink {
     orr_plain_sink *plain;
     orr_output output;
     int output_begun;
+    orr_way way; // how its segments are written
 } orr_sink;
 
 struct orr_job_file {
@@ -170,6 +177,15 @@ orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error);
 // Leaves a file to a second round, when all others are through: whether it is to be restored
 // depends on them. ORR_INTERNAL when memory ran out. Any worker.
 orr_status orr_file_defer(orr_job_file *file, orr_error *error);
+
+// ---- job_direct.c: the ways of contents
+// Between the first and the last of these three, contents of source and output are moved by the
+// ways that --direct and their file systems allow, in whole pages; before and behind them anyhow.
+void orr_file_begin_contents(orr_job_file *file);
+orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *error);
+void orr_file_end_contents(orr_job_file *file);
+// Of an output that was flushed: nothing of it stays in the page cache.
+void orr_file_forget_output(const orr_job_file *file);
 
 // Starts the output on first use, of `bytes` when that is known (0: not), in directories that are
 // no more open than those of its source. Any worker.

@@ -18,7 +18,8 @@
 #define WORKER_MEMORY (288ull << 10)
 
 static uint64_t chunk_memory(unsigned tiles, int separate_output) {
-    return (uint64_t)tiles * (ORR_TILE_BYTES + sizeof(orr_tile_task)) * (separate_output ? 2 : 1);
+    return (orr_stream_chunk_bytes(tiles) + (uint64_t)tiles * sizeof(orr_tile_task)) *
+           (separate_output ? 2 : 1);
 }
 
 unsigned orr_job_workers(uint64_t mem, unsigned jobs) {

@@ -7,10 +7,9 @@ int orr_job_stopping(const orr_job *job) {
     return *job->stop || atomic_load(&job->fatal);
 }
 
-static void warn(orr_job *job, int always, const char *format, va_list args) {
+static void tell(orr_job *job, void (*say)(void *, const char *), const char *format,
+                 va_list args) {
     const orr_job_hooks *hooks = job->hooks;
-    void (*say)(void *, const char *) =
-        always && hooks->warning_always ? hooks->warning_always : hooks->warning;
     char text[5120];
     vsnprintf(text, sizeof text, format, args);
     pthread_mutex_lock(&job->lock);
@@ -21,14 +20,22 @@ static void warn(orr_job *job, int always, const char *format, va_list args) {
 void orr_job_warn(orr_job *job, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    warn(job, 0, format, args);
+    tell(job, job->hooks->warning, format, args);
+    va_end(args);
+}
+
+void orr_job_note(orr_job *job, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    tell(job, job->hooks->note, format, args);
     va_end(args);
 }
 
 void orr_job_warn_always(orr_job *job, const char *format, ...) {
     va_list args;
+    const orr_job_hooks *hooks = job->hooks;
     va_start(args, format);
-    warn(job, 1, format, args);
+    tell(job, hooks->warning_always ? hooks->warning_always : hooks->warning, format, args);
     va_end(args);
 }
 

@@ -49,6 +49,7 @@ struct orr_job {
     orr_resume_map *resume; // opaque names: which outputs hold which paths; else NULL
     orr_state *state;       // encrypt, decrypt into a directory; else NULL
     int inodes_known, inodes_last, inodes_warned; // of inodes_device; under `lock`
+    atomic_int told_source, told_target;          // that contents go through the page cache
     dev_t inodes_device;
 
     // How it ends.
@@ -67,6 +68,8 @@ struct orr_job {
 // Ends the job: no further file is begun, and the first such sentence is what it ends with.
 void orr_job_break(orr_job *job, const orr_error *error);
 void orr_job_warn(orr_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The same, for who asked for details.
+void orr_job_note(orr_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The same of a statement about safety, which is said whatever the options.
 void orr_job_warn_always(orr_job *job, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -153,6 +153,13 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
     return ORR_OK;
 }
 
+orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error) {
+    if (fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+        return io_error(error, output->shown, "reserve its space");
+    return ORR_OK;
+}
+
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error) {
     const char *name;
@@ -184,12 +191,8 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
         status = io_error(error, output->shown, "create this file");
         goto end;
     }
-    if (bytes >= RESERVE_FROM && fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
-        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
-        status = io_error(error, output->shown, "reserve its space");
-        goto end;
-    }
-    return ORR_OK;
+    if (bytes >= RESERVE_FROM) status = orr_output_reserve(output, bytes, error);
+    if (status == ORR_OK) return ORR_OK;
 end:
     orr_output_abort(output);
     return status;
@@ -344,8 +347,13 @@ void orr_output_abort(orr_output *output) {
 
 orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
                            orr_error *error) {
-    if (orr_pread_in_full(fd, buffer, bytes, offset) == bytes) return ORR_OK;
-    int number = errno;
+    size_t done = orr_pread_in_full(fd, buffer, bytes, offset);
+    return orr_read_outcome(done, bytes, errno, shown, error);
+}
+
+orr_status orr_read_outcome(size_t done, size_t bytes, int number, const char *shown,
+                            orr_error *error) {
+    if (done >= bytes) return ORR_OK;
     if (number)
         return orr_fail_source(error, number, "%s: cannot read this file: %s", shown,
                                strerror(number));

@@ -73,6 +73,8 @@ orr_status orr_output_too_long(const orr_output_root *root, const char *shown, o
 // thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             uint64_t bytes, orr_error *error);
+// Reserves its space, which makes it as long. ORR_IO only when there is no room for it.
+orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error);
 // Gives it its mtime, as well as the target can hold it.
 orr_status orr_output_set_time(orr_output *output, const struct timespec *mtime, orr_error *error);
 // The last steps of an output. The first gives it its mode (permission bits) and sends all of it to
@@ -100,6 +102,10 @@ void orr_output_abort(orr_output *output);
 // while being read. (Containers are read with orr_pread_all, for which an early end is truncation.)
 orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,
                            orr_error *error);
+// The same of a read that somebody else did: `done` bytes came, and when they are fewer `number` is
+// the errno, or 0 at the end of the file.
+orr_status orr_read_outcome(size_t done, size_t bytes, int number, const char *shown,
+                            orr_error *error);
 
 #ifdef __cplusplus
 }

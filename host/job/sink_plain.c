@@ -227,15 +227,15 @@ static int is_zero(const uint8_t *bytes, size_t count) {
     return bytes[0] == 0 && !memcmp(bytes, bytes + 1, count - 1);
 }
 
-// Writes a segment, with --sparse only what is not zero, in whole blocks; the last block of the
-// file always, so that it gets its length.
+// Writes what is not zero of a segment, in whole blocks; the last block of the file always, so that
+// it gets its length.
 static orr_status write_blocks(const orr_job_file *file, const orr_piece *piece, orr_error *error) {
     const uint64_t at = piece->segment * ORR_SEGMENT_BYTES;
     const size_t bytes = orr_file_segment_bytes(file, piece->segment);
     const orr_output *output = &file->to.output;
     size_t from = 0;
     orr_status status = ORR_OK;
-    for (size_t i = 0; file->job->options->sparse && i < bytes && status == ORR_OK; i += BLOCK) {
+    for (size_t i = 0; i < bytes && status == ORR_OK; i += BLOCK) {
         size_t n = bytes - i < BLOCK ? bytes - i : BLOCK;
         if (at + i + n == file->bytes || !is_zero(piece->out + i, n)) continue;
         if (i > from)
@@ -271,16 +271,32 @@ static orr_status plain_open(orr_job_file *file, orr_error *error) {
     return status == ORR_OK ? claim_path(file, error) : status;
 }
 
-static orr_status plain_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
-                              orr_error *error) {
+static orr_status plain_give(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                             orr_error *error) {
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     int sparse = file->job->options->sparse; // then nothing is reserved
     (void)worker;
     orr_status status = orr_file_output(file, sparse ? 0 : file->bytes, error);
-    if (status == ORR_OK) status = write_blocks(file, piece, error);
-    orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
+    if (status == ORR_OK && sparse) {
+        status = write_blocks(file, piece, error);
+        orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
+        return status;
+    }
+    piece->io.memory = piece->out;
+    piece->io.bytes = orr_file_segment_bytes(file, piece->segment);
+    piece->io.offset = piece->segment * ORR_SEGMENT_BYTES;
     return status;
+}
+
+// Direct writes went to the end of the last page.
+static orr_status set_length(const orr_job_file *file, orr_error *error) {
+    const orr_output *output = &file->to.output;
+    if (file->to.way != ORR_WAY_DIRECT || file->bytes % ORR_DIRECT_ALIGNMENT == 0 ||
+        ftruncate(output->fd, (off_t)file->bytes) == 0)
+        return ORR_OK;
+    return orr_fail_errno(error, errno, "%s: cannot set its length: %s", output->shown,
+                          strerror(errno));
 }
 
 // Brings back time and mode, and gives the name.
@@ -291,12 +307,14 @@ static orr_status plain_finish(orr_job_file *file, orr_error *error) {
     struct stat st;
     int ours;
     orr_status status = orr_file_output(file, 0, error);
+    if (status == ORR_OK) status = set_length(file, error);
     if (status == ORR_OK) status = orr_output_set_time(output, &mtime, error);
     if (status != ORR_OK) return status;
     if (fstat(output->fd, &st) == 0 && claim_inode(file, &st, &ours) == ORR_CLAIM_MEMORY)
         return orr_file_no_memory(file, error);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
     status = orr_output_flush(output, m->mode & 0777, error);
+    orr_file_forget_output(file);
     if (status == ORR_OK && file->to.plain->supersedes) status = give_way(file, error);
     if (status == ORR_OK) status = orr_output_name(output, error);
     if (status != ORR_OK) return status;
@@ -312,6 +330,6 @@ static void plain_close(orr_job_file *file) {
 
 const orr_sink_kind orr_sink_plain = {.open = plain_open,
                                       .look = plain_look,
-                                      .write = plain_write,
+                                      .give = plain_give,
                                       .finish = plain_finish,
                                       .close = plain_close};

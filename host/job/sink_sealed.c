@@ -123,7 +123,7 @@ static orr_status seal_segment(orr_job_file *file, orr_piece *piece, orr_worker 
                                orr_error *error) {
     const orr_seal *seal = &file->to.sealed->seal;
     const orr_metadata *m = file->metadata;
-    orr_segment_head *head = &piece->head;
+    orr_segment_head *head = piece->out_head;
     orr_segment_nonces nonces;
     uint8_t *tile = piece->out, nonce[ORR_GCM_NONCE];
     memset(head, 0, sizeof *head);
@@ -145,27 +145,19 @@ static orr_status seal_segment(orr_job_file *file, orr_piece *piece, orr_worker 
     return status == ORR_OK ? ORR_OK : orr_fail(error, status, "%s: sealing failed", file->source);
 }
 
-static orr_status sealed_write(orr_job_file *file, orr_piece *piece, orr_worker *worker,
-                               orr_error *error) {
-    static const uint8_t zero[ORR_PAGE];
+static orr_status sealed_give(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+                              orr_error *error) {
     const orr_geometry *g = &file->to.sealed->seal.geometry;
-    const orr_output *output = &file->to.output;
-    uint64_t at = orr_segment_offset(g, piece->segment), tiles = at + sizeof piece->head;
+    size_t padding = orr_segment_padding(g, piece->segment);
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     orr_status status = seal_segment(file, piece, worker, error);
-    if (status != ORR_OK) return status;
+    memset(piece->out + piece->bytes, 0, padding);
     orr_stage_lap(stages, ORR_STAGE_SEAL, &since);
-    status = orr_file_output(file, g->file_length, error);
-    if (status == ORR_OK)
-        status =
-            orr_pwrite_all(output->fd, &piece->head, sizeof piece->head, at, output->shown, error);
-    if (status == ORR_OK)
-        status = orr_pwrite_all(output->fd, piece->out, piece->bytes, tiles, output->shown, error);
-    if (status == ORR_OK)
-        status = orr_pwrite_all(output->fd, zero, orr_segment_padding(g, piece->segment),
-                                tiles + piece->bytes, output->shown, error);
-    orr_stage_lap(stages, ORR_STAGE_WRITE, &since);
+    if (status == ORR_OK) status = orr_file_output(file, g->file_length, error);
+    piece->io.memory = (uint8_t *)piece->out_head;
+    piece->io.bytes = sizeof *piece->out_head + piece->bytes + padding;
+    piece->io.offset = orr_segment_offset(g, piece->segment);
     return status;
 }
 
@@ -203,6 +195,7 @@ static orr_status commit(orr_job_file *file, orr_error *error) {
     int hold = -1;
     mode_t mode = orr_sealed_mode(file->from.fd, &file->from.st, output->fd);
     orr_status status = orr_output_flush(output, mode, error);
+    orr_file_forget_output(file);
     if (status == ORR_OK) status = orr_job_hold_key(file->job, file->source, &hold, error);
     if (status == ORR_OK && file->to.sealed->replaces) status = orr_existing_put_aside(file, error);
     if (status == ORR_OK) {
@@ -249,6 +242,6 @@ static void sealed_close(orr_job_file *file) {
 const orr_sink_kind orr_sink_sealed = {.open = sealed_open,
                                        .look = sealed_look,
                                        .begin = sealed_begin,
-                                       .write = sealed_write,
+                                       .give = sealed_give,
                                        .finish = sealed_finish,
                                        .close = sealed_close};

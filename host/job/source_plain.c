@@ -88,17 +88,22 @@ static orr_status plain_begin(orr_job_file *file, orr_error *error) {
     return ORR_OK;
 }
 
-static orr_status plain_read(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+static void plain_want(const orr_job_file *file, orr_piece *piece) {
+    piece->io.memory = piece->in;
+    piece->io.bytes = orr_file_segment_bytes(file, piece->segment);
+    piece->io.offset = piece->segment * ORR_SEGMENT_BYTES;
+}
+
+static orr_status plain_take(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                              orr_error *error) {
     size_t bytes = orr_file_segment_bytes(file, piece->segment);
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     (void)worker;
-    orr_status status = orr_read_source(file->from.fd, piece->in, bytes,
-                                        piece->segment * ORR_SEGMENT_BYTES, file->source, error);
-    memset(piece->in + bytes, 0, piece->bytes - bytes);
-    orr_stage_lap(stages, ORR_STAGE_READ, &since);
+    orr_status status =
+        orr_read_outcome(piece->io.done, bytes, piece->io.error, file->source, error);
     if (status != ORR_OK) return status;
+    memset(piece->in + bytes, 0, piece->bytes - bytes);
     orr_content_digest_of(piece->in, bytes, file->digests[piece->segment]);
     // Segments are planned in order and read at once by the worker that planned them.
     if (file->sha) orr_file_sha_hash(file, piece->segment, piece->in, bytes);
@@ -257,5 +262,6 @@ const orr_source_kind orr_source_plain = {.open = plain_open,
                                           .compare = plain_compare,
                                           .accept = plain_accept,
                                           .begin = plain_begin,
-                                          .read = plain_read,
+                                          .want = plain_want,
+                                          .take = plain_take,
                                           .finish = plain_finish};

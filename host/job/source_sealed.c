@@ -146,7 +146,7 @@ static orr_status fail_tile(const orr_job_file *file, uint64_t n, orr_error *err
 static orr_status open_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                                orr_error *error) {
     const orr_seal *seal = &file->from.sealed->seal;
-    const orr_segment_head *head = &piece->head;
+    const orr_segment_head *head = piece->in_head;
     orr_segment_nonces nonces;
     uint8_t *tile = piece->in, nonce[ORR_GCM_NONCE];
     orr_status status = orr_segment_nonces_derive(&seal->keys, piece->segment, head->salt, &nonces);
@@ -173,13 +173,10 @@ static orr_status open_segment(orr_job_file *file, orr_piece *piece, orr_worker 
 }
 
 // What is around the tiles of a segment is zero, or somebody altered it.
-static orr_status check_zeros(orr_job_file *file, const orr_piece *piece, uint64_t end,
-                              orr_error *error) {
-    uint8_t padding[ORR_PAGE];
-    size_t pad = orr_segment_padding(&file->from.sealed->seal.geometry, piece->segment);
-    orr_status status = orr_pread_all(file->from.fd, padding, pad, end, file->source, error);
-    if (status != ORR_OK) return status;
-    if (orr_segment_head_is_clean(&piece->head, piece->tiles) && orr_all_zero(padding, pad))
+static orr_status check_zeros(const orr_job_file *file, const orr_piece *piece, orr_error *error) {
+    size_t padding = orr_segment_padding(&file->from.sealed->seal.geometry, piece->segment);
+    if (orr_segment_head_is_clean(piece->in_head, piece->tiles) &&
+        orr_all_zero(piece->in + piece->bytes, padding))
         return ORR_OK;
     return orr_fail(error, ORR_AUTH,
                     "%s: bytes of segment %llu that must be zero were altered or damaged; the "
@@ -253,6 +250,7 @@ static orr_status mend_segment(orr_job_file *file, orr_piece *piece, orr_worker 
     uint64_t at = orr_segment_offset(g, piece->segment);
     size_t bytes = ORR_PAGE + piece->bytes + orr_segment_padding(g, piece->segment);
     uint8_t *stored = malloc(bytes), *healed = malloc(bytes);
+    orr_direct_end(file->from.fd); // what repairs reads bits here and there
     orr_status status =
         stored && healed ? orr_sealed_heal(sealed, error) : orr_file_no_memory(file, error);
     if (status == ORR_OK) status = orr_healer_read(sealed->healer, at, bytes, healed, NULL, error);
@@ -270,19 +268,23 @@ static orr_status mend_segment(orr_job_file *file, orr_piece *piece, orr_worker 
     return status;
 }
 
-static orr_status sealed_read(orr_job_file *file, orr_piece *piece, orr_worker *worker,
+static void sealed_want(const orr_job_file *file, orr_piece *piece) {
+    const orr_geometry *g = &file->from.sealed->seal.geometry;
+    piece->io.memory = (uint8_t *)piece->in_head;
+    piece->io.bytes =
+        sizeof *piece->in_head + piece->bytes + orr_segment_padding(g, piece->segment);
+    piece->io.offset = orr_segment_offset(g, piece->segment);
+}
+
+static orr_status sealed_take(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                               orr_error *error) {
-    uint64_t at = orr_segment_offset(&file->from.sealed->seal.geometry, piece->segment),
-             tiles = at + sizeof piece->head;
+    const orr_async_request *io = &piece->io;
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     orr_status status =
-        orr_pread_all(file->from.fd, &piece->head, sizeof piece->head, at, file->source, error);
-    if (status == ORR_OK)
-        status = orr_pread_all(file->from.fd, piece->in, piece->bytes, tiles, file->source, error);
-    if (status == ORR_OK) status = check_zeros(file, piece, tiles + piece->bytes, error);
-    orr_stage_lap(stages, ORR_STAGE_READ, &since);
+        orr_pread_outcome(io->done, io->bytes, io->error, io->offset, file->source, error);
     int unreadable = status == ORR_IO;
+    if (status == ORR_OK) status = check_zeros(file, piece, error);
     if (status == ORR_OK) status = open_segment(file, piece, worker, error);
     if ((status == ORR_AUTH || status == ORR_IO) && file->from.sealed->container.header.groups)
         status = mend_segment(file, piece, worker, error);
@@ -341,6 +343,7 @@ static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
 const orr_source_kind orr_source_sealed = {.open = sealed_open,
                                            .identity = sealed_identity,
                                            .compare = sealed_compare,
-                                           .read = sealed_read,
+                                           .want = sealed_want,
+                                           .take = sealed_take,
                                            .check = sealed_check,
                                            .finish = sealed_finish};

@@ -1,11 +1,18 @@
 #include "host/job/stream.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
+
 #define MAX_PIECES \
     256 // in one chunk, unless the configuration says less: bounds the files in flight
+// So much is read ahead of the workers before they do what is there; more only when there is
+// nothing.
+#define AHEAD_PIECES 16
+#define AHEAD_TILES (2 * ORR_SEGMENT_TILES)
 
 typedef enum chunk_state {
     CHUNK_FREE,
@@ -22,11 +29,11 @@ typedef struct chunk {
     unsigned tiles;
     orr_piece pieces[MAX_PIECES];
     unsigned piece_count;
-    unsigned reading;  // pieces in front()
+    unsigned reading;  // pieces not through front()
     int closed;        // no more pieces will come
     int ordered;       // has a piece that is
     unsigned drained;  // pieces handed to back()
-    unsigned finished; // pieces through back()
+    unsigned finished; // pieces through done()
     orr_cipher cipher, new_cipher;
     int has_cipher;
     orr_tile_op op;
@@ -40,6 +47,10 @@ typedef struct queue {
     chunk *first, *last;
 } queue;
 
+typedef struct piece_queue {
+    orr_piece *first, **end;
+} piece_queue;
+
 typedef struct engine {
     const orr_stream_config *config;
     const orr_stream_ops *ops;
@@ -50,11 +61,16 @@ typedef struct engine {
     chunk *filling;
     queue to_cipher, to_drain;
     queue closed; // chunks with ordered pieces that are still being read, or behind such a one
-    int planning, planned; // a worker is in next(); next() has returned 0
-    orr_piece stashed;     // planned, but for another chunk than the one being filled
+    piece_queue to_front, written;
+    unsigned ahead_pieces, ahead_tiles; // in to_front; a piece without tiles counts as a segment
+    int planning, planned;              // a worker is in next(); next() has returned 0
+    orr_piece stashed;                  // planned, but for another chunk than the one being filled
     int has_stashed;
     unsigned busy; // chunks not free
     int separate;  // in and out differ
+    pthread_mutex_t async_lock;
+    orr_async *async; // opened for the first piece that asks for it
+    int async_tried;
 } engine;
 
 static void push(queue *q, chunk *c) {
@@ -75,8 +91,30 @@ static chunk *pop(queue *q) {
     return c;
 }
 
+static void push_piece(piece_queue *q, orr_piece *p) {
+    p->next = NULL;
+    *q->end = p;
+    q->end = &p->next;
+}
+
+static void unlink_piece(piece_queue *q, orr_piece **link) {
+    orr_piece *p = *link;
+    *link = p->next;
+    if (q->end == &p->next) q->end = link;
+}
+
+size_t orr_stream_chunk_bytes(unsigned tiles) {
+    unsigned heads = (tiles + ORR_SEGMENT_TILES - 1) / ORR_SEGMENT_TILES;
+    return (size_t)tiles * ORR_TILE_BYTES + (size_t)heads * ORR_PAGE;
+}
+
 static size_t chunk_bytes(const engine *e) {
-    return (size_t)e->config->chunk_tiles * ORR_TILE_BYTES;
+    return orr_stream_chunk_bytes(e->config->chunk_tiles);
+}
+
+// What a piece takes of a chunk: the page of its head, and whole pages of tiles.
+static size_t piece_bytes(const orr_piece *p) {
+    return ORR_PAGE + (p->bytes + ORR_PAGE - 1) / ORR_PAGE * ORR_PAGE;
 }
 
 static chunk *free_chunk(engine *e) {
@@ -93,7 +131,7 @@ static int fits(const engine *e, const chunk *c, const orr_piece *p) {
     unsigned most = e->config->pieces;
     if (c->piece_count >= (most && most < MAX_PIECES ? most : MAX_PIECES)) return 0;
     if (p->tiles == 0) return 1;
-    if (c->tiles + p->tiles > e->config->chunk_tiles || c->used + p->bytes > chunk_bytes(e))
+    if (c->tiles + p->tiles > e->config->chunk_tiles || c->used + piece_bytes(p) > chunk_bytes(e))
         return 0;
     return !c->has_cipher || (same_cipher(&c->cipher, p->cipher) &&
                               (!p->new_cipher || same_cipher(&c->new_cipher, p->new_cipher)));
@@ -125,6 +163,26 @@ static void close_filling(engine *e) {
     advance(e, c);
 }
 
+// Gives a piece its part of the chunk's memory.
+static void give_memory(chunk *c, orr_piece *p) {
+    if (!c->has_cipher) {
+        c->cipher = *p->cipher;
+        if (p->new_cipher) c->new_cipher = *p->new_cipher;
+        c->op = p->op;
+        c->has_cipher = 1;
+    }
+    size_t offset = c->used + ORR_PAGE;
+    p->in = c->in + offset;
+    p->out = c->out + offset;
+    p->in_head = (orr_segment_head *)(void *)(c->in + c->used);
+    p->out_head = (orr_segment_head *)(void *)(c->out + c->used);
+    p->tasks = c->tasks + c->tiles;
+    for (uint32_t i = 0; i < p->tiles; i++, offset += ORR_TILE_BYTES) p->tasks[i].offset = offset;
+    c->used += piece_bytes(p);
+    if (c->used > c->most) c->most = c->used;
+    c->tiles += p->tiles;
+}
+
 // Called with the lock: puts a planned piece into the chunk being filled. Returns the piece's home,
 // or NULL when it has to wait for a free chunk (it is stashed then).
 static orr_piece *place(engine *e, const orr_piece *planned) {
@@ -146,71 +204,91 @@ static orr_piece *place(engine *e, const orr_piece *planned) {
     orr_piece *p = &c->pieces[c->piece_count++];
     *p = *planned;
     e->has_stashed = 0;
-    if (p->tiles) {
-        if (!c->has_cipher) {
-            c->cipher = *p->cipher;
-            if (p->new_cipher) c->new_cipher = *p->new_cipher;
-            c->op = p->op;
-            c->has_cipher = 1;
-        }
-        p->in = c->in + c->used;
-        p->out = c->out + c->used;
-        p->tasks = c->tasks + c->tiles;
-        size_t offset = c->used;
-        for (uint32_t i = 0; i < p->tiles; i++, offset += ORR_TILE_BYTES)
-            p->tasks[i].offset = offset;
-        c->used += (p->bytes + 63) & ~(size_t)63;
-        if (c->used > c->most) c->most = c->used;
-        c->tiles += p->tiles;
-    }
+    p->home = c;
+    p->ready = 0;
+    if (p->tiles) give_memory(c, p);
     c->ordered |= p->ordered;
     c->reading++;
+    push_piece(&e->to_front, p);
+    e->ahead_pieces++;
+    e->ahead_tiles += p->tiles ? p->tiles : ORR_SEGMENT_TILES;
+    if (c->tiles == e->config->chunk_tiles) close_filling(e);
     return p;
 }
 
-// Called with the lock; may release it while planning. Returns a piece to run front() on, or NULL.
-static orr_piece *plan(engine *e, chunk **home) {
-    orr_piece planned, *p;
-    if (e->planning || (e->planned && !e->has_stashed)) return NULL;
-    if (!e->filling && !free_chunk(e)) return NULL;
-    if (e->has_stashed) {
-        p = place(e, &e->stashed);
-    } else {
-        memset(&planned, 0, sizeof planned);
-        e->planning = 1;
-        pthread_mutex_unlock(&e->lock);
-        int more = e->ops->next(e->context, &planned);
-        pthread_mutex_lock(&e->lock);
-        e->planning = 0;
-        pthread_cond_broadcast(&e->changed);
-        if (!more) {
-            e->planned = 1;
-            close_filling(e);
-            return NULL;
-        }
-        p = place(e, &planned);
-    }
-    *home = e->filling;
-    return p;
+static int may_plan(engine *e) {
+    return !e->planning && (!e->planned || e->has_stashed) && (e->filling || free_chunk(e));
 }
 
-// Called with the lock: the next piece for back(), or NULL.
-static orr_piece *drain(engine *e, chunk **home) {
-    chunk *c = e->to_drain.first;
-    if (!c) return NULL;
-    orr_piece *p = &c->pieces[c->drained++];
-    if (c->drained == c->piece_count) pop(&e->to_drain);
-    *home = c;
-    return p;
-}
-
-static void retire(engine *e, chunk *c) {
-    if (++c->finished < c->piece_count) return;
-    orr_wipe(c->tasks, c->tiles * sizeof *c->tasks);
-    c->state = CHUNK_FREE;
-    e->busy--;
+// Called with the lock; may release it while planning. Returns a piece to be read, or NULL.
+static orr_piece *plan(engine *e) {
+    orr_piece planned;
+    if (e->has_stashed) return place(e, &e->stashed);
+    memset(&planned, 0, sizeof planned);
+    e->planning = 1;
+    pthread_mutex_unlock(&e->lock);
+    int more = e->ops->next(e->context, &planned);
+    pthread_mutex_lock(&e->lock);
+    e->planning = 0;
     pthread_cond_broadcast(&e->changed);
+    if (more) return place(e, &planned);
+    e->planned = 1;
+    close_filling(e);
+    return NULL;
 }
+
+// ---- moving data
+
+// On a thread of base/async: a piece was read or written.
+static void moved(void *context, orr_async_request *request) {
+    engine *e = context;
+    orr_piece *p = request->owner;
+    pthread_mutex_lock(&e->lock);
+    if (request->write)
+        push_piece(&e->written, p);
+    else
+        p->ready = 1;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static orr_async *open_async(engine *e) {
+    unsigned count = e->config->chunks, sides = e->separate ? 2 : 1;
+    struct iovec *memory = calloc((size_t)count * sides, sizeof *memory);
+    orr_async *async = NULL;
+    for (unsigned i = 0; memory && i < count * sides; i++) {
+        const chunk *c = &e->chunks[i / sides];
+        memory[i] = (struct iovec){i % sides ? c->out : c->in, chunk_bytes(e)};
+    }
+    if (memory) async = orr_async_open(memory, count * sides, 128, moved, e);
+    free(memory);
+    if (async && e->ops->means) e->ops->means(e->context, orr_async_means(async));
+    return async;
+}
+
+// Has piece->io carried out: moved() hears of it.
+static void start_move(engine *e, orr_piece *p) {
+    orr_async_request *io = &p->io;
+    unsigned sides = e->separate ? 2 : 1, side = e->separate && io->write;
+    pthread_mutex_lock(&e->async_lock);
+    if (!e->async_tried) e->async = open_async(e);
+    e->async_tried = 1;
+    pthread_mutex_unlock(&e->async_lock);
+    io->owner = p;
+    io->buffer = (unsigned)((chunk *)p->home - e->chunks) * sides + side;
+    io->done = 0;
+    io->error = 0;
+    if (e->async) {
+        orr_async_submit(e->async, io);
+        return;
+    }
+    io->done = io->write ? orr_pwrite_in_full(io->fd, io->memory, io->bytes, io->offset)
+                         : orr_pread_in_full(io->fd, io->memory, io->bytes, io->offset);
+    io->error = io->done < io->bytes ? errno : 0;
+    moved(e, io);
+}
+
+// ---- workers
 
 // A worker thread and what it owns.
 typedef struct worker_thread {
@@ -219,31 +297,93 @@ typedef struct worker_thread {
     orr_worker worker;
 } worker_thread;
 
+// Each of these steps is called with the lock, releases it while it works, and returns 1; 0: there
+// is nothing for it to do.
+
+static int finish_piece(engine *e, orr_piece *p) {
+    chunk *c = p->home;
+    if (e->ops->done) {
+        pthread_mutex_unlock(&e->lock);
+        e->ops->done(e->context, p);
+        pthread_mutex_lock(&e->lock);
+    }
+    if (++c->finished < c->piece_count) return 1;
+    orr_wipe(c->tasks, c->tiles * sizeof *c->tasks);
+    c->state = CHUNK_FREE;
+    e->busy--;
+    pthread_cond_broadcast(&e->changed);
+    return 1;
+}
+
+static int finish_written(engine *e) {
+    orr_piece *p = e->written.first;
+    if (!p) return 0;
+    unlink_piece(&e->written, &e->written.first);
+    return finish_piece(e, p);
+}
+
+static int drain(engine *e, orr_worker *worker) {
+    chunk *c = e->to_drain.first;
+    if (!c) return 0;
+    orr_piece *p = &c->pieces[c->drained++];
+    if (c->drained == c->piece_count) pop(&e->to_drain);
+    pthread_mutex_unlock(&e->lock);
+    int writes = e->ops->back(e->context, p, worker);
+    if (writes) start_move(e, p);
+    pthread_mutex_lock(&e->lock);
+    return writes ? 1 : finish_piece(e, p);
+}
+
+static int plan_and_read(engine *e) {
+    if (!may_plan(e)) return 0;
+    orr_piece *p = plan(e);
+    if (!p) return 1;
+    pthread_mutex_unlock(&e->lock);
+    int reads = e->ops->read && e->ops->read(e->context, p);
+    if (reads) start_move(e, p);
+    pthread_mutex_lock(&e->lock);
+    if (reads) return 1;
+    p->ready = 1;
+    pthread_cond_broadcast(&e->changed);
+    return 1;
+}
+
+// The next piece that was read. Ordered ones wait for those before them.
+static int take_front(engine *e, orr_worker *worker) {
+    int waits = 0;
+    orr_piece **link = &e->to_front.first;
+    while (*link && !((*link)->ready && !((*link)->ordered && waits))) {
+        waits |= (*link)->ordered;
+        link = &(*link)->next;
+    }
+    orr_piece *p = *link;
+    if (!p) return 0;
+    unlink_piece(&e->to_front, link);
+    e->ahead_pieces--;
+    e->ahead_tiles -= p->tiles ? p->tiles : ORR_SEGMENT_TILES;
+    pthread_mutex_unlock(&e->lock);
+    e->ops->front(e->context, p, worker);
+    pthread_mutex_lock(&e->lock);
+    chunk *c = p->home;
+    c->reading--;
+    advance(e, c);
+    return 1;
+}
+
+static int reads_ahead(const engine *e) {
+    return e->ahead_pieces >= AHEAD_PIECES * e->config->workers ||
+           e->ahead_tiles >= AHEAD_TILES * e->config->workers;
+}
+
 static void *work(void *argument) {
     worker_thread *self = argument;
     engine *e = self->engine;
+    orr_worker *worker = &self->worker;
     pthread_mutex_lock(&e->lock);
     for (;;) {
-        chunk *c = NULL;
-        orr_piece *p = drain(e, &c);
-        if (p) {
-            pthread_mutex_unlock(&e->lock);
-            e->ops->back(e->context, p, &self->worker);
-            pthread_mutex_lock(&e->lock);
-            retire(e, c);
-            continue;
-        }
-        p = plan(e, &c);
-        if (p) {
-            pthread_mutex_unlock(&e->lock);
-            e->ops->front(e->context, p, &self->worker);
-            pthread_mutex_lock(&e->lock);
-            c->reading--;
-            advance(e, c);
-            continue;
-        }
-        if (e->to_drain.first || (!e->planning && !e->planned && (e->filling || free_chunk(e))))
-            continue;
+        if (finish_written(e) || drain(e, worker)) continue;
+        if (!reads_ahead(e) && plan_and_read(e)) continue;
+        if (take_front(e, worker) || plan_and_read(e)) continue;
         if (e->planned && !e->has_stashed && !e->busy) break;
         pthread_cond_wait(&e->changed, &e->lock);
     }
@@ -331,6 +471,7 @@ static orr_status allocate(engine *e, orr_error *error) {
 
 static void release(engine *e) {
     orr_backend *backend = e->config->backend;
+    orr_async_close(e->async);
     for (unsigned i = 0; e->chunks && i < e->config->chunks; i++) {
         chunk *c = &e->chunks[i];
         if (c->in) backend->api->free(backend, c->in, c->most);
@@ -367,7 +508,10 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
     config->backend->api->properties(config->backend, &properties);
     e.separate = properties.separate_output;
     worker_thread *threads = calloc(config->workers, sizeof *threads);
+    e.to_front.end = &e.to_front.first;
+    e.written.end = &e.written.first;
     pthread_mutex_init(&e.lock, NULL);
+    pthread_mutex_init(&e.async_lock, NULL);
     pthread_cond_init(&e.changed, NULL);
     orr_status status =
         threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
@@ -392,5 +536,6 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
     free(threads);
     pthread_cond_destroy(&e.changed);
     pthread_mutex_destroy(&e.lock);
+    pthread_mutex_destroy(&e.async_lock);
     return status;
 }

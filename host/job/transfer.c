@@ -1,5 +1,6 @@
 #include "host/job/transfer.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,7 @@ void orr_transfer_release(orr_job_file *file) {
     const orr_job_options *o = file->job->options;
     orr_stage_mark since = orr_stage_clock(o->stages);
     orr_error error = {0};
+    orr_file_end_contents(file);
     if (!file->at_once) finish(file);
     if (is_trusted(file) && trust_result(file, &error) != ORR_OK) orr_file_fail(file, &error);
     orr_stage_lap(o->stages, ORR_STAGE_COMMIT, &since);
@@ -198,6 +200,7 @@ static orr_status set_segments(orr_job_file *file, orr_error *error) {
     file->segments = orr_file_geometry(file)->segments;
     file->digests = calloc(file->segments, sizeof *file->digests);
     if (!file->digests) return orr_file_no_memory(file, error);
+    orr_file_begin_contents(file);
     return file->metadata->has_sha256 && orr_file_is_seen(file) ? orr_file_sha_begin(file, error)
                                                                 : ORR_OK;
 }
@@ -263,7 +266,7 @@ int orr_transfer_next(orr_job_file *file, orr_piece *piece) {
     for (uint32_t i = 0; i < piece->tiles; i++)
         piece->bytes += (size_t)orr_tile_rows(g, first + i) * ORR_TILE_ROW_BYTES;
     piece->op = verb_of(file)->op;
-    piece->ordered = file->sha && from; // hashed in back()
+    piece->ordered = file->sha != NULL; // hashed in front() or back()
     piece->cipher = from ? &from->seal.cipher : &to->seal.cipher;
     piece->new_cipher = from && to ? &to->seal.cipher : NULL;
     atomic_fetch_add(&file->refs, 1);
@@ -286,14 +289,43 @@ static orr_status derive_keys(const orr_job_file *file, orr_piece *piece, orr_er
     return status;
 }
 
+// Carries out what piece->io says, by a way that is not direct.
+static void move(orr_job_file *file, orr_piece *piece, int writes) {
+    orr_async_request *io = &piece->io;
+    orr_stages *stages = file->job->options->stages;
+    orr_stage_mark since = orr_stage_clock(stages);
+    io->done = writes ? orr_pwrite_by(file->to.way, io->fd, io->memory, io->bytes, io->offset)
+                      : orr_pread_by(file->from.way, io->fd, io->memory, io->bytes, io->offset);
+    io->error = io->done < io->bytes ? errno : 0;
+    orr_stage_lap(stages, writes ? ORR_STAGE_WRITE : ORR_STAGE_READ, &since);
+}
+
+// Direct transfers are of whole pages: of the last one the file has, or will have, only a part.
+static size_t in_pages(size_t bytes) {
+    return (bytes + ORR_DIRECT_ALIGNMENT - 1) / ORR_DIRECT_ALIGNMENT * ORR_DIRECT_ALIGNMENT;
+}
+
+int orr_transfer_read(void *job, orr_piece *piece) {
+    orr_job_file *file = piece->file;
+    (void)job;
+    if (file->at_once) return 0;
+    file->from.kind->want(file, piece);
+    piece->io.fd = file->from.fd;
+    if (file->from.way != ORR_WAY_DIRECT) return 0;
+    piece->io.bytes = in_pages(piece->io.bytes);
+    return piece->io.bytes != 0;
+}
+
 static void read_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
     orr_status status = derive_keys(file, piece, &error);
     orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
-    if (status == ORR_OK && !atomic_load(&file->failed))
-        status = file->from.kind->read(file, piece, worker, &error);
+    if (status == ORR_OK && !atomic_load(&file->failed)) {
+        if (file->from.way != ORR_WAY_DIRECT) move(file, piece, 0);
+        status = file->from.kind->take(file, piece, worker, &error);
+    }
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 
@@ -308,20 +340,46 @@ void orr_transfer_front(void *job, orr_piece *piece, orr_worker *worker) {
     if (!atomic_load(&file->failed)) orr_job_was_read(job, file->source, &file->from.st);
 }
 
-static void write_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+// Its plaintext is what the source says, and the sink takes it.
+static void check_and_give(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     orr_error error = {0};
     orr_status status = ORR_OK;
     if (file->from.kind->check) status = file->from.kind->check(file, piece, &error);
-    if (status == ORR_OK && file->to.kind->write)
-        status = file->to.kind->write(file, piece, worker, &error);
+    if (status == ORR_OK && file->to.kind->give)
+        status = file->to.kind->give(file, piece, worker, &error);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 
-void orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker) {
+int orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker) {
     orr_job_file *file = piece->file;
+    orr_async_request *io = &piece->io;
+    (void)job;
+    *io = (orr_async_request){.fd = -1};
+    if (file->at_once) return 0;
+    if (piece->backend_status != ORR_OK) orr_file_fail(file, piece->backend_error);
+    if (!atomic_load(&file->failed)) check_and_give(file, piece, worker);
+    if (atomic_load(&file->failed)) io->bytes = 0;
+    if (!io->bytes) return 0;
+    io->fd = file->to.output.fd;
+    io->write = 1;
+    if (file->to.way != ORR_WAY_DIRECT) {
+        move(file, piece, 1);
+        return 0;
+    }
+    size_t bytes = in_pages(io->bytes);
+    memset(io->memory + io->bytes, 0, bytes - io->bytes);
+    io->bytes = bytes;
+    return 1;
+}
+
+void orr_transfer_done(void *job, orr_piece *piece) {
+    orr_job_file *file = piece->file;
+    const orr_async_request *io = &piece->io;
+    orr_error error = {0};
     if (!file->at_once) {
-        if (piece->backend_status != ORR_OK) orr_file_fail(file, piece->backend_error);
-        if (!atomic_load(&file->failed)) write_segment(file, piece, worker);
+        if (io->write && orr_pwrite_outcome(io->done, io->bytes, io->error, io->offset,
+                                            file->to.output.shown, &error) != ORR_OK)
+            orr_file_fail(file, &error);
         atomic_fetch_add(&((orr_job *)job)->progress->done_bytes,
                          orr_file_segment_bytes(file, piece->segment));
     }

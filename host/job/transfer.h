@@ -11,10 +11,11 @@ orr_job_file *orr_transfer_open(orr_job *job, orr_walk_item *item);
 // Fills the next piece of it, which holds a reference; where the file is one piece (at_once) that
 // is the planner's. 0: there is none, or the file failed, or the job ends.
 int orr_transfer_next(orr_job_file *file, orr_piece *piece);
-// front and back of the stream (stream.h): the two halves of a piece. back() gives up its
-// reference.
+// The steps of a piece in the stream (stream.h). done() gives up its reference.
+int orr_transfer_read(void *job, orr_piece *piece);
 void orr_transfer_front(void *job, orr_piece *piece, orr_worker *worker);
-void orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker);
+int orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker);
+void orr_transfer_done(void *job, orr_piece *piece);
 // Gives up a reference. With the last one the file is finished, reported and freed. Any worker.
 void orr_transfer_release(orr_job_file *file);
 

@@ -84,7 +84,7 @@ void front(void *context, orr_piece *piece, orr_worker *) {
     for (size_t i = 0; i < piece->bytes; i++) piece->in[i] = byte_of(piece->segment, i);
 }
 
-void back(void *context, orr_piece *piece, orr_worker *) {
+int back(void *context, orr_piece *piece, orr_worker *) {
     Job *job = (Job *)context;
     Piece *p = (Piece *)piece->file;
     if (piece->backend_status != ORR_OK) job->seen = piece->backend_status;
@@ -99,9 +99,10 @@ void back(void *context, orr_piece *piece, orr_worker *) {
     if (piece->bytes) p->result.assign(piece->out, piece->out + piece->bytes);
     job->in_flight--;
     p->backs++;
+    return 0;
 }
 
-const orr_stream_ops kOps = {next_piece, front, back};
+const orr_stream_ops kOps = {next_piece, nullptr, front, back, nullptr, nullptr};
 
 void expect_ciphered(const Job &job, size_t n) {
     const Piece &p = job.pieces[n];
@@ -234,7 +235,8 @@ TEST_F(Stream, WhatWasUsedIsWiped) {
     for (Piece &p : small.pieces) p.tiles = 1;
     ASSERT_EQ(ORR_OK, run(&small, &watching.base, 2, ORR_SEGMENT_TILES, 5));
     EXPECT_FALSE(watching.more);
-    EXPECT_EQ(watching.used, 2u * 2 * kRows * ORR_TILE_ROW_BYTES) << "two pieces, in and out";
+    EXPECT_EQ(watching.used, 2u * 2 * 2 * ORR_PAGE)
+        << "two pieces, in and out, each a page for its head and one of tiles";
     for (size_t n = 0; n < large.pieces.size(); n++) large.pieces[n].tiles = 1 + n * 3;
     ASSERT_EQ(ORR_OK, run(&large, &watching.base, 2, ORR_SEGMENT_TILES, 3));
     EXPECT_FALSE(watching.more);

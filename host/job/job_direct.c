@@ -1,0 +1,49 @@
+// By which way the contents of a file go: past the page cache where that can be, so that neither
+// source nor output crowds out of memory what others use.
+#include <fcntl.h>
+#include <string.h>
+
+#include "host/job/job_file.h"
+
+#define LEAST_DIRECT (64u << 10) // less is copied as quickly as a disk answers
+#define LEAST_RESERVED (1u << 20)
+
+static orr_way choose(orr_job *job, int fd, uint64_t bytes, atomic_int *told, const char *shown) {
+    orr_direct_use use = job->options->direct;
+    if (use == ORR_DIRECT_OFF) return ORR_WAY_CACHED;
+    if (use == ORR_DIRECT_AUTO && bytes < LEAST_DIRECT) return ORR_WAY_UNCACHED;
+    int number = orr_direct_begin(fd, use == ORR_DIRECT_ON);
+    if (number == 0) return ORR_WAY_DIRECT;
+    if (atomic_exchange(told, 1)) return ORR_WAY_UNCACHED;
+    (use == ORR_DIRECT_ON ? orr_job_warn : orr_job_note)(
+        job, "%s: its file system does not move contents past the page cache (%s): they go through",
+        shown, strerror(number));
+    return ORR_WAY_UNCACHED;
+}
+
+void orr_file_begin_contents(orr_job_file *file) {
+    orr_source *from = &file->from;
+    from->way = choose(file->job, from->fd, (uint64_t)from->st.st_size, &file->job->told_source,
+                       file->source);
+}
+
+orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *error) {
+    orr_sink *to = &file->to;
+    if (!file->digests || file->job->options->sparse) return ORR_OK;
+    to->way = choose(file->job, to->output.fd, bytes, &file->job->told_target, to->output.shown);
+    return to->way == ORR_WAY_DIRECT && bytes >= LEAST_RESERVED
+               ? orr_output_reserve(&to->output, bytes, error)
+               : ORR_OK;
+}
+
+void orr_file_end_contents(orr_job_file *file) {
+    const orr_source *from = &file->from;
+    if (from->way == ORR_WAY_DIRECT) orr_direct_end(from->fd);
+    if (from->way == ORR_WAY_UNCACHED) (void)posix_fadvise(from->fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (file->to.output_begun && file->to.way == ORR_WAY_DIRECT) orr_direct_end(file->to.output.fd);
+}
+
+void orr_file_forget_output(const orr_job_file *file) {
+    if (file->job->options->direct != ORR_DIRECT_OFF)
+        (void)posix_fadvise(file->to.output.fd, 0, 0, POSIX_FADV_DONTNEED);
+}
