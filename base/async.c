@@ -328,10 +328,6 @@ const char *orr_async_means(const orr_async *a) {
     return a->means;
 }
 
-static void wake(int fd) {
-    while (write(fd, &(uint64_t){1}, sizeof(uint64_t)) < 0 && errno == EINTR) continue;
-}
-
 void orr_async_submit(orr_async *a, orr_async_request *r) {
     r->done = 0;
     r->error = r->stuck = 0;
@@ -340,7 +336,7 @@ void orr_async_submit(orr_async *a, orr_async_request *r) {
     *a->last = r;
     a->last = &r->next;
     if (a->wake < 0) pthread_cond_signal(&a->news);
-    if (a->asleep) wake(a->wake);
+    if (a->asleep) eventfd_write(a->wake, 1);
     a->asleep = 0;
     pthread_mutex_unlock(&a->lock);
 }
@@ -350,7 +346,7 @@ void orr_async_close(orr_async *a) {
     pthread_mutex_lock(&a->lock);
     a->closing = 1;
     pthread_cond_broadcast(&a->news);
-    if (a->wake >= 0) wake(a->wake);
+    if (a->wake >= 0) eventfd_write(a->wake, 1);
     pthread_mutex_unlock(&a->lock);
     for (unsigned i = 0; i < a->threads; i++) pthread_join(a->thread[i], NULL);
     if (a->wake >= 0) close(a->wake);

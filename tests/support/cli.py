@@ -68,6 +68,11 @@ def memory_directory(room):
 BUILD = Path(os.environ.get("BUILD", Path(ORRERY).parent))
 
 
+def confined(what, *arguments):
+    """Runs orrery where the system refuses it io_uring ("uring") or to lock memory ("memory")."""
+    return run(what, "--", ORRERY, *arguments, program=BUILD / "tests" / "confine")
+
+
 def has_module(name):
     return (BUILD / f"liborrery_{name}.so").exists()
 

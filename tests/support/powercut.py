@@ -10,7 +10,8 @@ A file that was flushed (fsync) holds what it held then; a name is there when it
   ordered  as a journalling file system: names up to some moment after the last flush of anything; files that were not
            flushed are whole or have no bytes that are new
   random   each name, sector, size and mode by itself: old, new or, where nothing was before, zero
-  most     everything, as when only the program is killed"""
+  most     everything, as when only the program is killed
+Of writes that were under way, each sector may have come (data, ordered, random, most)."""
 import copy
 import itertools
 import os
@@ -32,6 +33,7 @@ class Node:
         self.directory, self.mode, self.time = directory, mode, None
         self.now = {} if directory else b""
         self.between = {}  # of a directory: what a name meant since it was flushed, each in turn
+        self.flights = {}  # of a file: by their places, writes under way, of which any part may have come
         self.flush(empty=True)
 
     def flush(self, empty=False):
@@ -46,6 +48,7 @@ class Node:
             self.now[name] = node
 
     def write(self, at, data):
+        self.flights.pop(at, None)
         old = self.now.ljust(at, b"\0")
         self.now = old[:at] + data + old[at + len(data):]
 
@@ -75,18 +78,26 @@ class Disk:
         node.flush()
         return node
 
-    def run(self, *arguments, kill=0, **environment):
-        """Runs orrery in the directory, killed once it has made `kill` calls. Returns (status, what it said: both
-        streams, output first); self.calls says how many calls it made."""
+    def run(self, *arguments, program=ORRERY, kill=0, **environment):
+        """Runs orrery (or another program) in the directory, killed once it has made `kill` calls. Returns (status, what it said:
+        both streams, output first); self.calls says how many calls it made."""
+        self.land(self.top, self.root)
         self.before = self.copy()
         self.log.unlink(missing_ok=True)
         env = {**os.environ, "LD_PRELOAD": RECORD, "ORRERY_RECORD": str(self.log), "ORRERY_RECORD_ROOT": str(self.root),
                "ORRERY_RECORD_KILL": str(kill), **environment}
-        done = subprocess.run([ORRERY, *arguments], cwd=self.root, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run([program, *arguments], cwd=self.root, env=env, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=120, check=False)
         self.records = self.log.read_bytes() if self.log.exists() else b""
         self.calls = self.replay(self.records)
         return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+
+    def land(self, node, path):
+        """What became of the writes that a killed program had under way."""
+        for name, child in node.now.items() if node.directory else ():
+            self.land(child, path / os.fsdecode(name))
+        if node.flights:
+            node.now, node.flights = path.read_bytes(), {}
 
     def copy(self):
         """The same knowledge of the same disk, to take another course."""
@@ -142,6 +153,12 @@ class Disk:
     def on_write(self, data, inode, at):
         self.nodes[int(inode)].write(int(at), data)
 
+    def on_flight(self, data, inode, at):
+        self.nodes[int(inode)].flights[int(at)] = data
+
+    def on_lost(self, _, inode, at):
+        self.nodes[int(inode)].flights.pop(int(at))
+
     def on_size(self, _, inode, size):
         node, size = self.nodes[int(inode)], int(size)
         node.now = node.now[:size].ljust(size, b"\0")
@@ -183,6 +200,15 @@ class Disk:
         return node.flushed if way in ("least", "data") else node.now
 
     def bytes_of(self, node, way):
+        made = self.bytes_there(node, way)
+        for at, data in node.flights.items() if way in ("data", "ordered", "random", "most") else ():
+            for start in range(0, len(data), SECTOR):
+                if self.rng.random() < 0.5:
+                    old, part = made.ljust(at + start, b"\0"), data[start:start + SECTOR]
+                    made = old[:at + start] + part + old[at + start + len(part):]
+        return made
+
+    def bytes_there(self, node, way):
         if node.now == node.flushed or way in ("data", "most"):
             return node.now
         if way in ("least", "names"):

@@ -2,17 +2,18 @@
 // ORRERY_FAULT=CALL:N:ACTION[:PART]
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
-// sync (of a range), syncfs, close, rekey (OpenSSL), thread, rename, unlink, mkdir, fallocate,
-// fchmod, futimens, or any
-//         of those that change something: change
+//         sync (of a range), syncfs, close, rekey (OpenSSL), thread, rename, unlink, mkdir,
+//         fallocate, fchmod, futimens, or any of those that change something: change. What io_uring
+//         reads and writes of files counts as pread and pwrite, when it is handed over; its kill,
+//         tear and after come while others are under way
 // N       which such call counts, from 1; 0: every one
-// ACTION  an error name (EIO ENOSPC EDQUOT EINTR EACCES EROFS EINVAL), short (half of the bytes),
-// kill (SIGKILL before the
-//         call), tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term
-//         (SIGTERM, then the call), usr1, usr2 (that signal likewise), twice (SIGTERM and at once
-//         SIGTERM again), later (SIGTERM, and again after 1.1 s), slow (a twentieth of a second,
-//         then the call), flip (a bit of pwrite's bytes, that of file offset ORRERY_FAULT_AT, in
-//         the calls that write there)
+// ACTION  an error name (EIO ENOSPC EDQUOT EINTR EAGAIN EACCES EROFS EINVAL), short (half of the
+//         bytes), odd (1000 bytes fewer are told than were moved), kill (SIGKILL before the call),
+//         tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term (SIGTERM, then
+//         the call), usr1, usr2 (that signal likewise), twice (SIGTERM and at once SIGTERM again),
+//         later (SIGTERM, and again after 1.1 s), slow (a twentieth of a second, then the call),
+//         flip (a bit of pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that
+//         write there)
 // PART    only calls on files whose path contains this
 //
 // ORRERY_FAULT_BYTES=FROM-TO: only a pread that touches these bytes of its file (TO not included):
@@ -42,9 +43,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/preload/ring.h"
+
 #define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
-enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP };
+enum { GO_ON, FAIL, HALF, HALF_THEN_DIE, DIE_AFTER, FLIP, ODD };
 
 static atomic_long seen;
 
@@ -68,13 +71,25 @@ static void log_call(const char *call, const char *path) {
     syscall(SYS_close, fd);
 }
 
+// To this thread, or where it wants none to the process.
+static void give(int number) {
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    if (!sigismember(&blocked, number)) {
+        raise(number);
+        return;
+    }
+    kill(getpid(), number);
+    nanosleep(&(struct timespec){0, 20000000}, NULL); // it comes through before the next one
+}
+
 // What is to happen to this call. FAIL: errno is set.
 static int decide(const char *call, const char *path) {
     static const struct {
         const char *name;
         int number;
     } errors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EINTR", EINTR},
-                  {"EACCES", EACCES}, {"EROFS", EROFS},   {"EINVAL", EINVAL}};
+                  {"EACCES", EACCES}, {"EROFS", EROFS},   {"EINVAL", EINVAL}, {"EAGAIN", EAGAIN}};
     const char *fault = getenv("ORRERY_FAULT");
     char wanted[16] = "", action[16] = "", part[256] = "";
     long n = 0;
@@ -91,18 +106,19 @@ static int decide(const char *call, const char *path) {
         return FAIL;
     }
     if (!strcmp(action, "kill")) raise(SIGKILL);
-    if (!strcmp(action, "term")) raise(SIGTERM);
-    if (!strcmp(action, "usr1")) raise(SIGUSR1);
-    if (!strcmp(action, "usr2")) raise(SIGUSR2);
+    if (!strcmp(action, "term")) give(SIGTERM);
+    if (!strcmp(action, "usr1")) give(SIGUSR1);
+    if (!strcmp(action, "usr2")) give(SIGUSR2);
     int twice = !strcmp(action, "twice"), later = !strcmp(action, "later");
-    if (twice || later) raise(SIGTERM);
+    if (twice || later) give(SIGTERM);
     if (later) nanosleep(&(struct timespec){1, 100000000}, NULL);
-    if (twice || later) raise(SIGTERM);
+    if (twice || later) give(SIGTERM);
     if (!strcmp(action, "slow")) nanosleep(&(struct timespec){0, 50000000}, NULL);
     return !strcmp(action, "short")   ? HALF
            : !strcmp(action, "tear")  ? HALF_THEN_DIE
            : !strcmp(action, "after") ? DIE_AFTER
            : !strcmp(action, "flip")  ? FLIP
+           : !strcmp(action, "odd")   ? ODD
                                       : GO_ON;
 }
 
@@ -152,12 +168,19 @@ static void die_if(int die) {
     if (die) raise(SIGKILL);
 }
 
-#define ON_BYTES(call, fd, count, expression)                                 \
-    int what = decide_fd(call, fd);                                           \
-    if (what == FAIL) return -1;                                              \
-    if ((what == HALF || what == HALF_THEN_DIE) && (count) > 1) (count) /= 2; \
-    ssize_t result = expression;                                              \
-    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);                       \
+// Of a transfer; direct ones go by blocks.
+static size_t half_of(int fd, size_t bytes) {
+    size_t unit = fcntl(fd, F_GETFL) & O_DIRECT ? BLOCK : 1, half = bytes / 2 / unit * unit;
+    return half > 0 ? half : bytes;
+}
+
+#define ON_BYTES(call, fd, count, expression)                                \
+    int what = decide_fd(call, fd);                                          \
+    if (what == FAIL) return -1;                                             \
+    if (what == HALF || what == HALF_THEN_DIE) (count) = half_of(fd, count); \
+    ssize_t result = expression;                                             \
+    if (what == ODD && result > 1000) result -= 1000;                        \
+    die_if(what == HALF_THEN_DIE || what == DIE_AFTER);                      \
     return result
 
 #define ON_RESULT(decision, expression)                 \
@@ -181,12 +204,17 @@ ssize_t write(int fd, const void *buffer, size_t count) {
     ON_BYTES("write", fd, count, REAL(write)(fd, buffer, count));
 }
 
-// As memory or a bus might: the caller's bytes are right, those of the file are not.
-static ssize_t pwrite_flipped(int fd, const void *buffer, size_t count, off_t at, off_t where) {
-    uint8_t *altered = malloc(count);
+// As memory or a bus might: the caller's bytes are right, those of the file are not. To be freed.
+static void *flipped(const void *buffer, size_t count, size_t where) {
+    uint8_t *altered = aligned_alloc(BLOCK, (count + BLOCK - 1) / BLOCK * BLOCK);
     if (!altered) abort();
     memcpy(altered, buffer, count);
-    altered[where - at] ^= 4;
+    altered[where] ^= 4;
+    return altered;
+}
+
+static ssize_t pwrite_flipped(int fd, const void *buffer, size_t count, off_t at, off_t where) {
+    void *altered = flipped(buffer, count, (size_t)(where - at));
     ssize_t result = REAL(pwrite)(fd, altered, count, at);
     free(altered);
     return result;
@@ -200,6 +228,47 @@ ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
     remap(fd, at, (ssize_t)count);
     ON_BYTES("pwrite", fd, count, REAL(pwrite)(fd, buffer, count, at));
 }
+
+#if __has_include(<liburing.h>)
+
+static void flip_request(struct io_uring_sqe *e, off_t where) {
+    const void *buffer = (const void *)(uintptr_t)e->addr; // NOLINT: it is an address
+    void *altered = flipped(buffer, e->len, (size_t)(where - (off_t)e->off));
+    e->opcode = IORING_OP_WRITE; // from memory that is not registered
+    e->buf_index = 0;
+    e->addr = (uintptr_t)altered;
+    ring_remember((ring_note){.user_data = e->user_data, .copy = altered});
+}
+
+static void ring_asks(struct io_uring_sqe *e, int write) {
+    const char *where = write ? getenv("ORRERY_FAULT_AT") : NULL;
+    off_t at = (off_t)e->off, place = where ? (off_t)atoll(where) : -1;
+    if (write) remap(e->fd, at, e->len);
+    if (!write && !touches(at, e->len)) return;
+    int what = decide_fd(write ? "pwrite" : "pread", e->fd);
+    ring_note note = {.user_data = e->user_data};
+    if (what == FLIP && place >= at && place < at + (off_t)e->len) flip_request(e, place);
+    if (what == FAIL) { // nothing happens, and that is called a failure
+        note.result = -errno;
+        io_uring_prep_nop(e);
+        e->user_data = note.user_data;
+    }
+    if (what == HALF || what == HALF_THEN_DIE) e->len = (unsigned)half_of(e->fd, e->len);
+    note.die = what == HALF_THEN_DIE || what == DIE_AFTER;
+    note.less = what == ODD ? 1000 : 0;
+    if (note.die || note.less || note.result) ring_remember(note);
+}
+
+static void ring_has(struct io_uring_cqe *c) {
+    ring_note note;
+    if (!ring_recall(c->user_data, &note)) return;
+    die_if(note.die);
+    if (note.result) c->res = note.result;
+    if (c->res > note.less) c->res -= note.less;
+    free(note.copy);
+}
+
+#endif
 
 int fsync(int fd) {
     ON_RESULT(decide_fd("fsync", fd), REAL(fsync)(fd));

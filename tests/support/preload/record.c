@@ -13,6 +13,9 @@
 //   rename DIRECTORY NAME DIRECTORY NAME FLAGS 0
 //   unlink DIRECTORY NAME 0
 //   write INODE OFFSET BYTES
+//   flight INODE OFFSET BYTES  a write that io_uring was given; it ends with a `write` of what was
+//                              written, or with ...
+//   lost INODE OFFSET 0        ... this
 //   size INODE SIZE 0
 //   hole INODE END 0
 //   mode INODE MODE 0
@@ -35,6 +38,8 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "tests/support/preload/ring.h"
 
 #define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
@@ -192,13 +197,45 @@ int mkdirat(int directory, const char *path, mode_t mode) {
     END(result);
 }
 
+static void put_bytes(const char *call, unsigned long inode, const void *bytes, size_t count,
+                      off_t at) {
+    char line[128];
+    snprintf(line, sizeof line, "%s %lu %lld %zu\n", call, inode, (long long)at, count);
+    put_record(line, bytes, count);
+}
+
 static void wrote(int fd, const void *bytes, ssize_t count, off_t at) {
     unsigned long inode = count > 0 ? inode_of(fd) : 0;
-    char line[128];
-    if (!inode) return;
-    snprintf(line, sizeof line, "write %lu %lld %zd\n", inode, (long long)at, count);
-    put_record(line, bytes, (size_t)count);
+    if (inode) put_bytes("write", inode, bytes, (size_t)count, at);
 }
+
+#if __has_include(<liburing.h>)
+
+static void ring_asks(struct io_uring_sqe *e, int write) {
+    ring_note note = {.user_data = e->user_data, .at = (long long)e->off};
+    if (!write) return;
+    BEGIN;
+    note.inode = inode_of(e->fd);
+    note.memory = (const void *)(uintptr_t)e->addr; // NOLINT: it is an address
+    if (note.inode) {
+        put_bytes("flight", note.inode, note.memory, e->len, note.at);
+        ring_remember(note);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void ring_has(struct io_uring_cqe *c) {
+    ring_note note;
+    if (!ring_recall(c->user_data, &note)) return;
+    BEGIN;
+    if (c->res > 0)
+        put_bytes("write", note.inode, note.memory, (size_t)c->res, note.at);
+    else
+        put("lost %lu %lld 0\n", note.inode, note.at);
+    pthread_mutex_unlock(&lock);
+}
+
+#endif
 
 ssize_t write(int fd, const void *buffer, size_t count) {
     if (fd <= 2) return REAL(write)(fd, buffer, count);
