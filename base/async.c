@@ -20,6 +20,13 @@
 #define AT_ONCE ((size_t)1 << 30) // bytes of one call
 #define BLOCK 4096                // O_DIRECT goes by no less on any disk
 
+#ifdef ORRERY_HAVE_URING
+typedef struct orr_range {
+    struct iovec bytes;
+    enum { UNTRIED, REGISTERED, REFUSED } state;
+} orr_range;
+#endif
+
 struct orr_async {
     void (*finished)(void *context, orr_async_request *request);
     void *context;
@@ -37,11 +44,11 @@ struct orr_async {
 #ifdef ORRERY_HAVE_URING
     struct io_uring ring;
     unsigned under_way;
-    int listening;              // it reads from `wake` ...
-    uint64_t woken;             // ... this
-    const struct iovec *memory; // to be registered; count is 0 once that was refused ...
+    int listening;     // it reads from `wake` ...
+    uint64_t woken;    // ... this
+    orr_range *memory; // to be registered, each at its first use
     unsigned count;
-    int unregistered; // ... for this errno
+    int unregistered; // the errno for which the first one was not
 #endif
 };
 
@@ -124,9 +131,25 @@ static void start_threads(orr_async *a, const char *why) {
 
 #ifdef ORRERY_HAVE_URING
 
+// Pins a range of memory that is used for the first time. 0, or the errno that refuses it.
+static int enlist(orr_async *a, unsigned number) {
+    orr_range *range = &a->memory[number];
+    __u64 tag = 0;
+    if (range->state != UNTRIED) return 0;
+    int done = io_uring_register_buffers_update_tag(&a->ring, number, &range->bytes, &tag, 1);
+    range->state = done == 1 ? REGISTERED : REFUSED;
+    return done == 1 ? 0 : done < 0 ? -done : EINVAL;
+}
+
+static int is_registered(orr_async *a, unsigned number) {
+    if (number >= a->count) return 0;
+    (void)enlist(a, number);
+    return a->memory[number].state == REGISTERED;
+}
+
 static void ask(orr_async *a, orr_async_request *r) {
     struct io_uring_sqe *e = io_uring_get_sqe(&a->ring); // there is one for each under way
-    int fixed = r->buffer < a->count;
+    int fixed = is_registered(a, r->buffer);
     io_uring_prep_rw(r->write ? fixed ? IORING_OP_WRITE_FIXED : IORING_OP_WRITE
                      : fixed  ? IORING_OP_READ_FIXED
                               : IORING_OP_READ,
@@ -215,8 +238,12 @@ static int begin(orr_async *a) {
         io_uring_queue_exit(&a->ring);
         return -result;
     }
-    if (a->count) a->unregistered = -io_uring_register_buffers(&a->ring, a->memory, a->count);
-    if (a->unregistered) a->count = 0;
+    if (a->count == 0) return 0;
+    a->unregistered = -io_uring_register_buffers_sparse(&a->ring, a->count); // Linux 5.19
+    if (a->unregistered)
+        a->count = 0;
+    else
+        a->unregistered = enlist(a, 0);
     return 0;
 }
 
@@ -262,11 +289,11 @@ static int try_ring(orr_async *a) {
 
 static void start(orr_async *a, const struct iovec *memory, unsigned count) {
     char why[64];
-    a->memory = memory;
-    a->count = count;
+    a->memory = calloc(count, sizeof *a->memory);
+    a->count = a->memory ? count : 0;
+    for (unsigned i = 0; i < a->count; i++) a->memory[i].bytes = memory[i];
     a->wake = eventfd(0, EFD_CLOEXEC);
     int failed = a->wake < 0 ? errno : try_ring(a);
-    a->memory = NULL;
     if (!failed) return;
     if (a->wake >= 0) close(a->wake);
     a->wake = -1;
@@ -352,5 +379,8 @@ void orr_async_close(orr_async *a) {
     if (a->wake >= 0) close(a->wake);
     pthread_cond_destroy(&a->news);
     pthread_mutex_destroy(&a->lock);
+#ifdef ORRERY_HAVE_URING
+    free(a->memory);
+#endif
     free(a);
 }

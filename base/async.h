@@ -30,10 +30,10 @@ typedef struct orr_async_request {
 } orr_async_request;
 
 // At most `most` requests (at least one) are under way at once, more wait. `memory`: `count` ranges
-// of at most 1 GiB, which io_uring pins, as far as the limit of locked memory allows: then each
-// request costs less. They stay the caller's, until orr_async_close. finished() is called once for
-// each request, on a thread that is the module's, outside of locks; it may submit more and shall
-// not wait. NULL: no memory or no threads.
+// of at most 1 GiB, each of which io_uring pins at its first use, as far as the limit of locked
+// memory allows: then a request costs less. They stay the caller's, until orr_async_close.
+// finished() is called once for each request, on a thread that is the module's, outside of locks;
+// it may submit more and shall not wait. NULL: no memory or no threads.
 orr_async *orr_async_open(const struct iovec *memory, unsigned count, unsigned most,
                           void (*finished)(void *context, orr_async_request *request),
                           void *context);

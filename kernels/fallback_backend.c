@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "kernels/compound.h"
 
 // A batch in flight: the ticket of orr_batch.
@@ -113,7 +111,7 @@ typedef struct volume_flight {
 } volume_flight;
 
 static void volume_flight_free(volume_flight *item) {
-    OPENSSL_cleanse(item, sizeof *item);
+    explicit_bzero(item, sizeof *item);
     free(item);
 }
 

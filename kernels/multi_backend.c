@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "kernels/compound.h"
 
 #define MOST_BACKENDS 64
@@ -82,7 +80,7 @@ typedef struct volume_flight {
 } volume_flight;
 
 static void volume_flight_free(volume_flight *item) {
-    OPENSSL_cleanse(item, sizeof *item);
+    explicit_bzero(item, sizeof *item);
     free(item);
 }
 

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "kernels/bitslice.h"
 
 #define ROW_WORDS (ORR_TILE_COLUMNS / 8)
@@ -124,8 +122,8 @@ void orr_tile_vpd(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
             store_symbols(at, channel, to_symbol(&rules, state[w]));
         }
     }
-    OPENSSL_cleanse(state, sizeof state);
-    OPENSSL_cleanse(column, sizeof column);
+    explicit_bzero(state, sizeof state);
+    explicit_bzero(column, sizeof column);
 }
 
 void orr_tile_vpd_inverse(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
@@ -158,8 +156,8 @@ void orr_tile_vpd_inverse(const orr_rule *rule, uint32_t rows, uint8_t *tile) {
             before[w] = p;
         }
     }
-    OPENSSL_cleanse(before, sizeof before);
-    OPENSSL_cleanse(last, sizeof last);
+    explicit_bzero(before, sizeof before);
+    explicit_bzero(last, sizeof last);
 }
 
 // ---- key sequences ------------------------------------------------------------------------------
@@ -187,7 +185,7 @@ void orr_tile_keystream(uint64_t state, int zigzag, uint32_t rows, uint32_t k2, 
             }
         }
     }
-    OPENSSL_cleanse(u, sizeof u);
+    explicit_bzero(u, sizeof u);
 }
 
 void orr_tile_ranks(uint64_t state, uint32_t count, uint32_t k2, uint8_t *ranks) {
@@ -204,7 +202,7 @@ void orr_tile_ranks(uint64_t state, uint32_t count, uint32_t k2, uint8_t *ranks)
         for (uint32_t f = 0; f < count; f++) smaller += key[f] < key[e];
         ranks[e] = (uint8_t)smaller;
     }
-    OPENSSL_cleanse(key, sizeof key);
+    explicit_bzero(key, sizeof key);
 }
 
 void orr_tile_channel_ranks(uint64_t state, uint32_t k2, uint8_t ranks[3]) {
@@ -216,7 +214,7 @@ void orr_tile_channel_ranks(uint64_t state, uint32_t k2, uint8_t ranks[3]) {
     }
     for (int e = 0; e < 3; e++)
         ranks[e] = (uint8_t)((key[0] < key[e]) + (key[1] < key[e]) + (key[2] < key[e]));
-    OPENSSL_cleanse(key, sizeof key);
+    explicit_bzero(key, sizeof key);
 }
 
 // ---- the cipher ---------------------------------------------------------------------------------
@@ -253,7 +251,7 @@ static void intershuffle(const orr_tile_workspace *work, int round, uint32_t row
             to[2 * channel + c] = from2[j] ^ key[2 * channel + c];
         }
     }
-    OPENSSL_cleanse(place, sizeof place);
+    explicit_bzero(place, sizeof place);
 }
 
 static void intershuffle_inverse(const orr_tile_workspace *work, int round, uint32_t rows,
@@ -319,7 +317,7 @@ void orr_tile_decrypt_within(const orr_cipher *cipher, const orr_tile_key *key, 
 }
 
 static void workspace_free(orr_tile_workspace *work) {
-    if (work) OPENSSL_cleanse(work, sizeof *work);
+    if (work) explicit_bzero(work, sizeof *work);
     free(work);
 }
 

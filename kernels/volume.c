@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "kernels/fixed_trig.h"
 #include "kernels/map.h"
 
@@ -103,7 +101,7 @@ orr_status orr_volume_ranks(uint64_t part, uint32_t count, uint32_t k2, uint32_t
     ranked *scratch = calloc(count, 2 * sizeof *scratch);
     if (!scratch) return orr_fail(error, ORR_INTERNAL, "out of memory for %u sorting keys", count);
     sequence_ranks(part, count, k2, scratch, ranks, NULL);
-    OPENSSL_cleanse(scratch, 2 * sizeof *scratch * count);
+    explicit_bzero(scratch, 2 * sizeof *scratch * count);
     free(scratch);
     return ORR_OK;
 }
@@ -237,7 +235,7 @@ typedef struct volume_work {
 } volume_work;
 
 static void free_wiped(void *memory, size_t bytes) {
-    if (memory) OPENSSL_cleanse(memory, bytes);
+    if (memory) explicit_bzero(memory, bytes);
     free(memory);
 }
 

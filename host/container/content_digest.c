@@ -4,14 +4,35 @@
 
 #include <xxhash.h>
 
+#include "host/container/content_digest_levels.h"
+#include "kernels/backend.h"
+
 static void store(XXH128_hash_t hash, uint8_t out[16]) {
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, hash);
     memcpy(out, canonical.digest, sizeof canonical.digest);
 }
 
+static void by_library(const void *bytes, size_t count, uint64_t *low, uint64_t *high) {
+    XXH128_hash_t hash = XXH3_128bits(bytes, count);
+    *low = hash.low64;
+    *high = hash.high64;
+}
+
+orr_content_digest_function orr_content_digest_level(const char *name) {
+#if defined(__x86_64__)
+    if (!strcmp(name, "avx512")) return orr_content_digest_avx512;
+    if (!strcmp(name, "avx2")) return orr_content_digest_avx2;
+#endif
+    (void)name;
+    return by_library;
+}
+
 void orr_content_digest_of(const void *bytes, size_t count, uint8_t out[16]) {
-    store(XXH3_128bits(bytes, count), out);
+    const char *level = orr_simd_name(orr_cpu_simd(ORR_SIMD_BEST));
+    XXH128_hash_t hash;
+    orr_content_digest_level(level)(bytes, count, &hash.low64, &hash.high64);
+    store(hash, out);
 }
 
 int orr_content_digest_begin(orr_content_digest *digest) {

@@ -35,7 +35,7 @@ static void algorithms(void) {
 }
 
 void orr_wipe(void *memory, size_t bytes) {
-    if (memory) OPENSSL_cleanse(memory, bytes);
+    if (memory) explicit_bzero(memory, bytes);
 }
 
 #define WIPE_STEP ((size_t)32 << 10)

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/crypto.h>
+#include <sys/mman.h>
 
 #include "base/cores.h"
 #include "kernels/cpu/cpu.h"
@@ -87,7 +86,7 @@ static void *work(void *argument) {
             else
                 run_task(cpu->level, item->batch, &item->batch->tasks[n], self->scratch);
         }
-        OPENSSL_cleanse(self->scratch, sizeof *self->scratch);
+        explicit_bzero(self->scratch, sizeof *self->scratch);
         orr_cpu_wipe_stack();
 
         pthread_mutex_lock(&cpu->mutex);
@@ -125,13 +124,14 @@ static void *cpu_alloc(orr_backend *backend, size_t bytes) {
     if (!start) return NULL;
     void **memory = (void **)(start + 2 * PAGE - (uintptr_t)start % PAGE);
     memory[-1] = start;
+    madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
 }
 
 static void cpu_free(orr_backend *backend, void *memory, size_t used) {
     (void)backend;
     if (!memory) return;
-    OPENSSL_cleanse(memory, used);
+    explicit_bzero(memory, used);
     free(((void **)memory)[-1]);
 }
 

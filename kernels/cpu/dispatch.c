@@ -1,8 +1,7 @@
 // The levels of the tile cipher on the CPU, which of them this processor has, and one tile at one.
 #include <stdatomic.h>
 #include <stdlib.h>
-
-#include <openssl/crypto.h>
+#include <string.h>
 
 #include "kernels/cpu/cpu.h"
 
@@ -59,7 +58,7 @@ const char *orr_simd_name(orr_simd level) {
 
 __attribute__((noinline)) void orr_cpu_wipe_stack(void) {
     uint8_t below[16384];
-    OPENSSL_cleanse(below, sizeof below);
+    explicit_bzero(below, sizeof below);
 }
 
 // Scratch that the last caller left, wiped, for the next one. Freed and taken anew by whichever
@@ -74,7 +73,7 @@ static orr_status run_alone(orr_cpu_tile function, const orr_cipher *cipher,
     if (!scratch) scratch = aligned_alloc(64, sizeof *scratch);
     if (!scratch) return ORR_INTERNAL;
     function(cipher, key, rows, in, out, scratch);
-    OPENSSL_cleanse(scratch, sizeof *scratch);
+    explicit_bzero(scratch, sizeof *scratch);
     free(atomic_exchange(&spare_scratch, scratch));
     orr_cpu_wipe_stack();
     return ORR_OK;

@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "kernels/cpu/cpu.h"
 
 orr_status orr_cpu_keystream(orr_simd level, const orr_tile_key *keys, size_t count, uint32_t k2,
@@ -18,8 +16,8 @@ orr_status orr_cpu_keystream(orr_simd level, const orr_tile_key *keys, size_t co
         memcpy(out, scratch->k4, ORR_TILE_BYTES);
         memcpy(out + ORR_TILE_BYTES, scratch->k8, ORR_TILE_BYTES);
     }
-    OPENSSL_cleanse(scratch->k4, sizeof scratch->k4);
-    OPENSSL_cleanse(scratch->k8, sizeof scratch->k8);
+    explicit_bzero(scratch->k4, sizeof scratch->k4);
+    explicit_bzero(scratch->k8, sizeof scratch->k8);
     free(memory);
     return ORR_OK;
 }

@@ -2,13 +2,30 @@
 // whatever the number of jobs, the chunk size, the memory, the order of files or the SIMD level.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <dlfcn.h>
+#include <filesystem>
+
 #include <openssl/evp.h>
+#if __has_include(<liburing.h>)
+#include <liburing.h>
+#endif
 
 #include "tests/support/job_fixture.h"
 #include "tests/support/small_tiffs.h"
 
 #ifndef ORRERY_TEST_HOOKS
 #error "built against the wrong library"
+#endif
+
+static bool refuse_ring; // as seccomp and containers do
+
+#if __has_include(<liburing.h>)
+extern "C" int io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
+                                          struct io_uring_params *p) {
+    static auto real = (decltype(&io_uring_queue_init_params))dlsym(RTLD_NEXT, __func__);
+    return refuse_ring ? -EPERM : real(entries, ring, p);
+}
 #endif
 
 namespace {
@@ -83,6 +100,38 @@ TEST_F(Determinism, JobsChunksMemory) {
     EXPECT_EQ(encrypted([](auto &o) { o.check_cpu = 1; }), expected);
     setenv("ORRERY_TEST_SEED", "another", 1);
     for (auto &[name, digest] : encrypted(nullptr)) EXPECT_NE(digest, expected[name]) << name;
+}
+
+// Past the page cache or through it, by a ring or by threads, on a disk and in memory.
+TEST_F(Determinism, WaysOfContents) {
+    std::vector<fs::path> places = {directory};
+    char memory[] = "/dev/shm/orrery-test-XXXXXX";
+    if (mkdtemp(memory)) places.push_back(memory);
+    Digests expected = encrypted([](auto &o) { o.direct = ORR_DIRECT_OFF; });
+    for (auto &place : places)
+        for (bool ring_is_refused : {false, true})
+            for (orr_direct_use use : {ORR_DIRECT_AUTO, ORR_DIRECT_ON, ORR_DIRECT_OFF})
+                for (unsigned jobs : {ring_is_refused ? 3u : 1u}) {
+                    auto tweak = [&](auto &o) {
+                        o.direct = use;
+                        o.jobs = jobs;
+                        o.chunk_tiles = jobs == 1 ? 0 : 300;
+                    };
+                    refuse_ring = ring_is_refused;
+                    fs::remove_all(place / "out");
+                    fs::remove_all(place / "back");
+                    JobEnd end = run_job(ORR_VERB_ENCRYPT, {directory / "in"}, place / "out", &ring,
+                                         backend, tweak);
+                    EXPECT_EQ(end.status, ORR_OK) << end.said();
+                    EXPECT_EQ(digests(place / "out"), expected)
+                        << place << " refused " << ring_is_refused << " direct " << use;
+                    end = run_job(ORR_VERB_DECRYPT, {place / "out"}, place / "back", &ring, backend,
+                                  tweak);
+                    EXPECT_EQ(end.status, ORR_OK) << end.said();
+                    EXPECT_EQ(digests(place / "back/in"), digests(directory / "in"));
+                }
+    refuse_ring = false;
+    if (places.size() > 1) fs::remove_all(places[1]);
 }
 
 TEST_F(Determinism, SimdLevelsAndThreads) {

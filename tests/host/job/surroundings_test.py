@@ -18,7 +18,7 @@ class Limits(Case):
         super().setUp()
         self.keyring()
         Path("in").mkdir()
-        Path("in/big").write_bytes(os.urandom(20 * MIB))
+        Path("in/big").write_bytes(os.urandom(60 * MIB))
         Path("in/small").write_bytes(b"small\n")
 
     def limited(self, limit, *command):

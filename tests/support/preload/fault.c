@@ -40,6 +40,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,6 +219,17 @@ static ssize_t pwrite_flipped(int fd, const void *buffer, size_t count, off_t at
     ssize_t result = REAL(pwrite)(fd, altered, count, at);
     free(altered);
     return result;
+}
+
+// As kernels before 6.14, which know no RWF_DONTCACHE: what asks for it goes on with pread, pwrite.
+ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    (void)fd, (void)parts, (void)count, (void)at, (void)flags;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return preadv2(fd, parts, count, at, flags);
 }
 
 ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {

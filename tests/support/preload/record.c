@@ -246,6 +246,13 @@ ssize_t write(int fd, const void *buffer, size_t count) {
     END(result);
 }
 
+// As kernels before 6.14, which know no RWF_DONTCACHE: what asks for it goes on with pwrite.
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    (void)fd, (void)parts, (void)count, (void)at, (void)flags;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
 ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
     BEGIN;
     ssize_t result = REAL(pwrite)(fd, buffer, count, at);
