@@ -44,6 +44,7 @@ typedef struct orr_bench_result {
     orr_spread seconds;
     double ratio;     // speed as a share of the group's reference, 0: none
     double share;     // of a stage in its whole, 0: none
+    double processor; // seconds of processor time of a stage
     const char *like; // what the bytes were compared with; NULL: not comparable, see the note
     char note[120];
 } orr_bench_result;

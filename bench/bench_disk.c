@@ -11,7 +11,10 @@
 #define COPY "copy"
 
 // How a job gets at its files.
-static const struct { const char *name; } paths[] = {{"page cache"}};
+static const struct {
+    const char *name;
+    orr_direct_use direct;
+} paths[] = {{"direct", ORR_DIRECT_AUTO}, {"page cache", ORR_DIRECT_OFF}};
 enum { PATHS = sizeof paths / sizeof paths[0], JOBS = ORR_BENCH_VERBS * PATHS };
 
 // ---- what the disk can do -----------------------------------------------------------------------
@@ -53,33 +56,42 @@ static orr_status check_copy(orr_bench_jobs *jobs, int *direct, orr_error *error
 
 // ---- what binds ---------------------------------------------------------------------------------
 
-// `share`: of the speed at which the disk copies, or reads; 0 when that is not known.
-static void say_what_binds(const orr_bench_job *job, const char *name, double share) {
-    orr_bench *bench = job->jobs->bench;
-    double cores = orr_bench_job_cores(job), thread_time = job->wall * orr_bench_threads(bench);
+// What keeps a job from being done sooner, when neither disk nor cores are always busy.
+static void say_waits(const orr_bench_job *job, char *text, size_t room) {
+    double time = job->wall * 1e9, threads = orr_bench_threads(job->jobs->bench);
     double wait[ORR_STAGE_COUNT];
-    char disk[80] = "what the disk can do is not known";
     for (int n = 0; n < ORR_STAGE_COUNT; n++) {
         double own = (double)job->stages.processor[n], all = (double)job->stages.nanoseconds[n];
-        wait[n] = all > own ? 100 * (all - own) * 1e-9 / thread_time : 0;
+        wait[n] = all > own ? 100 * (all - own) / time : 0;
     }
-    if (share > 0)
-        snprintf(disk, sizeof disk, "%.0f %% of the disk's own speed %s", 100 * share,
-                 job->to ? "for a copy" : "for reading");
-    if (job->jobs->on_cpu && cores >= ORR_BENCH_BUSY && cores > share)
-        orr_bench_find(bench,
-                       "%s: the cores bind, busy to %.0f %%; cipher and sealing take most; %s",
-                       name, 100 * cores, disk);
-    else if (share >= ORR_BENCH_BUSY)
-        orr_bench_find(bench, "%s: the disk binds, %s; the cores are busy to %.0f %%", name, disk,
-                       100 * cores);
+    if (job->direct == ORR_DIRECT_OFF)
+        snprintf(text, room,
+                 "threads wait %.0f %% of their time for reading, %.0f %% for writing, %.0f %% for "
+                 "the flush",
+                 wait[ORR_STAGE_READ] / threads, wait[ORR_STAGE_WRITE] / threads,
+                 wait[ORR_STAGE_COMMIT] / threads);
     else
-        orr_bench_find(bench,
-                       "%s: neither disk nor cores are busy all the time (%s, cores %.0f %%); "
-                       "threads wait %.0f %% of their time for reading, %.0f %% for writing, "
-                       "%.0f %% for the flush",
-                       name, disk, 100 * cores, wait[ORR_STAGE_READ], wait[ORR_STAGE_WRITE],
-                       wait[ORR_STAGE_COMMIT]);
+        snprintf(text, room,
+                 "reads are under way for %.0f %% of the time, writes for %.0f %%; the flush takes "
+                 "%.0f %%",
+                 wait[ORR_STAGE_READ], wait[ORR_STAGE_WRITE], wait[ORR_STAGE_COMMIT]);
+}
+
+// `share`: of the speed at which the disk copies, or reads; 0 when that is not known.
+static void say_what_binds(const orr_bench_job *job, const char *name, double share) {
+    double cores = orr_bench_job_cores(job);
+    char disk[80] = "what the disk can do is not known", waits[160];
+    const char *binds = "nothing is busy all the time";
+    if (share > 0)
+        snprintf(disk, sizeof disk, "%.0f %% of the disk's own speed for %s", 100 * share,
+                 job->to ? "a copy" : "reading");
+    if (job->jobs->on_cpu && cores >= ORR_BENCH_BUSY && cores > share)
+        binds = "the cores bind";
+    else if (share >= ORR_BENCH_BUSY)
+        binds = "the disk binds";
+    say_waits(job, waits, sizeof waits);
+    orr_bench_find(job->jobs->bench, "%s: %s: %s, cores %.0f %%; %s", name, binds, disk,
+                   100 * cores, waits);
 }
 
 // ---- the suite ----------------------------------------------------------------------------------
@@ -88,8 +100,13 @@ static void name_items(orr_bench_jobs *jobs, orr_bench_job *runs, orr_measure_it
                        uint64_t bytes) {
     for (size_t n = 0; n < JOBS; n++) {
         const orr_bench_verb *verb = &orr_bench_verbs[n / PATHS];
-        runs[n] = (orr_bench_job){
-            .jobs = jobs, .verb = verb->verb, .from = verb->from, .to = verb->to, .cold = 1};
+        runs[n] = (orr_bench_job){.jobs = jobs,
+                                  .verb = verb->verb,
+                                  .from = verb->from,
+                                  .to = verb->to,
+                                  .bytes = bytes,
+                                  .direct = paths[n % PATHS].direct,
+                                  .cold = 1};
         snprintf(items[n].group, sizeof items[n].group, "%s", verb->name);
         snprintf(items[n].name, sizeof items[n].name, "%s", paths[n % PATHS].name);
         items[n].bytes = bytes;
@@ -123,7 +140,7 @@ static orr_status add_verb(orr_bench_jobs *jobs, const orr_bench_job *runs,
         const orr_bench_result *result = &bench->results[first + n + (direct ? 1 : 0)];
         snprintf(name, sizeof name, "%s, %s", orr_bench_verbs[verb].name, paths[n].name);
         double share = result->ratio;
-        status = orr_bench_job_stages(&runs[verb * PATHS + n], name, items[verb].bytes, error);
+        status = orr_bench_job_stages(&runs[verb * PATHS + n], name, error);
         say_what_binds(&runs[verb * PATHS + n], name, share);
     }
     return status;

@@ -1,8 +1,11 @@
 #include "bench/bench_jobs.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cores.h"
@@ -47,6 +50,7 @@ orr_status orr_bench_job_once(const orr_bench_job *job, orr_stages *stages, orr_
                                .output = job->to ? target : NULL,
                                .profile = ORR_PROFILE_ARCHIVE,
                                .jobs = orr_bench_threads(bench),
+                               .direct = job->direct,
                                .keyring = &jobs->keyring,
                                .backend = jobs->timed,
                                .stages = stages};
@@ -71,6 +75,25 @@ static double processor_time(void) {
            1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+// Processor time of the threads that are there besides this one. Between two jobs they are those of
+// the CPU backend. 0 where the kernel does not say.
+static double backend_time(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned long long all = 0, one;
+    char name[300], own[24];
+    struct dirent *entry;
+    snprintf(own, sizeof own, "%ld", syscall(SYS_gettid));
+    while (tasks && (entry = readdir(tasks))) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, own) == 0) continue;
+        snprintf(name, sizeof name, "/proc/self/task/%s/schedstat", entry->d_name);
+        FILE *file = fopen(name, "re");
+        if (file && fscanf(file, "%llu", &one) == 1) all += one;
+        if (file) fclose(file);
+    }
+    if (tasks) closedir(tasks);
+    return (double)all * 1e-9;
+}
+
 orr_status orr_bench_job_timed(void *context, double *seconds, orr_error *error) {
     orr_bench_job *job = context;
     orr_bench_jobs *jobs = job->jobs;
@@ -81,12 +104,13 @@ orr_status orr_bench_job_timed(void *context, double *seconds, orr_error *error)
     if (job->cold) status = orr_bench_files_evict(&jobs->files, job->from, error);
     if (status != ORR_OK) return status;
     (void)orr_timed_backend_busy(jobs->timed);
-    double processor = processor_time(), start = orr_seconds();
+    double cipher = backend_time(), processor = processor_time(), start = orr_seconds();
     status = orr_bench_job_once(job, counts ? &job->stages : &unused, error);
     *seconds = orr_seconds() - start;
     if (!counts) return status;
     job->wall += *seconds;
     job->processor += processor_time() - processor;
+    job->cipher += backend_time() - cipher;
     job->device += orr_timed_backend_busy(jobs->timed);
     return status;
 }
@@ -98,40 +122,58 @@ double orr_bench_job_cores(const orr_bench_job *job) {
     return job->processor / (job->wall * (cores < threads && !job->jobs->on_cpu ? threads : cores));
 }
 
-orr_status orr_bench_job_stages(const orr_bench_job *job, const char *name, uint64_t bytes,
-                                orr_error *error) {
-    static const char *const names[] = {"read", "tile keys", "digest", "open",
-                                        "seal", "write",     "commit"};
+double orr_bench_job_cipher(const orr_bench_job *job) {
+    double own = 0;
+    for (int n = 0; n < ORR_STAGE_COUNT; n++) own += (double)job->stages.processor[n] * 1e-9;
+    return job->cipher > 0 ? job->cipher : job->processor - own;
+}
+
+enum { CIPHER = ORR_STAGE_COUNT, REST, ROWS };
+
+// One row of a group of stages; what took no time has none.
+static orr_status add_row(const orr_bench_job *job, const char *verb, const char *name,
+                          double seconds, double processor, double all, orr_error *error) {
     orr_bench *bench = job->jobs->bench;
+    int runs = job->runs - 1, device = strcmp(name, "device") == 0;
+    orr_bench_result result = {
+        .bytes = job->bytes, .threads = orr_bench_threads(bench), .processor = processor};
+    if (seconds <= 0) return ORR_OK;
+    snprintf(result.group, sizeof result.group, "stages of %s", verb);
+    snprintf(result.name, sizeof result.name, "%s", name);
+    snprintf(result.device, sizeof result.device, "%s", device ? "cuda" : "cpu");
+    snprintf(result.note, sizeof result.note, "seconds of all threads together, mean of %d runs",
+             runs);
+    result.seconds = (orr_spread){seconds, seconds, seconds, seconds, seconds, runs};
+    result.share = seconds / all;
+    return orr_bench_add_result(bench, &result, error);
+}
+
+orr_status orr_bench_job_stages(const orr_bench_job *job, const char *name, orr_error *error) {
     int on_cpu = job->jobs->on_cpu;
-    double runs = job->runs - 1, host = 0, own = 0;
+    const char *names[ROWS] = {"read",
+                               "tile keys",
+                               "digest",
+                               "open",
+                               "seal",
+                               "write",
+                               "commit",
+                               !on_cpu           ? "device"
+                               : job->cipher > 0 ? "cipher"
+                                                 : "cipher and the rest",
+                               "rest of the host"};
+    double runs = job->runs - 1, all = 0, own = 0, seconds[ROWS], processor[ROWS];
     orr_status status = ORR_OK;
-    double seconds[ORR_STAGE_COUNT + 1];
     for (int n = 0; n < ORR_STAGE_COUNT; n++) {
         seconds[n] = (double)job->stages.nanoseconds[n] * 1e-9 / runs;
-        host += seconds[n];
-        own += (double)job->stages.processor[n] * 1e-9 / runs;
+        processor[n] = (double)job->stages.processor[n] * 1e-9 / runs;
+        own += processor[n];
     }
-    double cipher = on_cpu ? job->processor / runs - own : job->device / runs;
-    seconds[ORR_STAGE_COUNT] = cipher > 0 ? cipher : 0;
-    double all = host + seconds[ORR_STAGE_COUNT];
-    for (int n = 0; n <= ORR_STAGE_COUNT && status == ORR_OK; n++) {
-        orr_bench_result result = {.bytes = bytes, .threads = orr_bench_threads(bench)};
-        if (seconds[n] <= 0) continue;
-        snprintf(result.group, sizeof result.group, "stages of %s", name);
-        snprintf(result.name, sizeof result.name, "%s",
-                 n < ORR_STAGE_COUNT ? names[n]
-                 : on_cpu            ? "cipher and the rest"
-                                     : "device");
-        snprintf(result.device, sizeof result.device, "%s",
-                 n == ORR_STAGE_COUNT && !on_cpu ? "cuda" : "cpu");
-        snprintf(result.note, sizeof result.note,
-                 "seconds of all threads together, mean of %d runs", (int)runs);
-        result.seconds =
-            (orr_spread){seconds[n], seconds[n], seconds[n], seconds[n], seconds[n], (int)runs};
-        result.share = seconds[n] / all;
-        status = orr_bench_add_result(bench, &result, error);
-    }
+    processor[CIPHER] = on_cpu ? orr_bench_job_cipher(job) / runs : 0;
+    seconds[CIPHER] = on_cpu ? processor[CIPHER] : job->device / runs;
+    seconds[REST] = processor[REST] = job->processor / runs - own - processor[CIPHER];
+    for (int n = 0; n < ROWS; n++) all += seconds[n] > 0 ? seconds[n] : 0;
+    for (int n = 0; n < ROWS && status == ORR_OK; n++)
+        status = add_row(job, name, names[n], seconds[n], processor[n], all, error);
     return status;
 }
 

@@ -1,5 +1,4 @@
-// Whole jobs of one file, timed: what the suites of files share. Stages of the host add up their
-// time over all threads; on the CPU the cipher is the processor time that they leave over.
+// Whole jobs of one file, timed: what the suites of files share.
 #ifndef ORRERY_BENCH_JOBS_H
 #define ORRERY_BENCH_JOBS_H
 
@@ -31,9 +30,12 @@ typedef struct orr_bench_job {
     orr_bench_jobs *jobs;
     orr_verb verb;
     const char *from, *to;          // below the directory; `to` NULL: nothing is written
+    uint64_t bytes;                 // of the original
+    orr_direct_use direct;          // how contents are moved
     int cold;                       // take the input out of the page cache before each run
     orr_stages stages;              // from here on: sums over all runs that count
     double wall, processor, device; // seconds
+    double cipher;                  // processor time of the CPU backend
     int runs;                       // the first one warms up
 } orr_bench_job;
 
@@ -67,9 +69,12 @@ orr_status orr_bench_job_once(const orr_bench_job *job, orr_stages *stages, orr_
 orr_status orr_bench_job_timed(void *job, double *seconds, orr_error *error);
 // Removes what the verbs have made.
 void orr_bench_jobs_remove_outputs(orr_bench_jobs *jobs);
-// Results of group "stages of `name`": seconds of a thread per run.
-orr_status orr_bench_job_stages(const orr_bench_job *job, const char *name, uint64_t bytes,
-                                orr_error *error);
+// Results of group "stages of `name`": seconds of a thread per run, those of the host, then the
+// cipher (of a processor on the CPU, else of the device), and the host's processor time besides.
+orr_status orr_bench_job_stages(const orr_bench_job *job, const char *name, orr_error *error);
+// Processor time of the cipher on the CPU: with the rest of the host where the kernel does not tell
+// the threads apart.
+double orr_bench_job_cipher(const orr_bench_job *job);
 // Share of the time that the cores are busy.
 double orr_bench_job_cores(const orr_bench_job *job);
 

@@ -57,6 +57,7 @@ static void fill_row(const orr_bench_result *r, orr_page_cell *cells, cell_text 
     snprintf(texts[1], sizeof *texts, "%.*f", r->images ? 0 : 2,
              r->images ? work : (double)r->bytes / (1 << 20));
     texts[2][0] = texts[3][0] = '\0';
+    if (r->share > 0) snprintf(texts[2], sizeof *texts, "%.6f", r->processor);
     if (rate) {
         snprintf(texts[2], sizeof *texts, "%.*f", digits, work / r->seconds.median);
         snprintf(texts[3], sizeof *texts, "%.*f – %.*f", digits, work / r->seconds.p90, digits,
@@ -84,7 +85,10 @@ static void group_table(const orr_bench_result *results, size_t count, orr_sink 
                                        {"device", ORR_ALIGN_LEFT},
                                        {"threads", ORR_ALIGN_RIGHT},
                                        {images ? "images" : "MiB", ORR_ALIGN_RIGHT},
-                                       {images ? "images/s" : "GB/s", ORR_ALIGN_RIGHT},
+                                       {stages   ? "processor, s"
+                                        : images ? "images/s"
+                                                 : "GB/s",
+                                        ORR_ALIGN_RIGHT},
                                        {"p10 – p90", ORR_ALIGN_RIGHT},
                                        {"seconds", ORR_ALIGN_RIGHT},
                                        {stages ? "share" : "ratio to the first", ORR_ALIGN_RIGHT},

@@ -45,12 +45,12 @@ static orr_status add_device_parts(const orr_bench_job *r, const char *verb, uin
 
 static void say_what_binds(const orr_bench_job *r, const char *verb) {
     orr_bench *bench = r->jobs->bench;
-    double threads = orr_bench_threads(bench), host = 0, own = 0;
     double cores = orr_bench_job_cores(r), device = r->device / r->wall;
+    double threads = orr_bench_threads(bench), host = 0;
     int on_cpu = r->jobs->on_cpu, most = 0;
     for (int n = 0; n < ORR_STAGE_COUNT; n++) {
+        if (r->stages.processor[n] == 0) continue; // went on beside the threads
         host += (double)r->stages.nanoseconds[n] * 1e-9;
-        own += (double)r->stages.processor[n] * 1e-9;
         if (r->stages.nanoseconds[n] > r->stages.nanoseconds[most]) most = n;
     }
     static const char *const names[] = {"reading", "tile keys", "the digest", "opening",
@@ -61,7 +61,7 @@ static void say_what_binds(const orr_bench_job *r, const char *verb) {
             bench,
             "%s: the cores bind, busy to %.0f %%; the cipher takes %.0f %% of their time, "
             "of the host's stages %s takes most",
-            verb, 100 * cores, 100 * (1 - own / r->processor), names[most]);
+            verb, 100 * cores, 100 * orr_bench_job_cipher(r) / r->processor, names[most]);
     else if (!on_cpu && device >= workers && device >= ORR_BENCH_BUSY)
         orr_bench_find(bench,
                        "%s: the device binds, busy to %.0f %% (copies and kernel); the host's "
@@ -90,8 +90,8 @@ static orr_status file_to_file(orr_bench_jobs *jobs, uint64_t bytes, orr_error *
     orr_status status = orr_bench_jobs_check(jobs, bytes, error);
     for (size_t n = 0; n < ORR_BENCH_VERBS; n++) {
         const orr_bench_verb *verb = &orr_bench_verbs[n];
-        runs[n] =
-            (orr_bench_job){.jobs = jobs, .verb = verb->verb, .from = verb->from, .to = verb->to};
+        runs[n] = (orr_bench_job){
+            .jobs = jobs, .verb = verb->verb, .from = verb->from, .to = verb->to, .bytes = bytes};
         snprintf(items[n].group, sizeof items[n].group, "file to file");
         snprintf(items[n].name, sizeof items[n].name, "%s", verb->name);
         items[n].bytes = bytes;
@@ -105,7 +105,7 @@ static orr_status file_to_file(orr_bench_jobs *jobs, uint64_t bytes, orr_error *
         status = orr_bench_add(bench, items, ORR_BENCH_VERBS, 0, "the source, restored",
                                jobs->on_cpu ? "cpu" : "cuda", orr_bench_threads(bench), error);
     for (size_t n = 0; n < ORR_BENCH_VERBS && status == ORR_OK; n++) {
-        status = orr_bench_job_stages(&runs[n], orr_bench_verbs[n].name, bytes, error);
+        status = orr_bench_job_stages(&runs[n], orr_bench_verbs[n].name, error);
         if (status == ORR_OK && !jobs->on_cpu)
             status = add_device_parts(&runs[n], orr_bench_verbs[n].name, bytes, error);
         say_what_binds(&runs[n], orr_bench_verbs[n].name);

@@ -19,7 +19,7 @@ static void group_head(const orr_bench_result *first, size_t count, orr_sink *si
     orr_sink_text(sink, "\n");
     const char *threads = same ? "" : " threads";
     if (first->share > 0)
-        orr_sink_format(sink, "  %-28s %10s %8s\n", "", "seconds", "share");
+        orr_sink_format(sink, "  %-28s %10s %8s %14s\n", "", "seconds", "share", "processor");
     else if (first->images)
         orr_sink_format(sink, "  %-28s%s %9s %19s\n", "", threads, "images/s", "p10 .. p90");
     else
@@ -33,7 +33,8 @@ static void result_line(const orr_bench_result *r, int with_threads, char sign, 
     int digits = r->images ? 1 : 3;
     orr_sink_format(sink, "  %-28s", r->name);
     if (r->share > 0) {
-        orr_sink_format(sink, " %10.4f %7.1f%%\n", r->seconds.median, 100 * r->share);
+        orr_sink_format(sink, " %10.4f %7.1f%% %14.4f\n", r->seconds.median, 100 * r->share,
+                        r->processor);
         return;
     }
     if (!(work > 0)) {
@@ -157,6 +158,7 @@ static cJSON *result_of(const orr_bench_result *r) {
     cJSON_AddNumberToObject(seconds, "runs", r->seconds.runs);
     if (r->share > 0) {
         cJSON_AddNumberToObject(object, "share", r->share);
+        cJSON_AddNumberToObject(object, "processor_seconds", r->processor);
     } else if (r->images) {
         cJSON_AddNumberToObject(object, "images_per_s", (double)r->images / r->seconds.median);
     } else if (r->bytes) {

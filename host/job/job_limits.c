@@ -34,6 +34,7 @@ void orr_job_stream_config(const orr_job_options *o, orr_stream_config *config) 
     orr_backend_properties properties;
     o->backend->api->properties(o->backend, &properties);
     config->backend = o->backend;
+    config->stages = o->stages;
     config->workers = orr_job_workers(o->mem, o->jobs);
     config->chunk_tiles = o->chunk_tiles >= ORR_SEGMENT_TILES ? o->chunk_tiles : ORR_SEGMENT_TILES;
     uint64_t chunk = chunk_memory(config->chunk_tiles, properties.separate_output);

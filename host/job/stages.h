@@ -1,5 +1,6 @@
-// How long the stages of a job take, for benchmarks: nanoseconds summed over all worker threads. A
-// job without orr_job_options.stages reads no clock.
+// How long the stages of a job take, for benchmarks: nanoseconds summed over all worker threads; of
+// reads and writes that go on beside them, the time with at least one under way. A job without
+// orr_job_options.stages reads no clock.
 #ifndef ORRERY_HOST_JOB_STAGES_H
 #define ORRERY_HOST_JOB_STAGES_H
 
@@ -25,7 +26,8 @@ typedef enum orr_stage {
     ORR_STAGE_COUNT
 } orr_stage;
 
-// By the clock, and processor time of the threads: the difference is waiting.
+// By the clock, and processor time of the threads: the difference is waiting. What goes on beside
+// them takes none of theirs.
 typedef struct orr_stages {
     orr_stage_time nanoseconds[ORR_STAGE_COUNT], processor[ORR_STAGE_COUNT];
 } orr_stages;

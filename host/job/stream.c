@@ -71,6 +71,8 @@ typedef struct engine {
     pthread_mutex_t async_lock;
     orr_async *async; // opened for the first piece that asks for it
     int async_tried;
+    unsigned moving[2];       // reads, writes under way; counted for config->stages alone
+    uint64_t moving_since[2]; // by its clock: none or more, as their number was last changed
 } engine;
 
 static void push(queue *q, chunk *c) {
@@ -239,11 +241,25 @@ static orr_piece *plan(engine *e) {
 
 // ---- moving data
 
+// Called with the lock, as a read or a write begins (change 1) or ends (-1): the time with at least
+// one under way.
+static void time_move(engine *e, int writes, int change) {
+    orr_stages *stages = e->config->stages;
+    if (!stages) return;
+    uint64_t now = orr_stage_clock(stages).clock;
+    if (e->moving[writes])
+        stages->nanoseconds[writes ? ORR_STAGE_WRITE : ORR_STAGE_READ] +=
+            now - e->moving_since[writes];
+    e->moving_since[writes] = now;
+    e->moving[writes] += (unsigned)change;
+}
+
 // On a thread of base/async: a piece was read or written.
 static void moved(void *context, orr_async_request *request) {
     engine *e = context;
     orr_piece *p = request->owner;
     pthread_mutex_lock(&e->lock);
+    time_move(e, request->write, -1);
     if (request->write)
         push_piece(&e->written, p);
     else
@@ -278,6 +294,11 @@ static void start_move(engine *e, orr_piece *p) {
     io->buffer = (unsigned)((chunk *)p->home - e->chunks) * sides + side;
     io->done = 0;
     io->error = 0;
+    if (e->config->stages) {
+        pthread_mutex_lock(&e->lock);
+        time_move(e, io->write, 1);
+        pthread_mutex_unlock(&e->lock);
+    }
     if (e->async) {
         orr_async_submit(e->async, io);
         return;

@@ -14,6 +14,7 @@
 
 #include "base/async.h"
 #include "host/container/format.h"
+#include "host/job/stages.h"
 #include "kernels/backend.h"
 
 #ifdef __cplusplus
@@ -71,6 +72,7 @@ typedef struct orr_stream_config {
     unsigned chunk_tiles; // capacity of a chunk; at least ORR_SEGMENT_TILES
     unsigned chunks;      // >= 2
     unsigned pieces;      // at most so many in one chunk, which bounds the open files; 0: 256
+    orr_stages *stages;   // gets the time of piece->io; NULL: not measured
 } orr_stream_config;
 
 // Memory of a chunk of so many tiles: with the heads and last pages of pieces.

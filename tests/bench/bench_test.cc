@@ -140,6 +140,12 @@ class Suites : public testing::Test {
     }
     void TearDown() override { orr_bench_free(bench.get()); }
 
+    std::set<std::string> rows(const std::string &group) const {
+        std::set<std::string> names;
+        for (size_t n = 0; n < bench->count; n++)
+            if (bench->results[n].group == group) names.insert(bench->results[n].name);
+        return names;
+    }
     std::set<std::string> groups() const {
         std::set<std::string> names;
         for (size_t n = 0; n < bench->count; n++) names.insert(bench->results[n].group);
@@ -164,14 +170,12 @@ TEST_F(Suites, Pipeline) {
         EXPECT_TRUE(found.count(group)) << group;
     expect_sound_results();
     EXPECT_EQ(4u, bench->finding_count); // what binds, for each verb
-    std::set<std::string> stages;
     double share = 0;
     for (size_t n = 0; n < bench->count; n++)
-        if (std::string(bench->results[n].group) == "stages of encrypt") {
-            stages.insert(bench->results[n].name);
+        if (std::string(bench->results[n].group) == "stages of encrypt")
             share += bench->results[n].share;
-        }
-    for (const char *stage : {"read", "digest", "seal", "write"}) EXPECT_TRUE(stages.count(stage));
+    for (const char *stage : {"read", "digest", "seal", "write"})
+        EXPECT_TRUE(rows("stages of encrypt").count(stage)) << stage;
     EXPECT_NEAR(1, share, 1e-9);
 }
 
@@ -182,10 +186,14 @@ TEST_F(Suites, Disk) {
     std::set<std::string> found = groups();
     for (const char *verb : {"encrypt", "verify", "decrypt", "reencrypt"}) {
         EXPECT_TRUE(found.count(verb)) << verb;
-        EXPECT_TRUE(found.count("stages of " + std::string(verb) + ", page cache")) << verb;
+        for (const char *path : {", direct", ", page cache"})
+            EXPECT_TRUE(found.count("stages of " + std::string(verb) + path)) << verb << path;
     }
+    for (const char *group : {"stages of encrypt, direct", "stages of decrypt, page cache"})
+        for (const char *stage : {"read", "digest", "write", "commit", "rest of the host"})
+            EXPECT_TRUE(rows(group).count(stage)) << group << ": " << stage;
     expect_sound_results();
-    EXPECT_LE(4u, bench->finding_count); // what binds, for each verb
+    EXPECT_LE(8u, bench->finding_count); // what binds, for each verb and path
     EXPECT_NE(nullptr, std::strstr(bench->conditions.disk, ", 4 MiB")) << bench->conditions.disk;
 }
 

@@ -123,7 +123,7 @@ void expect_ciphered(const Job &job, size_t n) {
 
 orr_status run(Job *job, orr_backend *backend, unsigned workers, unsigned chunk_tiles,
                unsigned chunks) {
-    orr_stream_config config = {backend, workers, chunk_tiles, chunks, 0};
+    orr_stream_config config = {backend, workers, chunk_tiles, chunks, 0, nullptr};
     orr_error error = {};
     return orr_stream_run(&config, &kOps, job, &error);
 }
