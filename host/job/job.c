@@ -47,7 +47,10 @@ static void look_for_rest(orr_job *job) {
 // The next file that there is work for, NULL at the end.
 static orr_job_file *next_file(orr_job *job) {
     orr_walk_item item;
-    while (!orr_job_stopping(job) && next_item(job, &item)) {
+    while (!orr_job_stopping(job)) {
+        // Here and nowhere else: who waits in this place holds nobody up who could end a file.
+        orr_finishers_wait(job->finishers, job->finishing_most);
+        if (!next_item(job, &item)) break;
         orr_job_file *file = orr_job_not_work(job, &item) ? NULL : orr_transfer_open(job, &item);
         orr_walk_item_free(&item);
         if (file) return file;
@@ -196,15 +199,23 @@ static orr_status open_output(orr_job *job, orr_error *error) {
     return ORR_OK;
 }
 
+// Until all its files have ended.
+static orr_status run_round(orr_job *job, const orr_stream_config *config, orr_error *error) {
+    static const orr_stream_ops stream = {next_piece,        orr_transfer_read, orr_transfer_front,
+                                          orr_transfer_back, orr_transfer_done, hear_means};
+    orr_status status = orr_stream_run(config, &stream, job, error);
+    orr_finishers_wait(job->finishers, 1);
+    return status;
+}
+
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
                        orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
                        orr_error *error) {
-    static const orr_stream_ops stream = {next_piece,        orr_transfer_read, orr_transfer_front,
-                                          orr_transfer_back, orr_transfer_done, hear_means};
     orr_job job = {.options = options, .hooks = hooks, .progress = progress, .stop = stop};
     orr_stream_config config;
     pthread_t counter;
     int counting = 0;
+    unsigned threads;
     memset(summary, 0, sizeof *summary);
     pthread_mutex_init(&job.lock, NULL);
     orr_trust_init(&job.trust);
@@ -213,19 +224,21 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     orr_job_stream_config(options, &config);
     job.paper_memory = orr_job_paper_memory(options, config.workers);
     job.mend_memory = orr_job_mend_memory(options, job.single ? 1 : config.workers);
+    orr_job_finishing(config.workers, &threads, &job.finishing_most);
     orr_status status = open_output(&job, error);
     if (status != ORR_OK) goto end;
+    job.finishers = orr_finishers_new(threads, orr_transfer_end);
     job.walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);
-    if (!job.walk) {
+    if (!job.finishers || !job.walk) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
         goto end;
     }
     if (options->verb == ORR_VERB_VERIFY) orr_job_look_above(&job);
     counting = pthread_create(&counter, NULL, count_inputs, &job) == 0;
-    status = orr_stream_run(&config, &stream, &job, error);
+    status = run_round(&job, &config, error);
     if (status == ORR_OK && job.deferred_count) {
         job.second = 1;
-        status = orr_stream_run(&config, &stream, &job, error);
+        status = run_round(&job, &config, error);
     }
     if (counting) {
         if (status != ORR_OK) atomic_store(&job.fatal, 1);
@@ -240,6 +253,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     job.summary.broke_off = atomic_load(&job.broke_off) != 0;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
 end:
+    orr_finishers_free(job.finishers);
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status, job.found != 0);
     // Of restored files it is of use to the run that goes on only.
     if (options->verb == ORR_VERB_DECRYPT && status == ORR_OK && !options->dry_run &&

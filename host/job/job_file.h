@@ -63,7 +63,10 @@ typedef struct orr_sink_kind {
     // Archive profile, any worker: takes a segment from piece->out and says in piece->io what is to
     // be written of it, unless it did that itself.
     orr_status (*give)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
-    // Any worker: everything is written, and the source vouched for it. Completes, flushes, names.
+    // Any worker: all contents are written, and the source vouched for them. Writes what else there
+    // is, and looks at it as it was asked to.
+    orr_status (*complete)(orr_job_file *file, orr_error *error);
+    // Any thread, many at once: flushes and names.
     orr_status (*finish)(orr_job_file *file, orr_error *error);
     void (*close)(orr_job_file *file); // frees the end; also when it was never opened
 } orr_sink_kind;
@@ -144,6 +147,7 @@ struct orr_job_file {
     const char *reason; // for skipped files
     int later;          // left to the second round, unreported
     int repeats;        // it failed of what the job broke off for, after that was said
+    orr_job_file *next; // behind it, among the finishers
 
     int repairable;     // damaged, but its repair data can restore all of it
     int repair_damaged; // only what it could be repaired with is damaged

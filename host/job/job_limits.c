@@ -10,6 +10,8 @@
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
 #define FIXED_MEMORY (48ull << 20) // program, libraries, heads being written, FIXED_WORKERS
 #define FIXED_WORKERS 16
+#define FINISHERS 16      // of each worker: so many flushes take a disk little longer than one
+#define MOST_FINISHERS 64 // more gain nothing
 #define LEAST_PARITY (2ull << 20)
 #define MOST_PARITY (16ull << 20) // more is not quicker
 #define LEAST_MEND (4ull << 20)   // of one worker
@@ -20,6 +22,14 @@
 static uint64_t chunk_memory(unsigned tiles, int separate_output) {
     return (orr_stream_chunk_bytes(tiles) + (uint64_t)tiles * sizeof(orr_tile_task)) *
            (separate_output ? 2 : 1);
+}
+
+// A file in flight may hold four descriptors: source, what is at its target, output, the output's
+// directory.
+static uint64_t files_at_once(void) {
+    struct rlimit limit;
+    uint64_t descriptors = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
+    return descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 : 0;
 }
 
 unsigned orr_job_workers(uint64_t mem, unsigned jobs) {
@@ -45,13 +55,19 @@ void orr_job_stream_config(const orr_job_options *o, orr_stream_config *config) 
     uint64_t useful =
         2ull * config->workers + 2 * properties.depth + 2; // more would only cost cache
     config->chunks = (unsigned)(chunks < 2 ? 2 : chunks > useful ? useful : chunks);
-    // A file in flight may hold four descriptors: source, what is at its target, output, the
-    // output's directory.
-    struct rlimit limit;
-    uint64_t descriptors = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
-    uint64_t files = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 : 0;
-    files /= config->chunks;
+    unsigned threads, finishing;
+    orr_job_finishing(config->workers, &threads, &finishing);
+    uint64_t taken = finishing + threads / 2, room = files_at_once(); // two descriptors a thread
+    uint64_t files = (room > taken ? room - taken : 0) / config->chunks;
     config->pieces = (unsigned)(files < 1 ? 1 : files > UINT_MAX ? UINT_MAX : files);
+}
+
+void orr_job_finishing(unsigned workers, unsigned *threads, unsigned *files) {
+    uint64_t most = (uint64_t)workers * FINISHERS, room = files_at_once() / 8;
+    if (most > MOST_FINISHERS) most = MOST_FINISHERS;
+    if (most > room) most = room;
+    *threads = most < 1 ? 1 : (unsigned)most;
+    *files = 2 * *threads; // so that each has one when it is through with another
 }
 
 uint64_t orr_job_paper_memory(const orr_job_options *o, unsigned workers) {

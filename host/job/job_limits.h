@@ -6,6 +6,9 @@
 #include "host/job/stream.h"
 
 void orr_job_stream_config(const orr_job_options *options, orr_stream_config *config);
+// How many threads finish files (finishers.h), and how many files may be with them before the next
+// one is planned, of `workers` workers.
+void orr_job_finishing(unsigned workers, unsigned *threads, unsigned *files);
 // Bytes for the images of one of `workers` workers.
 uint64_t orr_job_paper_memory(const orr_job_options *options, unsigned workers);
 // Bytes for the repair data that one of `workers` workers writes.

@@ -7,6 +7,7 @@
 
 #include "base/walk.h"
 #include "host/job/claims.h"
+#include "host/job/finishers.h"
 #include "host/job/job.h"
 #include "host/job/journal.h"
 #include "host/job/output.h"
@@ -39,6 +40,8 @@ struct orr_job {
 
     // The outputs.
     orr_output_root root;
+    orr_finishers *finishers;
+    unsigned finishing_most; // files that may be with them before the next one is planned
     orr_journal *journal;
     orr_claims claims;   // paths below the output that files of this job have; the planner's
     orr_claims restored; // device and inode of restored files, and of which path; marked when they

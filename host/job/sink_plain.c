@@ -299,21 +299,25 @@ static orr_status set_length(const orr_job_file *file, orr_error *error) {
                           strerror(errno));
 }
 
-// Brings back time and mode, and gives the name.
+// Brings back the time.
+static orr_status plain_complete(orr_job_file *file, orr_error *error) {
+    const orr_metadata *m = file->metadata;
+    const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
+    orr_status status = orr_file_output(file, 0, error);
+    if (status == ORR_OK) status = set_length(file, error);
+    return status == ORR_OK ? orr_output_set_time(&file->to.output, &mtime, error) : status;
+}
+
+// Brings back the mode, and gives the name.
 static orr_status plain_finish(orr_job_file *file, orr_error *error) {
     const orr_metadata *m = file->metadata;
     orr_output *output = &file->to.output;
-    const struct timespec mtime = {m->mtime_seconds, (long)m->mtime_nanoseconds};
     struct stat st;
     int ours;
-    orr_status status = orr_file_output(file, 0, error);
-    if (status == ORR_OK) status = set_length(file, error);
-    if (status == ORR_OK) status = orr_output_set_time(output, &mtime, error);
-    if (status != ORR_OK) return status;
     if (fstat(output->fd, &st) == 0 && claim_inode(file, &st, &ours) == ORR_CLAIM_MEMORY)
         return orr_file_no_memory(file, error);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
-    status = orr_output_flush(output, m->mode & 0777, error);
+    orr_status status = orr_output_flush(output, m->mode & 0777, error);
     orr_file_forget_output(file);
     if (status == ORR_OK && file->to.plain->supersedes) status = give_way(file, error);
     if (status == ORR_OK) status = orr_output_name(output, error);
@@ -331,5 +335,6 @@ static void plain_close(orr_job_file *file) {
 const orr_sink_kind orr_sink_plain = {.open = plain_open,
                                       .look = plain_look,
                                       .give = plain_give,
+                                      .complete = plain_complete,
                                       .finish = plain_finish,
                                       .close = plain_close};

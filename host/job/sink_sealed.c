@@ -207,10 +207,9 @@ static orr_status commit(orr_job_file *file, orr_error *error) {
     return status;
 }
 
-static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
+static orr_status sealed_complete(orr_job_file *file, orr_error *error) {
     const orr_sealed_sink *to = file->to.sealed;
     const orr_output *output = &file->to.output;
-    const orr_source *from = &file->from;
     orr_status status = ORR_OK;
     if (file->profile == ORR_PROFILE_ARCHIVE) {
         status = orr_file_output(file, 0, error);
@@ -219,11 +218,17 @@ static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_check_output(file->job, output->fd, output->shown, &to->seal.secret,
                                   file->metadata, error);
-    if (status == ORR_OK && file->job->options->writer_only)
-        status = orr_writer_record(file, error);
+    return status;
+}
+
+static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
+    const orr_sealed_sink *to = file->to.sealed;
+    const orr_source *from = &file->from;
+    int writer_only = file->job->options->writer_only;
+    orr_status status = writer_only ? orr_writer_record(file, error) : ORR_OK;
     if (status == ORR_OK) status = commit(file, error);
     // Of a source that was touched nobody knows which bytes belong to which ctime.
-    if (status == ORR_OK && !file->job->options->writer_only && !from->sealed && !from->touched)
+    if (status == ORR_OK && !writer_only && !from->sealed && !from->touched)
         orr_job_record(file->job, &to->seal.secret, to->header.file_id, from->fd, &from->st,
                        file->source);
     return status;
@@ -243,5 +248,6 @@ const orr_sink_kind orr_sink_sealed = {.open = sealed_open,
                                        .look = sealed_look,
                                        .begin = sealed_begin,
                                        .give = sealed_give,
+                                       .complete = sealed_complete,
                                        .finish = sealed_finish,
                                        .close = sealed_close};

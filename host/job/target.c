@@ -13,10 +13,13 @@
 
 #include "base/clock.h"
 #include "base/flush.h"
+#include "base/group_flush.h"
 #include "base/io.h"
 #include "base/partial.h"
 #include "base/text.h"
 #include "host/job/claims.h"
+
+#define WORTH_WAITING 100000 // nanoseconds: a flush in memory takes less, one to a disk more
 
 enum { SAID_MODE, SAID_TIME, SAID_ROUNDED, SAID_FLUSH, SAID_DIRECTORY };
 
@@ -29,6 +32,8 @@ struct orr_target {
     mode_t mark;
     int scratch, scratch_directory; // a file whose time is set and read back; -1: none
     char scratch_name[ORR_PARTIAL_NAME_BYTES];
+    orr_group_flush *directories;
+    atomic_int waits; // the last flush of a file did
     atomic_uint said; // bit n: SAID_n
     atomic_ullong modes, times, flushes;
     orr_target_say say;
@@ -39,10 +44,11 @@ orr_target *orr_target_new(const char *path) {
     orr_target *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     t->path = strdup(path);
+    t->directories = orr_group_flush_new();
     t->scratch = t->scratch_directory = -1;
     t->mark = ORR_PARTIAL_MARK;
     pthread_mutex_init(&t->lock, NULL);
-    if (t->path) return t;
+    if (t->path && t->directories) return t;
     orr_target_free(t);
     return NULL;
 }
@@ -62,6 +68,7 @@ void orr_target_free(orr_target *t) {
     if (t->scratch >= 0) remove_own(t->scratch_directory, t->scratch_name, t->scratch);
     if (t->scratch_directory >= 0) close(t->scratch_directory);
     orr_claims_free(&t->swept);
+    orr_group_flush_free(t->directories);
     pthread_mutex_destroy(&t->lock);
     free(t->path);
     free(t);
@@ -134,8 +141,20 @@ int orr_target_set_time(orr_target *t, int fd, const struct timespec *mtime) {
     return ORR_LACKS_TIME;
 }
 
+static uint64_t clock_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int orr_target_waits(const orr_target *t) {
+    return atomic_load(&t->waits);
+}
+
 int orr_target_flush(orr_target *t, int fd) {
+    uint64_t begun = clock_now();
     int result = orr_fsync(fd), number = errno;
+    atomic_store(&t->waits, clock_now() - begun > WORTH_WAITING);
     if (result == 1) orr_flush_told();
     if (result == 1 && first_time(t, SAID_FLUSH))
         say(t, 0,
@@ -146,7 +165,7 @@ int orr_target_flush(orr_target *t, int fd) {
 }
 
 int orr_target_flush_directory(orr_target *t, int fd) {
-    int result = orr_fsync(fd), number = errno;
+    int result = orr_group_fsync(t->directories, fd), number = errno;
     if (result == 1) orr_flush_told();
     // What was said of files goes for directories, too.
     if (result == 1 && !(atomic_load(&t->said) & 1u << SAID_FLUSH) && first_time(t, SAID_DIRECTORY))

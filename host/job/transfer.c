@@ -160,21 +160,30 @@ static int is_trusted(const orr_job_file *file) {
             (file->outcome == ORR_OUT_DONE && o->verb == ORR_VERB_VERIFY));
 }
 
-// Everything went from one end to the other: the source vouches for it, then the sink keeps it.
-static void finish(orr_job_file *file) {
+static int is_done(const orr_job_file *file) {
+    return !atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->later;
+}
+
+// Everything went from one end to the other: the source vouches for it, and it is made whole.
+static void complete(orr_job_file *file) {
     orr_error error = {0};
-    if (atomic_load(&file->failed) || file->outcome != ORR_OUT_DONE || file->later) return;
+    if (!is_done(file)) return;
     orr_status status = file->from.kind->finish(file, &error);
-    if (status == ORR_OK) status = step(file->to.kind->finish, file, &error);
+    if (status == ORR_OK) status = step(file->to.kind->complete, file, &error);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }
 
-void orr_transfer_release(orr_job_file *file) {
-    if (atomic_fetch_sub(&file->refs, 1) != 1) return;
+// It is kept.
+static void finish(orr_job_file *file) {
+    orr_error error = {0};
+    if (is_done(file) && step(file->to.kind->finish, file, &error) != ORR_OK)
+        orr_file_fail(file, &error);
+}
+
+void orr_transfer_end(orr_job_file *file) {
     const orr_job_options *o = file->job->options;
     orr_stage_mark since = orr_stage_clock(o->stages);
     orr_error error = {0};
-    orr_file_end_contents(file);
     if (!file->at_once) finish(file);
     if (is_trusted(file) && trust_result(file, &error) != ORR_OK) orr_file_fail(file, &error);
     orr_stage_lap(o->stages, ORR_STAGE_COMMIT, &since);
@@ -186,6 +195,20 @@ void orr_transfer_release(orr_job_file *file) {
     if (file->from.sealed && is_damaged(file) && o->salvage && !o->dry_run) orr_salvage(file);
     if (!file->later) report_file(file);
     orr_file_free(file);
+}
+
+void orr_transfer_release(orr_job_file *file) {
+    const orr_job *job = file->job;
+    if (atomic_fetch_sub(&file->refs, 1) != 1) return;
+    orr_stage_mark since = orr_stage_clock(job->options->stages);
+    orr_file_end_contents(file);
+    if (!file->at_once) complete(file);
+    orr_stage_lap(job->options->stages, ORR_STAGE_COMMIT, &since);
+    // Where flushes do not wait, handing it over would take longer.
+    if (!file->at_once && is_done(file) && file->to.output_begun &&
+        orr_target_waits(job->root.target) && orr_finishers_take(job->finishers, file))
+        return;
+    orr_transfer_end(file);
 }
 
 // ---- opening
@@ -335,7 +358,8 @@ void orr_transfer_front(void *job, orr_piece *piece, orr_worker *worker) {
         read_segment(file, piece, worker);
     } else {
         file->at_once(file);
-        if (file->from.kind) finish(file); // here, where nothing else of the chunk is waited for
+        if (file->from.kind) complete(file); // here, where nothing else of the chunk is waited for
+        if (file->from.kind) finish(file);
     }
     if (!atomic_load(&file->failed)) orr_job_was_read(job, file->source, &file->from.st);
 }

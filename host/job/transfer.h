@@ -16,7 +16,10 @@ int orr_transfer_read(void *job, orr_piece *piece);
 void orr_transfer_front(void *job, orr_piece *piece, orr_worker *worker);
 int orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker);
 void orr_transfer_done(void *job, orr_piece *piece);
-// Gives up a reference. With the last one the file is finished, reported and freed. Any worker.
+// Gives up a reference. With the last one the file is completed, and ended here or by the finishers
+// (finishers.h). Any worker.
 void orr_transfer_release(orr_job_file *file);
+// Finishes, reports and frees a file that is complete, or failed. Any thread.
+void orr_transfer_end(orr_job_file *file);
 
 #endif

@@ -32,16 +32,20 @@ class Node:
     def __init__(self, directory, mode):
         self.directory, self.mode, self.time = directory, mode, None
         self.now = {} if directory else b""
-        self.between = {}  # of a directory: what a name meant since it was flushed, each in turn
+        self.between = []  # of a directory: (moment, name, node) of each naming since it was flushed
         self.flights = {}  # of a file: by their places, writes under way, of which any part may have come
-        self.flush(empty=True)
+        self.flush(self.seen(-1))
 
-    def flush(self, empty=False):
-        self.flushed = type(self.now)() if empty else self.now.copy() if self.directory else self.now
-        self.flushed_mode, self.flushed_time, self.between = self.mode, self.time, {}
+    def seen(self, moment):
+        """What a flush that begins at this moment takes to the disk."""
+        return moment, self.now.copy() if self.directory else self.now, self.mode, self.time
 
-    def name(self, name, node):
-        self.between.setdefault(name, [self.flushed.get(name)]).append(node)
+    def flush(self, seen):
+        self.since, self.flushed, self.flushed_mode, self.flushed_time = seen
+        self.between = [naming for naming in self.between if naming[0] > self.since]
+
+    def name(self, moment, name, node):
+        self.between.append((moment, name, node))
         if node is None:
             self.now.pop(name, None)
         else:
@@ -66,6 +70,7 @@ def parse(records):
 class Disk:
     def __init__(self, root, rng):
         self.root, self.rng, self.nodes, self.ordered = Path(root).resolve(), rng, {}, []
+        self.moment, self.flushing = 0, {}  # calls so far; what flushes that are under way have seen
         self.top = self.load(self.root)
         self.log = self.root.parent / (self.root.name + ".log")
 
@@ -75,7 +80,7 @@ class Disk:
         node = self.nodes[info.st_ino] = Node(path.is_dir(), info.st_mode & 0o7777)
         node.time = info.st_mtime_ns
         node.now = {os.fsencode(child.name): self.load(child) for child in path.iterdir()} if node.directory else path.read_bytes()
-        node.flush()
+        node.flush(node.seen(0))
         return node
 
     def run(self, *arguments, program=ORRERY, kill=0, **environment):
@@ -102,7 +107,7 @@ class Disk:
     def copy(self):
         """The same knowledge of the same disk, to take another course."""
         other = copy.copy(self)
-        other.top, other.nodes, other.ordered = copy.deepcopy((self.top, self.nodes, self.ordered))
+        other.top, other.nodes, other.ordered, other.flushing = copy.deepcopy((self.top, self.nodes, self.ordered, self.flushing))
         return other
 
     def cut(self, moment, way, to):
@@ -119,35 +124,36 @@ class Disk:
         """Takes up what was recorded, the first `until` calls of it; returns how many there were."""
         count = 0
         for call, words, data in itertools.islice(parse(records), until):
+            self.moment += 1
             getattr(self, "on_" + call)(data, *words)
             count += 1
         return count
 
-    def note_order(self, flushed=False):
-        """What the names are at this moment, for the way "ordered"."""
-        if flushed:
-            self.ordered = []
-        self.ordered.append({node: node.now.copy() for node in self.nodes.values() if node.directory})
+    def note_order(self, since=0):
+        """What the names are at this moment, for the way "ordered"; `since`: when a flush began that has ended now."""
+        self.ordered.append((self.moment, {node: node.now.copy() for node in self.nodes.values() if node.directory}))
+        while len(self.ordered) > 1 and self.ordered[1][0] <= since:
+            self.ordered.pop(0)
 
     def on_create(self, _, parent, name, inode, kind, mode):
         node = self.nodes[int(inode)] = Node(kind == b"d", int(mode, 8))
-        self.nodes[int(parent)].name(bytes.fromhex(name.decode()), node)
+        self.nodes[int(parent)].name(self.moment, bytes.fromhex(name.decode()), node)
         self.note_order()
 
     def on_link(self, _, inode, parent, name):
-        self.nodes[int(parent)].name(bytes.fromhex(name.decode()), self.nodes[int(inode)])
+        self.nodes[int(parent)].name(self.moment, bytes.fromhex(name.decode()), self.nodes[int(inode)])
         self.note_order()
 
     def on_unlink(self, _, parent, name):
-        self.nodes[int(parent)].name(bytes.fromhex(name.decode()), None)
+        self.nodes[int(parent)].name(self.moment, bytes.fromhex(name.decode()), None)
         self.note_order()
 
     def on_rename(self, _, old, old_name, new, new_name, flags):
         places = [(self.nodes[int(d)], bytes.fromhex(n.decode())) for d, n in ((old, old_name), (new, new_name))]
         (source, name), (target, final) = places
         node, other = source.now[name], target.now.get(final) if int(flags) & 2 else None  # RENAME_EXCHANGE
-        target.name(final, node)
-        source.name(name, other)
+        target.name(self.moment, final, node)
+        source.name(self.moment, name, other)
         self.note_order()
 
     def on_write(self, data, inode, at):
@@ -173,27 +179,36 @@ class Disk:
         self.nodes[int(inode)].time = int(seconds) * 10**9 + int(nanoseconds)
 
     def on_sync(self, _, inode):
-        self.nodes[int(inode)].flush()
-        self.note_order(flushed=True)
+        self.on_flushing(None, inode, b"")
+        self.on_flushed(None, inode, b"")
+
+    def on_flushing(self, _, inode, thread):
+        self.flushing[inode, thread] = self.nodes[int(inode)].seen(self.moment)
+
+    def on_flushed(self, _, inode, thread):
+        node, seen = self.nodes[int(inode)], self.flushing.pop((inode, thread))
+        if seen[0] >= node.since:  # of two flushes that overlap the later one counts
+            node.flush(seen)
+        self.note_order(since=seen[0])
 
     def on_syncfs(self, _):
         for node in self.nodes.values():
-            node.flush()
-        self.note_order(flushed=True)
+            node.flush(node.seen(self.moment))
+        self.note_order(since=self.moment)
 
     # ---- images
 
     def image(self, way, to):
         """Builds what a cut leaves into the new directory `to`."""
-        at = self.rng.choice(self.ordered) if way == "ordered" and self.ordered else None
+        at = self.rng.choice(self.ordered)[1] if way == "ordered" and self.ordered else None
         self.build(self.top, Path(to), way, at, {})
         return Path(to).resolve()
 
     def names_of(self, node, way, at):
         if way == "random":
             names = dict(node.flushed)
-            for name, values in node.between.items():
-                names[name] = self.rng.choice(values)
+            for name in {naming[1] for naming in node.between}:
+                names[name] = self.rng.choice([node.flushed.get(name), *(n for _, other, n in node.between if other == name)])
             return {name: child for name, child in names.items() if child}
         if at:
             return at.get(node, node.flushed)

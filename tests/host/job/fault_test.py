@@ -140,6 +140,79 @@ class Faults(Case):
                 self.done(*self.command(verb))
                 self.assert_complete(verb)
 
+    def at_once(self, fault, verb, files=40):
+        """Runs a command on many files while flushes take time, so that many are under way at once, and one goes wrong."""
+        shutil.rmtree("many", ignore_errors=True)
+        self.fresh(verb)
+        for n in range(files):
+            path = Path("many", "ab"[n % 2], f"{n:03}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"{n}".encode() * 100)
+        command = ["encrypt", "-q", "-k", "keys", "many", "-o", "out"]
+        if verb == "decrypt":
+            shutil.rmtree("locked", ignore_errors=True)
+            self.done(*command[:-1], "locked")
+            command = ["decrypt", "-q", "-k", "keys", "locked", "-o", "out"]
+        status, _, err = run(*command, env={**os.environ, "LD_PRELOAD": f"{os.environ['RECORD']}:{FAULT}", "ORRERY_FAULT": fault,
+                                            "ORRERY_RECORD_SLOW": "3"})
+        return command, status, err
+
+    def assert_at_once(self, verb, command):
+        """What has its name is whole, nothing else is left, and the same command does the rest."""
+        def named():
+            return [p for p in Path("out").rglob("*") if p.is_file() and not p.name.startswith(".orrery-")]
+        for path in named():
+            if verb == "decrypt":
+                self.assertEqual(path.read_bytes(), Path("many", path.relative_to("out/many")).read_bytes())
+            else:
+                self.done("verify", "-q", "-k", "keys", str(path))
+        self.done(*command)
+        self.assertEqual(len(named()), len([p for p in Path("many").rglob("*") if p.is_file()]))
+        self.assertEqual([str(p) for p in Path("out").rglob(".orrery-*") if not p.name.startswith(".orrery-state")], [])
+        if verb == "encrypt":
+            self.done("verify", "-q", "-k", "keys", "out")
+
+    def test_one_flush_of_many_fails(self):
+        for verb in ("encrypt", "decrypt"):
+            for n in (1, 7):
+                with self.subTest(verb=verb, n=n):
+                    command, status, err = self.at_once(f"fsync:{n}:EIO:.partial", verb)
+                    self.assertEqual(status, 7, err)
+                    self.assertEqual(err.count("cannot flush this file: Input/output error"), 1, err)
+                    self.assertEqual([str(p) for p in Path("out").rglob("*.partial")], [])
+                    self.assert_at_once(verb, command)
+
+    def test_a_flush_for_many_names_fails(self):
+        """All whose names it was for have failed, and lose them."""
+        for verb in ("encrypt", "decrypt"):
+            with self.subTest(verb=verb):
+                command, status, err = self.at_once("fsync:-2:EIO:out/many/a$", verb)  # the first one is of the probe
+                self.assertEqual(status, 7, err)
+                self.assertRegex(err, "cannot flush its directory: Input/output error\n[0-9]+ other files in work failed with it")
+                self.assertEqual([str(p) for p in Path("out/many/a").rglob("*")], [])
+                self.assert_at_once(verb, command)
+
+    def test_death_among_many(self):
+        rng = random.Random(SEED)
+        for verb in ("encrypt", "decrypt"):
+            for n in sorted(rng.sample(range(20, 250), 10)):
+                with self.subTest(seed=SEED, verb=verb, n=n):
+                    command, status, err = self.at_once(f"change:{n}:{rng.choice(('kill', 'after'))}:out", verb)
+                    self.assertIn(status, (0, -signal.SIGKILL), err)
+                    self.assert_at_once(verb, command)
+
+    def test_a_signal_among_many(self):
+        for verb in ("encrypt", "decrypt"):
+            with self.subTest(verb=verb):
+                command, status, err = self.at_once("fsync:20:term:.partial", verb, files=1500)
+                self.assertEqual(status, 75, err)
+                self.assertEqual([str(p) for p in Path("out").rglob("*.partial")], [])
+                done = len([p for p in Path("out").rglob("*") if is_output(p)])
+                self.assertGreater(done, 20)  # what was under way is finished, and nothing else begun
+                self.assertLess(done, 1500)
+                self.done(*command)
+                self.assertEqual(len([p for p in Path("out").rglob("*") if is_output(p)]), 1500)
+
     def test_errors(self):
         for verb in VERBS:
             for call, error in (("pread", "EIO"), ("pwrite", "EIO"), ("pwrite", "ENOSPC"), ("fsync", "EIO"), ("rename", "EIO"),

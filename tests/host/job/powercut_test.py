@@ -86,13 +86,13 @@ class Cuts(Case):
 
     # ---- cuts
 
-    def cut_anywhere(self, command, whole, finished, again=(0,)):
+    def cut_anywhere(self, command, whole, finished, again=(0,), images=IMAGES, **environment):
         """A cut at any moment of a run, then the same command, whose status is one of `again`."""
         disk = self.disk()
-        got, said = disk.run(*command)
+        got, said = disk.run(*command, **environment)
         self.assertEqual(got, 0, said)
         moments = [(disk.calls, way) for way in WAYS]
-        moments += [(self.rng.randint(1, disk.calls), self.rng.choice(DISORDERLY)) for _ in range(IMAGES)]
+        moments += [(self.rng.randint(1, disk.calls), self.rng.choice(DISORDERLY)) for _ in range(images)]
         for moment, way in moments:
             with self.subTest(seed=SEED, moment=moment, way=way):
                 image = disk.cut(moment, way, self.fresh())
@@ -100,6 +100,7 @@ class Cuts(Case):
                 status, out, err = run(*command, cwd=image)
                 self.assertIn(status, again, out + err)
                 finished(image)
+        return disk
 
     def killed_then_cut(self, command, finished, then=None, **environment):
         """A run that was killed after each call that gave a name, and after some others; the same command (or another one), which
@@ -175,6 +176,77 @@ class Cuts(Case):
     def test_reencrypt(self):
         self.both(("reencrypt", "-q", "-j", "1", "-k", self.keys, self.sealed("sealed"), "-o", "vault"),
                   self.assert_named_is_whole, self.assert_finished, self.assert_kept)
+
+    # ---- many files at once
+
+    def many(self):
+        """Files enough for many flushes at once, some of them of one directory."""
+        for n in range(24):
+            (self.source / ("a" if n % 2 else "a/b") / f"{n:02}").parent.mkdir(exist_ok=True)
+            (self.source / ("a" if n % 2 else "a/b") / f"{n:02}").write_bytes(self.rng.randbytes(300))
+        self.names = sorted(p.name for p in self.source.rglob("*") if p.is_file())
+        return {"ORRERY_RECORD_SLOW": "3"}
+
+    def assert_in_groups(self, disk):
+        """Flushes were under way at once, and some of a directory were for several names."""
+        under_way, most, flushes, names = set(), 0, 0, 0
+        directories = {inode for inode, node in disk.nodes.items() if node.directory}
+        for call, words, _ in parse(disk.records):
+            under_way ^= {tuple(words)} if call.startswith("flush") else set()
+            most = max(most, len(under_way))
+            flushes += call == "flushing" and int(words[0]) in directories
+            names += call == "rename"
+        self.assertGreater(most, 4)
+        self.assertLess(flushes, names)
+
+    def assert_reported_is_there(self, disk):
+        """Whatever the journal calls done by some moment a cut at that moment leaves, whole."""
+        done, all_of_it = set(), disk.image("most", self.dir / "all")
+        for moment, (call, _, data) in enumerate(list(parse(disk.records)), 1):
+            lines = [json.loads(line) for line in data.splitlines()] if call == "write" and b'"event":"file"' in data else []
+            done |= {line["target"] for line in lines if line["status"] == "ok"}
+            if lines:
+                image = disk.cut(moment, "least", self.fresh())
+                for name in done:
+                    path = image / "vault" / name
+                    self.assertTrue(path.exists(), (moment, name))
+                    self.assertTrue(path.read_bytes() == (all_of_it / "vault" / name).read_bytes(), (moment, name))
+        self.assertEqual(len(done), len(self.names))
+
+    def test_many_at_once(self):
+        environment = self.many()
+        command = "encrypt", "-q", "-j", "2", "-k", self.keys, str(self.source), "-o", "vault"
+        disk = self.cut_anywhere(command, self.assert_named_is_whole, self.assert_finished, images=24, **environment)
+        self.assert_in_groups(disk)
+        self.assert_reported_is_there(disk)
+
+    def test_many_at_once_without_a_keyring(self):
+        environment = self.many()
+        self.assertEqual(run("keyring", "export", "-q", "-k", self.keys, "-o", "to.orrpub")[0], 0)
+        command = ("encrypt", "-q", "-j", "2", "--to", str(self.dir / "to.orrpub"), "--writer-key", "state/key", "--names", "opaque",
+                   str(self.source), "-o", "vault")
+        self.assert_in_groups(self.cut_anywhere(command, self.assert_named_is_whole, self.assert_finished, **environment))
+
+    def test_many_restored_at_once(self):
+        environment = self.many()
+        command = "decrypt", "-q", "-j", "2", "-k", self.keys, self.sealed("sealed"), "-o", "restored"
+        disk = self.cut_anywhere(command, self.assert_restored_is_whole, self.assert_restored, **environment)
+        self.assert_in_groups(disk)
+
+    def test_many_at_once_killed_then_cut(self):
+        environment = self.many()
+        command = "encrypt", "-q", "-j", "2", "-k", self.keys, str(self.source), "-o", "vault"
+        disk = self.disk()
+        self.assertEqual(disk.run(*command, **environment)[0], 0)
+        for kill in sorted(self.rng.sample(range(disk.calls // 3, disk.calls), 12)):
+            with self.subTest(seed=SEED, kill=kill):
+                disk = self.disk()
+                status, said = disk.run(*command, kill=kill, **environment)
+                self.assertTrue(status == 0 or is_killed(status), said)  # a group more, and there are fewer calls
+                self.assert_named_is_whole(disk.image(self.rng.choice(DISORDERLY), self.dir / f"killed-{kill}"))
+                status, said = disk.run(*command, **environment)
+                self.assertEqual(status, 0, said)
+                self.assert_kept(disk.image("least", self.fresh()))
 
     def test_an_error_at_close(self):
         """What may have been lost has no name, and the same command makes it anew."""

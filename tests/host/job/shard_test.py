@@ -55,9 +55,9 @@ class Shards(Case):
         raise AssertionError("no shard has it")
 
     def under_way(self, job, root):
-        """Waits until the job is at in/large, which comes after all other files."""
+        """Waits until the job is at in/large, which comes after all other files, and these are finished."""
         end = time.monotonic() + 120
-        while not list(Path(root, "in").glob(".orrery-*.partial")):
+        while [p.parent.name for p in Path(root).rglob(".orrery-*.partial")] != ["in"]:
             self.assertIsNone(job.poll(), "the job was over too soon")
             self.assertLess(time.monotonic(), end)
             time.sleep(0.002)

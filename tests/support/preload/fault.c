@@ -6,7 +6,7 @@
 //         fallocate, fchmod, futimens, or any of those that change something: change. What io_uring
 //         reads and writes of files counts as pread and pwrite, when it is handed over; its kill,
 //         tear and after come while others are under way
-// N       which such call counts, from 1; 0: every one
+// N       which such call counts, from 1; 0: every one; -N: that one and all later ones
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EAGAIN EACCES EROFS EINVAL), short (half of the
 //         bytes), odd (1000 bytes fewer are told than were moved), kill (SIGKILL before the call),
 //         tear (half of a write, then SIGKILL), after (the call, then SIGKILL), term (SIGTERM, then
@@ -14,7 +14,7 @@
 //         later (SIGTERM, and again after 1.1 s), slow (a twentieth of a second, then the call),
 //         flip (a bit of pwrite's bytes, that of file offset ORRERY_FAULT_AT, in the calls that
 //         write there)
-// PART    only calls on files whose path contains this
+// PART    only calls on files whose path contains this, or, with a $ behind it, ends in it
 //
 // ORRERY_FAULT_BYTES=FROM-TO: only a pread that touches these bytes of its file (TO not included):
 // with N = 0 and EIO, bad sectors. Blocks of 4 KiB of it that were written whole are good from then
@@ -60,6 +60,13 @@ static int is_change(const char *call) {
     return 1;
 }
 
+static int is_meant(const char *path, char *part) {
+    size_t length = strlen(path), end = strlen(part);
+    if (!end || part[end - 1] != '$') return strstr(path, part) != NULL;
+    part[--end] = 0;
+    return length >= end && !strcmp(path + length - end, part);
+}
+
 static void log_call(const char *call, const char *path) {
     const char *log = getenv("ORRERY_FAULT_LOG");
     char line[512];
@@ -97,10 +104,10 @@ static int decide(const char *call, const char *path) {
     if (!fault || sscanf(fault, "%15[^:]:%ld:%15[^:]:%255[^\n]", wanted, &n, action, part) < 3)
         return GO_ON;
     if (strcmp(wanted, call) && !(!strcmp(wanted, "change") && is_change(call))) return GO_ON;
-    if (!strstr(path, part)) return GO_ON;
+    if (!is_meant(path, part)) return GO_ON;
     log_call(call, path);
     long count = atomic_fetch_add(&seen, 1) + 1;
-    if (n && count != n) return GO_ON;
+    if (n > 0 ? count != n : count < -n) return GO_ON;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         if (strcmp(action, errors[i].name)) continue;
         errno = errors[i].number;

@@ -3,6 +3,7 @@
 // ORRERY_RECORD_ROOT=DIRECTORY (absolute, without symlinks)
 //
 // ORRERY_RECORD_KILL=N: SIGKILL once N calls have been recorded.
+// ORRERY_RECORD_SLOW=N: a flush takes N milliseconds, in which other threads go on.
 // ORRERY_RECORD_FUSE=1: the file system is a program's (FUSE), whose files syncfs() does not flush.
 //
 // One record for each call that changed something or flushed it, in the order of the calls over all
@@ -21,6 +22,7 @@
 //   mode INODE MODE 0
 //   time INODE SECONDS NANOSECONDS 0
 //   sync INODE 0
+//   flushing INODE THREAD 0, flushed INODE THREAD 0: the beginning and the end of a slow flush
 //   syncfs 0
 // What stdio writes is seen when it is flushed.
 #include <dlfcn.h>
@@ -37,6 +39,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/preload/ring.h"
@@ -318,7 +321,20 @@ int futimens(int fd, const struct timespec times[2]) {
             times[1].tv_nsec);
 }
 
+static int slow_fsync(int fd, long milliseconds) {
+    const struct timespec wait = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    const int thread = gettid();
+    pthread_mutex_lock(&lock);
+    unsigned long begun = inode_of(fd);
+    if (begun) put("flushing %lu %d 0\n", begun, thread);
+    pthread_mutex_unlock(&lock);
+    nanosleep(&wait, NULL);
+    ON_FILE(REAL(fsync)(fd), "flushed %lu %d 0\n", inode, thread);
+}
+
 int fsync(int fd) {
+    const char *slow = getenv("ORRERY_RECORD_SLOW");
+    if (slow) return slow_fsync(fd, atol(slow));
     ON_FILE(REAL(fsync)(fd), "sync %lu 0\n", inode);
 }
 
