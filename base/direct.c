@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
+#include "base/flush.h"
 #include "base/io.h"
 
 #ifndef RWF_DONTCACHE
@@ -59,26 +60,35 @@ void orr_direct_end(int fd) {
     if (flags >= 0 && flags & O_DIRECT) (void)fcntl(fd, F_SETFL, flags & ~O_DIRECT);
 }
 
-// Moves what the kernel moves without keeping it in the page cache; nothing where it cannot.
+// As base/io.h, without keeping any of it in the page cache. Of a kernel that cannot, errno tells a
+// refusal.
 static size_t move_uncached(int writes, int fd, uint8_t *memory, size_t bytes, uint64_t offset) {
     size_t done = 0;
     ssize_t now = 1;
-    while (done < bytes && now > 0) {
+    while (done < bytes && (now > 0 || (now < 0 && errno == EINTR))) {
         const struct iovec rest = {memory + done, bytes - done};
         now = writes ? pwritev2(fd, &rest, 1, (off_t)(offset + done), RWF_DONTCACHE)
                      : preadv2(fd, &rest, 1, (off_t)(offset + done), RWF_DONTCACHE);
         if (now > 0) done += (size_t)now;
     }
+    if (now == 0) errno = writes ? ENOSPC : 0;
     return done;
 }
 
 size_t orr_pread_by(orr_way way, int fd, void *buffer, size_t bytes, uint64_t offset) {
-    size_t done = way == ORR_WAY_UNCACHED ? move_uncached(0, fd, buffer, bytes, offset) : 0;
+    size_t done = 0;
+    if (way == ORR_WAY_UNCACHED) {
+        done = move_uncached(0, fd, buffer, bytes, offset);
+        if (done == bytes || !orr_is_refusal(errno)) return done;
+    }
     return done + orr_pread_in_full(fd, (char *)buffer + done, bytes - done, offset + done);
 }
 
 size_t orr_pwrite_by(orr_way way, int fd, const void *data, size_t bytes, uint64_t offset) {
-    size_t done =
-        way == ORR_WAY_UNCACHED ? move_uncached(1, fd, (uint8_t *)data, bytes, offset) : 0;
+    size_t done = 0;
+    if (way == ORR_WAY_UNCACHED) {
+        done = move_uncached(1, fd, (uint8_t *)data, bytes, offset);
+        if (done == bytes || !orr_is_refusal(errno)) return done;
+    }
     return done + orr_pwrite_in_full(fd, (const char *)data + done, bytes - done, offset + done);
 }

@@ -3,9 +3,10 @@
 //
 // CALL    open (creation only), look (openat without), readdir, read, write, pread, pwrite, fsync,
 //         sync (of a range), syncfs, close, rekey (OpenSSL), thread, rename, unlink, mkdir,
-//         fallocate, fchmod, futimens, or any of those that change something: change. What io_uring
-//         reads and writes of files counts as pread and pwrite, when it is handed over; its kill,
-//         tear and after come while others are under way
+//         fallocate, fchmod, futimens, or any of those that change something: change. preadv2
+//         and pwritev2 of one part count as pread and pwrite, and so does what io_uring reads and
+//         writes of files, when it is handed over: there kill, tear and after come while others are
+//         under way
 // N       which such call counts, from 1; 0: every one; -N: that one and all later ones
 // ACTION  an error name (EIO ENOSPC EDQUOT EINTR EAGAIN EACCES EROFS EINVAL), short (half of the
 //         bytes), odd (1000 bytes fewer are told than were moved), kill (SIGKILL before the call),
@@ -202,9 +203,17 @@ ssize_t read(int fd, void *buffer, size_t count) {
     ON_BYTES("read", fd, count, REAL(read)(fd, buffer, count));
 }
 
+static ssize_t get(int fd, struct iovec part, off_t at, int flags) {
+    if (!touches(at, part.iov_len)) return REAL(preadv2)(fd, &part, 1, at, flags);
+    ON_BYTES("pread", fd, part.iov_len, REAL(preadv2)(fd, &part, 1, at, flags));
+}
+
 ssize_t pread(int fd, void *buffer, size_t count, off_t at) {
-    if (!touches(at, count)) return REAL(pread)(fd, buffer, count, at);
-    ON_BYTES("pread", fd, count, REAL(pread)(fd, buffer, count, at));
+    return get(fd, (struct iovec){buffer, count}, at, 0);
+}
+
+ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return count == 1 ? get(fd, *parts, at, flags) : REAL(preadv2)(fd, parts, count, at, flags);
 }
 
 ssize_t write(int fd, const void *buffer, size_t count) {
@@ -221,31 +230,29 @@ static void *flipped(const void *buffer, size_t count, size_t where) {
     return altered;
 }
 
-static ssize_t pwrite_flipped(int fd, const void *buffer, size_t count, off_t at, off_t where) {
-    void *altered = flipped(buffer, count, (size_t)(where - at));
-    ssize_t result = REAL(pwrite)(fd, altered, count, at);
+static ssize_t put_flipped(int fd, struct iovec part, off_t at, int flags, off_t where) {
+    void *altered = flipped(part.iov_base, part.iov_len, (size_t)(where - at));
+    part.iov_base = altered;
+    ssize_t result = REAL(pwritev2)(fd, &part, 1, at, flags);
     free(altered);
     return result;
 }
 
-// As kernels before 6.14, which know no RWF_DONTCACHE: what asks for it goes on with pread, pwrite.
-ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
-    (void)fd, (void)parts, (void)count, (void)at, (void)flags;
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
-ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
-    return preadv2(fd, parts, count, at, flags);
+static ssize_t put(int fd, struct iovec part, off_t at, int flags) {
+    const char *where = getenv("ORRERY_FAULT_AT");
+    off_t place = where ? (off_t)atoll(where) : -1;
+    if (place >= at && place < at + (off_t)part.iov_len && decide_fd("pwrite", fd) == FLIP)
+        return put_flipped(fd, part, at, flags, place);
+    remap(fd, at, (ssize_t)part.iov_len);
+    ON_BYTES("pwrite", fd, part.iov_len, REAL(pwritev2)(fd, &part, 1, at, flags));
 }
 
 ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
-    const char *where = getenv("ORRERY_FAULT_AT");
-    off_t place = where ? (off_t)atoll(where) : -1;
-    if (place >= at && place < at + (off_t)count && decide_fd("pwrite", fd) == FLIP)
-        return pwrite_flipped(fd, buffer, count, at, place);
-    remap(fd, at, (ssize_t)count);
-    ON_BYTES("pwrite", fd, count, REAL(pwrite)(fd, buffer, count, at));
+    return put(fd, (struct iovec){(void *)buffer, count}, at, 0);
+}
+
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return count == 1 ? put(fd, *parts, at, flags) : REAL(pwritev2)(fd, parts, count, at, flags);
 }
 
 #if __has_include(<liburing.h>)

@@ -38,6 +38,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -249,17 +250,20 @@ ssize_t write(int fd, const void *buffer, size_t count) {
     END(result);
 }
 
-// As kernels before 6.14, which know no RWF_DONTCACHE: what asks for it goes on with pwrite.
-ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
-    (void)fd, (void)parts, (void)count, (void)at, (void)flags;
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
 ssize_t pwrite(int fd, const void *buffer, size_t count, off_t at) {
     BEGIN;
     ssize_t result = REAL(pwrite)(fd, buffer, count, at);
     wrote(fd, buffer, result, at);
+    END(result);
+}
+
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    BEGIN;
+    ssize_t result = REAL(pwritev2)(fd, parts, count, at, flags);
+    for (ssize_t done = 0, now; done < result; done += now, parts++) {
+        now = (ssize_t)parts->iov_len < result - done ? (ssize_t)parts->iov_len : result - done;
+        wrote(fd, parts->iov_base, now, at + done);
+    }
     END(result);
 }
 
