@@ -5,8 +5,9 @@
 
 #include "host/job/job_file.h"
 
-#define LEAST_DIRECT (64u << 10) // less is copied as quickly as a disk answers
-#define LEAST_RESERVED (1u << 20)
+#define LEAST_DIRECT (64u << 10)    // less is copied as quickly as a disk answers
+#define RESERVE_FROM (64ull << 20)  // outputs this large fail early when the disk is too small
+#define RESERVE_DIRECT (1ull << 20) // direct writes meet room that is there
 
 static orr_way choose(orr_job *job, int fd, uint64_t bytes, atomic_int *told, const char *shown) {
     orr_direct_use use = job->options->direct;
@@ -21,17 +22,25 @@ static orr_way choose(orr_job *job, int fd, uint64_t bytes, atomic_int *told, co
     return ORR_WAY_UNCACHED;
 }
 
+// Before its contents only a few pages of it are looked at, which need not bring others along.
+void orr_file_begin_look(const orr_job_file *file) {
+    (void)posix_fadvise(file->from.fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 void orr_file_begin_contents(orr_job_file *file) {
     orr_source *from = &file->from;
-    from->way = choose(file->job, from->fd, (uint64_t)from->st.st_size, &file->job->told_source,
-                       file->source);
+    if (file->digests)
+        from->way = choose(file->job, from->fd, (uint64_t)from->st.st_size, &file->job->told_source,
+                           file->source);
+    if (from->way != ORR_WAY_DIRECT) (void)posix_fadvise(from->fd, 0, 0, POSIX_FADV_NORMAL);
 }
 
 orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *error) {
     orr_sink *to = &file->to;
-    if (!file->digests || file->job->options->sparse) return ORR_OK;
-    to->way = choose(file->job, to->output.fd, bytes, &file->job->told_target, to->output.shown);
-    return to->way == ORR_WAY_DIRECT && bytes >= LEAST_RESERVED
+    if (file->digests && !file->job->options->sparse)
+        to->way =
+            choose(file->job, to->output.fd, bytes, &file->job->told_target, to->output.shown);
+    return bytes >= (to->way == ORR_WAY_DIRECT ? RESERVE_DIRECT : RESERVE_FROM)
                ? orr_output_reserve(&to->output, bytes, error)
                : ORR_OK;
 }
@@ -39,6 +48,9 @@ orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *
 void orr_file_end_contents(orr_job_file *file) {
     const orr_source *from = &file->from;
     if (from->way == ORR_WAY_DIRECT) orr_direct_end(from->fd);
+    if (from->way == ORR_WAY_DIRECT && from->sealed) // its head was looked at
+        (void)posix_fadvise(from->fd, 0, (off_t)from->sealed->seal.geometry.data_offset,
+                            POSIX_FADV_DONTNEED);
     if (from->way == ORR_WAY_UNCACHED) (void)posix_fadvise(from->fd, 0, 0, POSIX_FADV_DONTNEED);
     if (file->to.output_begun && file->to.way == ORR_WAY_DIRECT) orr_direct_end(file->to.output.fd);
 }

@@ -117,7 +117,7 @@ orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error)
     if (!to->output_begun) {
         status = orr_job_make_place(file->job, file->source, file->target, error);
         if (status == ORR_OK)
-            status = orr_output_begin(&to->output, &file->job->root, file->target, bytes, error);
+            status = orr_output_begin(&to->output, &file->job->root, file->target, error);
         to->output_begun = status == ORR_OK;
         if (status == ORR_OK) status = orr_file_begin_output(file, bytes, error);
     }

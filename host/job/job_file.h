@@ -183,8 +183,10 @@ orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error);
 orr_status orr_file_defer(orr_job_file *file, orr_error *error);
 
 // ---- job_direct.c: the ways of contents
-// Between the first and the last of these three, contents of source and output are moved by the
-// ways that --direct and their file systems allow, in whole pages; before and behind them anyhow.
+// A source is looked at from the first on. Between the next and the end, contents of source and
+// output are moved by the ways that --direct and their file systems allow, in whole pages; before
+// and behind them anyhow.
+void orr_file_begin_look(const orr_job_file *file);
 void orr_file_begin_contents(orr_job_file *file);
 orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *error);
 void orr_file_end_contents(orr_job_file *file);

@@ -199,7 +199,7 @@ static void release(orr_job_file *file) {
         status = look_for_released(file, released, &error);
     }
     if (status == ORR_OK) {
-        status = orr_output_begin(&to->output, root, released, 0, &error);
+        status = orr_output_begin(&to->output, root, released, &error);
         to->output_begun = status == ORR_OK;
     }
     if (status == ORR_OK) {

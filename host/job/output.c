@@ -14,8 +14,6 @@
 #include "base/io.h"
 #include "base/text.h"
 
-#define RESERVE_FROM (64ull << 20) // files this large fail early when the disk is too small
-
 static orr_status io_error(orr_error *error, const char *shown, const char *doing) {
     int number = errno;
     return orr_fail_errno(error, number, "%s: cannot %s: %s%s", shown, doing, strerror(number),
@@ -161,7 +159,7 @@ orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *err
 }
 
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
-                            uint64_t bytes, orr_error *error) {
+                            orr_error *error) {
     const char *name;
     memset(output, 0, sizeof *output);
     output->fd = output->directory = -1;
@@ -191,8 +189,7 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
         status = io_error(error, output->shown, "create this file");
         goto end;
     }
-    if (bytes >= RESERVE_FROM) status = orr_output_reserve(output, bytes, error);
-    if (status == ORR_OK) return ORR_OK;
+    return ORR_OK;
 end:
     orr_output_abort(output);
     return status;

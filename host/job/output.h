@@ -68,11 +68,10 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
                                 int *directory, const char **name, orr_error *error);
 // ORR_UNSUPPORTED: the target takes no such name.
 orr_status orr_output_too_long(const orr_output_root *root, const char *shown, orr_error *error);
-// Creates a partial file (base/partial.h) for `relative`, and reserves `bytes` when that is
-// known (0: not). The first one in a directory removes those that killed runs left there. Any
-// thread.
+// Creates a partial file (base/partial.h) for `relative`. The first one in a directory removes
+// those that killed runs left there. Any thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
-                            uint64_t bytes, orr_error *error);
+                            orr_error *error);
 // Reserves its space, which makes it as long. ORR_IO only when there is no room for it.
 orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error);
 // Gives it its mtime, as well as the target can hold it.

@@ -159,7 +159,7 @@ static orr_status commit_with_report(const orr_job_file *file, orr_output *data,
     const char *last;
     int directory;
     char *text = report_text(file, name, length, found);
-    orr_status status = text ? orr_output_begin(&report, root, report_name, 0, error)
+    orr_status status = text ? orr_output_begin(&report, root, report_name, error)
                              : orr_fail(error, ORR_INTERNAL, "out of memory");
     if (status == ORR_OK)
         status = orr_pwrite_all(report.fd, text, strlen(text), 0, report.shown, error);
@@ -196,7 +196,7 @@ void orr_salvage(orr_job_file *file) {
         NULL,          file->from.sealed->healer};
     status = salvage_names(file, &name, &report_name, &error);
     if (status == ORR_OK) status = orr_tile_reader_init(&r, &error);
-    if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, 0, &error);
+    if (status == ORR_OK) status = orr_output_begin(&output, &file->job->root, name, &error);
     if (status == ORR_OK)
         status = salvage_tiles(&r, length, &output, &found, file->job->stop, &error);
     if (status == ORR_OK)

@@ -223,7 +223,6 @@ static orr_status set_segments(orr_job_file *file, orr_error *error) {
     file->segments = orr_file_geometry(file)->segments;
     file->digests = calloc(file->segments, sizeof *file->digests);
     if (!file->digests) return orr_file_no_memory(file, error);
-    orr_file_begin_contents(file);
     return file->metadata->has_sha256 && orr_file_is_seen(file) ? orr_file_sha_begin(file, error)
                                                                 : ORR_OK;
 }
@@ -266,7 +265,11 @@ orr_job_file *orr_transfer_open(orr_job *job, orr_walk_item *item) {
         return NULL;
     }
     file->at_once = v->at_once;
-    if (!v->at_once && open_ends(file, &error) != ORR_OK) orr_file_fail(file, &error);
+    if (!v->at_once) {
+        orr_file_begin_look(file);
+        if (open_ends(file, &error) != ORR_OK) orr_file_fail(file, &error);
+        orr_file_begin_contents(file);
+    }
     if (!atomic_load(&file->failed) && file->outcome == ORR_OUT_DONE && !file->later) return file;
     orr_transfer_release(file);
     return NULL;
@@ -313,14 +316,26 @@ static orr_status derive_keys(const orr_job_file *file, orr_piece *piece, orr_er
 }
 
 // Carries out what piece->io says, by a way that is not direct.
-static void move(orr_job_file *file, orr_piece *piece, int writes) {
+static void move(const orr_job_file *file, orr_piece *piece, orr_way way) {
     orr_async_request *io = &piece->io;
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
-    io->done = writes ? orr_pwrite_by(file->to.way, io->fd, io->memory, io->bytes, io->offset)
-                      : orr_pread_by(file->from.way, io->fd, io->memory, io->bytes, io->offset);
+    io->done = io->write ? orr_pwrite_by(way, io->fd, io->memory, io->bytes, io->offset)
+                         : orr_pread_by(way, io->fd, io->memory, io->bytes, io->offset);
     io->error = io->done < io->bytes ? errno : 0;
-    orr_stage_lap(stages, writes ? ORR_STAGE_WRITE : ORR_STAGE_READ, &since);
+    orr_stage_lap(stages, io->write ? ORR_STAGE_WRITE : ORR_STAGE_READ, &since);
+}
+
+// By the way of that end, of which a direct one was gone already. A file system may take O_DIRECT
+// and then not these pages of memory.
+static void move_by(const orr_job_file *file, orr_piece *piece, orr_way way) {
+    const orr_async_request *io = &piece->io;
+    if (way != ORR_WAY_DIRECT) {
+        move(file, piece, way);
+    } else if (io->error == EINVAL || io->error == EOPNOTSUPP) {
+        orr_direct_end(io->fd);
+        move(file, piece, ORR_WAY_UNCACHED);
+    }
 }
 
 // Direct transfers are of whole pages: of the last one the file has, or will have, only a part.
@@ -346,7 +361,7 @@ static void read_segment(orr_job_file *file, orr_piece *piece, orr_worker *worke
     orr_status status = derive_keys(file, piece, &error);
     orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
     if (status == ORR_OK && !atomic_load(&file->failed)) {
-        if (file->from.way != ORR_WAY_DIRECT) move(file, piece, 0);
+        move_by(file, piece, file->from.way);
         status = file->from.kind->take(file, piece, worker, &error);
     }
     if (status != ORR_OK) orr_file_fail(file, &error);
@@ -386,10 +401,7 @@ int orr_transfer_back(void *job, orr_piece *piece, orr_worker *worker) {
     if (!io->bytes) return 0;
     io->fd = file->to.output.fd;
     io->write = 1;
-    if (file->to.way != ORR_WAY_DIRECT) {
-        move(file, piece, 1);
-        return 0;
-    }
+    if (file->to.way != ORR_WAY_DIRECT) return 0;
     size_t bytes = in_pages(io->bytes);
     memset(io->memory + io->bytes, 0, bytes - io->bytes);
     io->bytes = bytes;
@@ -401,6 +413,7 @@ void orr_transfer_done(void *job, orr_piece *piece) {
     const orr_async_request *io = &piece->io;
     orr_error error = {0};
     if (!file->at_once) {
+        if (io->write) move_by(file, piece, file->to.way);
         if (io->write && orr_pwrite_outcome(io->done, io->bytes, io->error, io->offset,
                                             file->to.output.shown, &error) != ORR_OK)
             orr_file_fail(file, &error);

@@ -114,7 +114,7 @@ TEST_F(Tree, OutputAppearsWholeAndReplacesNothing) {
     struct stat st;
     ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/x/y").c_str(), 0, 0, &error))
         << error.text;
-    ASSERT_EQ(ORR_OK, orr_output_begin(&file, &out, "p/q/name", 0, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_output_begin(&file, &out, "p/q/name", &error)) << error.text;
     ASSERT_EQ(2, write(file.fd, "hi", 2));
     EXPECT_NE(0, access((root + "/x/y/p/q/name").c_str(), F_OK)) << "not before commit";
     std::string partial = root + "/x/y/p/q/" + file.partial;
@@ -125,7 +125,7 @@ TEST_F(Tree, OutputAppearsWholeAndReplacesNothing) {
     ASSERT_EQ(0, stat((root + "/x/y/p/q/name").c_str(), &st));
     EXPECT_EQ(0640u, st.st_mode & 07777u);
     EXPECT_NE(0, access(partial.c_str(), F_OK));
-    ASSERT_EQ(ORR_OK, orr_output_begin(&file, &out, "p/q/name", 0, &error));
+    ASSERT_EQ(ORR_OK, orr_output_begin(&file, &out, "p/q/name", &error));
     partial = root + "/x/y/p/q/" + file.partial;
     EXPECT_EQ(ORR_EXISTS, orr_output_commit(&file, 0600, &error));
     EXPECT_NE(0, access(partial.c_str(), F_OK)) << "aborted";
@@ -165,8 +165,8 @@ TEST_F(Tree, APartialFileHasOneWriter) {
     orr_error error;
     struct stat st;
     ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/out").c_str(), 0, 0, &error));
-    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error)) << error.text;
-    ASSERT_EQ(ORR_OK, orr_output_begin(&second, &out, "name", 0, &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", &error)) << error.text;
+    ASSERT_EQ(ORR_OK, orr_output_begin(&second, &out, "name", &error)) << error.text;
     ASSERT_EQ(5, write(first.fd, "first", 5));
     orr_partial_sweep(out.fd, nullptr);
     ASSERT_EQ(ORR_OK, orr_output_commit(&first, 0600, &error)) << error.text;
@@ -175,7 +175,7 @@ TEST_F(Tree, APartialFileHasOneWriter) {
     EXPECT_EQ(5, st.st_size);
 
     ASSERT_EQ(0, unlink((root + "/out/name").c_str()));
-    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", 0, &error));
+    ASSERT_EQ(ORR_OK, orr_output_begin(&first, &out, "name", &error));
     std::string partial = first.partial;
     ASSERT_EQ(0, unlink((root + "/out/" + partial).c_str()));
     put("out/" + partial); // somebody else's
@@ -216,7 +216,7 @@ TEST_F(Tree, OutputGoesThroughNoSymlink) {
     dir("elsewhere");
     ASSERT_EQ(0, symlink("../elsewhere", (root + "/out/p").c_str()));
     ASSERT_EQ(ORR_OK, orr_output_root_open(&out, (root + "/out").c_str(), 0, 0, &error));
-    EXPECT_EQ(ORR_IO, orr_output_begin(&file, &out, "p/name", 0, &error));
+    EXPECT_EQ(ORR_IO, orr_output_begin(&file, &out, "p/name", &error));
     EXPECT_NE(nullptr, strstr(error.text, "symlink")) << error.text;
     orr_output_root_close(&out);
 }

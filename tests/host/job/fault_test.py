@@ -314,6 +314,20 @@ class Faults(Case):
                         self.assertEqual(status, 0, err)
                         self.assert_complete(verb)
 
+    def test_pages_that_are_refused(self):
+        """A file system may take O_DIRECT and then not the pages: they go through the page cache."""
+        said = run("decrypt", "-v", "-k", "keys", "sealed", "-o", "said")[2]
+        if "contents go past the page cache" not in said:
+            self.skipTest("the test directory's file system takes no O_DIRECT: " + said)
+        for verb, big in (("encrypt", "in/sub"), ("decrypt", "sealed/in/sub"), ("reencrypt", "sealed/in/sub")):
+            for n in (1, 2):  # the segments come first
+                with self.subTest(verb=verb, n=n):
+                    self.fresh(verb)
+                    command = (verb, "-q", "-k", "keys", big, "-o", "out")
+                    status, _, err = broken(f"pwrite:{n}:EINVAL:partial", *command)
+                    self.assertEqual(status, 0, err)
+                    self.done("verify" if verb != "decrypt" else verb, "-q", "-k", "keys", *(("out",) if verb != "decrypt" else command[4:]))
+
     def test_a_name_that_speaks_of_a_full_disk_is_a_name(self):
         name = "in/No space left on device"
         Path(name).write_bytes(b"x")
