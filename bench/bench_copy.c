@@ -52,6 +52,8 @@ static orr_status open_copy(copy *c, orr_error *error) {
         c->bytes = (uint64_t)st.st_size;
         if (!c->to) return ORR_OK;
         c->out = open(c->to, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC, 0600);
+        // Writes that make a file longer wait for one another.
+        if (c->out >= 0 && c->bytes > PIECE) (void)fallocate(c->out, 0, 0, (off_t)c->bytes);
         if (c->out >= 0) return ORR_OK;
     }
     const char *path = c->in < 0 ? c->from : c->to;
