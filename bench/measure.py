@@ -10,7 +10,9 @@ import mmap
 import os
 import pathlib
 import platform
+import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -70,9 +72,8 @@ def process(pid):
 
 
 def shown(command):
-    """A command as text, absolute paths by their last part: results name no directory of the machine."""
-    words = [str(word) for word in command]
-    return " ".join(pathlib.Path(word).name if word.startswith("/") else word for word in words)
+    """A command as text, absolute paths by their last part, also in NAME=PATH: results name no directory of the machine."""
+    return " ".join(shlex.quote(re.sub(r"(^|=|\s)/(\S*/)?(?=[^\s/])", r"\1", str(word))) for word in command)
 
 
 # ---- files and the page cache ------------------------------------------------------------------

@@ -125,6 +125,10 @@ class Peers(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, "8192 bytes stay in the page cache"):
                 measure.evict(folder)
 
+    def test_commands_are_shown_without_places(self):
+        self.assertEqual(measure.shown(["bench/peers", "/dev/shm", "old=/a/b/orrery --direct off", "--size", 5, "a b"]),
+                         "bench/peers shm 'old=orrery --direct off' --size 5 'a b'")
+
     def test_what_is_not_there_is_said(self):
         with mock.patch.object(programs.shutil, "which", return_value="gocryptfs"), mock.patch.object(programs.os, "access", return_value=False):
             found, missing = programs.peers((programs.Gocryptfs,), None, self.folder, 1)
