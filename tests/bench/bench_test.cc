@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "bench/bench.h"
+#include "bench/bench_copy.h"
 #include "bench/bench_files.h"
 #include "bench/bench_levels.h"
 #include "bench/bench_machine.h"
@@ -121,6 +122,26 @@ TEST(Files, ADiskIsNoMemory) {
     EXPECT_NE(nullptr, std::strstr(error.text, "/dev/shm: lies in memory")) << error.text;
     EXPECT_EQ(ORR_IO, orr_bench_files_open(&files, ORR_BENCH_ON_A_DISK, "/nowhere/at/all", &error));
     EXPECT_EQ(ORR_OK, orr_bench_files_open(&files, ORR_BENCH_IN_MEMORY, "/dev/shm", &error));
+    orr_bench_files_remove(&files, "");
+}
+
+TEST(Files, ACopyPastThePageCacheSaysWhatItCannot) {
+    orr_error error = {};
+    EXPECT_EQ(ORR_UNSUPPORTED, orr_bench_copy("/proc/version", nullptr, 1, &error)) << error.text;
+    EXPECT_EQ(ORR_IO, orr_bench_copy("/nowhere/at/all", nullptr, 1, &error));
+    if (file_system(ORRERY_MODULES) == "tmpfs") GTEST_SKIP() << "the build directory is no disk";
+    orr_bench_files files;
+    ASSERT_EQ(ORR_OK, orr_bench_files_open(&files, ORR_BENCH_ON_A_DISK, ORRERY_MODULES, &error));
+    char from[PATH_MAX], to[PATH_MAX];
+    for (uint64_t bytes : {0u, 1u, 4096u, (1u << 20) + 1, (5u << 20) - 4095}) {
+        std::string name = "from-" + std::to_string(bytes), copy = "to-" + std::to_string(bytes);
+        orr_bench_files_path(&files, name.c_str(), from);
+        orr_bench_files_path(&files, copy.c_str(), to);
+        ASSERT_EQ(ORR_OK, orr_bench_files_write(&files, name.c_str(), bytes, &error));
+        EXPECT_EQ(ORR_OK, orr_bench_copy(from, to, 3, &error)) << error.text;
+        EXPECT_EQ(ORR_OK, orr_bench_files_compare(&files, name.c_str(), copy.c_str(), &error));
+        EXPECT_EQ(ORR_IO, orr_bench_copy(from, to, 1, &error)) << "nothing is replaced";
+    }
     orr_bench_files_remove(&files, "");
 }
 
