@@ -197,6 +197,16 @@ def mounted(path):
     return first_line(["findmnt", "-n", "-o", "SOURCE,FSTYPE,OPTIONS", "-T", str(path)])
 
 
+def write_cache(path):
+    """"write back" when the disk under a path has a cache that a flush empties, else "write through"; None: unknown."""
+    device = os.stat(path).st_dev
+    for queue in ("queue", "../queue"): # of a disk, of a partition
+        file = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}", queue, "write_cache")
+        if file.exists():
+            return file.read_text().strip()
+    return None
+
+
 def conditions(work):
     """Commit, machine and versions: what every record says beside its figures. To be asked for at the start,
     before the tree changes under a long run."""
