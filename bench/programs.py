@@ -29,8 +29,8 @@ class Program:
         self.prepare()
 
     @staticmethod
-    def why_not():
-        """Why it cannot be run here, though it is installed; empty: it can."""
+    def why_not(work):
+        """Why it cannot be run in a directory, though it is installed; empty: it can."""
         return ""
 
     def prepare(self):
@@ -142,7 +142,7 @@ class Gocryptfs(Program):
         self.version = measure.first_line(["gocryptfs", "--version"])
 
     @staticmethod
-    def why_not():
+    def why_not(work):
         if not os.access("/dev/fuse", os.R_OK | os.W_OK):
             return "/dev/fuse cannot be used here"
         return "" if shutil.which("fusermount3") or shutil.which("fusermount") else "no fusermount (Debian package fuse3)"
@@ -185,9 +185,19 @@ class Gocryptfs(Program):
             return cost.beside(before, measure.process(daemon))
 
 
+def why_not_direct(work):
+    """Why files of a directory cannot be read and written past the page cache; empty: they can."""
+    try:
+        os.close(os.open(work / "direct", os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o600))
+    except OSError as error:
+        return f"its file system does not read and write past the page cache: {error.strerror}"
+    return ""
+
+
 class Dd(Program):
     """A plain copy past the page cache, one piece after the other; verifying is reading."""
     name, needs, flushes, most_files = "dd, direct", "dd", "the file", 16
+    why_not = staticmethod(why_not_direct)
 
     def prepare(self):
         self.version = measure.first_line(["dd", "--version"])
@@ -207,6 +217,7 @@ class Dd(Program):
 class DirectCopy(Program):
     """What the disk can do: several threads that read and write past the page cache; verifying is reading."""
     name, flushes = "parallel direct copy", "each file"
+    why_not = staticmethod(why_not_direct)
 
     def prepare(self):
         self.tool = measure.tool("diskcopy")
@@ -241,7 +252,7 @@ def peers(kinds, only, work, jobs):
         if only is not None and kind.needs and kind.needs not in only:
             continue
         installed = not kind.needs or shutil.which(kind.needs)
-        if why := kind.why_not() if installed else f"{kind.needs} is not installed":
+        if why := kind.why_not(work) if installed else f"{kind.needs} is not installed":
             missing[kind.name] = why
         else:
             found.append(kind(work, jobs))

@@ -133,6 +133,10 @@ class Peers(unittest.TestCase):
         with mock.patch.object(programs.shutil, "which", return_value="gocryptfs"), mock.patch.object(programs.os, "access", return_value=False):
             found, missing = programs.peers((programs.Gocryptfs,), None, self.folder, 1)
         self.assertEqual((found, missing), ([], {"gocryptfs": "/dev/fuse cannot be used here"}))
+        with mock.patch.object(programs.os, "open", side_effect=OSError(22, "Invalid argument")):
+            found, missing = programs.peers((programs.Dd, programs.DirectCopy), None, self.folder, 1)
+        self.assertEqual((found, list(missing)), ([], ["dd, direct", "parallel direct copy"]))
+        self.assertIn("past the page cache: Invalid argument", missing["dd, direct"])
         with mock.patch.object(programs.shutil, "which", return_value=None):
             self.assertEqual(programs.peers((programs.Age, programs.Dd), ["age"], self.folder, 1), ([], {"age": "age is not installed"}))
 
