@@ -22,7 +22,7 @@ def setUpModule():
         raise unittest.SkipTest("no RECORD library: run by ctest")
     if "libasan" in Path("/proc/self/maps").read_text():
         raise unittest.SkipTest("not under AddressSanitizer")
-    tempfile.tempdir = memory_directory(64 << 20)
+    tempfile.tempdir = memory_directory(128 << 20)
     print(f"seed {SEED}", flush=True)
 
 
@@ -102,14 +102,14 @@ class Cuts(Case):
                 finished(image)
         return disk
 
-    def killed_then_cut(self, command, finished, then=None, **environment):
+    def killed_then_cut(self, command, finished, then=None, often=("create", "rename", "link"), **environment):
         """A run that was killed after each call that gave a name, and after some others; the same command (or another one), which
         says that all is finished; then a cut that leaves nothing but what was flushed."""
         disk = self.disk()
         status, said = disk.run(*command)
         self.assertEqual(status, 0, said)
         calls = list(enumerate(disk.names_of_calls(), 1))
-        others = [n for n, call in calls if call not in ("create", "rename", "link")]
+        others = [n for n, call in calls if call not in often]
         kills = [n for n, _ in calls if n not in others] + self.rng.sample(others, min(4, len(others)))
         for kill in kills:
             with self.subTest(seed=SEED, kill=kill):
@@ -176,6 +176,27 @@ class Cuts(Case):
     def test_reencrypt(self):
         self.both(("reencrypt", "-q", "-j", "1", "-k", self.keys, self.sealed("sealed"), "-o", "vault"),
                   self.assert_named_is_whole, self.assert_finished, self.assert_kept)
+
+    # ---- contents past the page cache
+
+    def past_the_cache(self, command, whole, finished, kept):
+        command = *command, "--direct", "on"
+        disk = self.cut_anywhere(command, whole, finished)
+        if "flight" not in disk.names_of_calls():
+            self.skipTest("no io_uring, or no O_DIRECT in " + str(tempfile.tempdir))
+        self.killed_then_cut(command, kept, often=("create", "rename", "link", "flight"))
+
+    def large(self):
+        (self.source / "a/two").write_bytes(random.Random(SEED).randbytes((6 << 20) + 70000))
+
+    def test_encrypt_past_the_page_cache(self):
+        self.large()
+        self.past_the_cache(self.encrypt(), self.assert_named_is_whole, self.assert_finished, self.assert_kept)
+
+    def test_decrypt_past_the_page_cache(self):
+        self.large()
+        self.past_the_cache(("decrypt", "-q", "-j", "1", "-k", self.keys, self.sealed("sealed"), "-o", "restored"),
+                            self.assert_restored_is_whole, self.assert_restored, self.assert_restored)
 
     # ---- many files at once
 
