@@ -10,6 +10,7 @@
 
 // One flush, and how many threads wait for it.
 typedef struct flush {
+    pthread_cond_t ended; // this one, or the one before it
     unsigned waiting;
     int done, result, number;
 } flush;
@@ -26,7 +27,6 @@ typedef struct place {
 
 struct orr_group_flush {
     pthread_mutex_t lock;
-    pthread_cond_t ended;
     place *places;
 };
 
@@ -34,15 +34,19 @@ orr_group_flush *orr_group_flush_new(void) {
     orr_group_flush *group = calloc(1, sizeof *group);
     if (!group) return NULL;
     pthread_mutex_init(&group->lock, NULL);
-    pthread_cond_init(&group->ended, NULL);
     return group;
 }
 
 void orr_group_flush_free(orr_group_flush *group) {
     if (!group) return;
-    pthread_cond_destroy(&group->ended);
     pthread_mutex_destroy(&group->lock);
     free(group);
+}
+
+static flush *new_flush(void) {
+    flush *f = calloc(1, sizeof *f);
+    if (f) pthread_cond_init(&f->ended, NULL);
+    return f;
 }
 
 // Under the lock. NULL when memory ran out.
@@ -53,7 +57,7 @@ static place *enter(orr_group_flush *group, const struct stat *st) {
         *p = (place){.device = st->st_dev, .inode = st->st_ino, .following = group->places};
         group->places = p;
     }
-    if (p && !p->next) p->next = calloc(1, sizeof *p->next);
+    if (p && !p->next) p->next = new_flush();
     if (p) p->users++;
     return p;
 }
@@ -77,7 +81,8 @@ static void run(orr_group_flush *group, place *p, flush *f, int fd) {
     f->number = number;
     f->done = 1;
     p->running = 0;
-    pthread_cond_broadcast(&group->ended);
+    pthread_cond_broadcast(&f->ended);
+    if (p->next) pthread_cond_signal(&p->next->ended); // one of them leads it
 }
 
 // The system tells of a failed write once to each open file: another's flush does not tell what
@@ -105,10 +110,13 @@ int orr_group_fsync(orr_group_flush *group, int fd) {
         if (led)
             run(group, p, f, fd);
         else
-            pthread_cond_wait(&group->ended, &group->lock);
+            pthread_cond_wait(&f->ended, &group->lock);
     }
     int result = f->result, number = f->number;
-    if (!--f->waiting) free(f);
+    if (!--f->waiting) {
+        pthread_cond_destroy(&f->ended);
+        free(f);
+    }
     leave(group, p);
     pthread_mutex_unlock(&group->lock);
     if (result == 0 && !led) return look_for_errors(fd);
