@@ -55,24 +55,51 @@ static size_t plain_identity(const orr_job_file *file, uint8_t identity[32]) {
     return sizeof inode;
 }
 
+// Where the magic of a file of so many bytes is, in its first page and in its last.
+static unsigned magic_places(uint64_t bytes, uint64_t places[2]) {
+    places[0] = ORR_MAGIC_OFFSET;
+    places[1] = bytes - ORR_PAGE + ORR_MAGIC_OFFSET;
+    return bytes < ORR_MAGIC_OFFSET + ORR_MAGIC_BYTES ? 0 : bytes < 2 * ORR_PAGE ? 1 : 2;
+}
+
+// One that is read in one segment is looked at when it was: each read for itself is one of the
+// disk, which the planner would wait for.
+static int is_looked_at_later(const orr_job_file *file) {
+    return file->profile == ORR_PROFILE_ARCHIVE && file->bytes <= ORR_SEGMENT_BYTES &&
+           !file->job->options->dry_run;
+}
+
 // Whoever encrypts a vault means to re-encrypt it, or has named the wrong directory.
-static orr_status plain_accept(orr_job_file *file, orr_error *error) {
-    uint8_t magic[2][ORR_MAGIC_BYTES] = {{0}};
-    const uint64_t last = file->bytes < 2 * ORR_PAGE ? 0 : file->bytes - ORR_PAGE; // second head
-    if (file->job->options->nested || file->bytes < ORR_MAGIC_OFFSET + sizeof magic[0])
-        return ORR_OK;
-    orr_status status = orr_read_source(file->from.fd, magic[0], sizeof magic[0], ORR_MAGIC_OFFSET,
-                                        file->source, error);
-    if (status == ORR_OK && last)
-        status = orr_read_source(file->from.fd, magic[1], sizeof magic[1], last + ORR_MAGIC_OFFSET,
-                                 file->source, error);
-    if (status != ORR_OK || (memcmp(magic[0], ORR_MAGIC, sizeof magic[0]) &&
-                             memcmp(magic[1], ORR_MAGIC, sizeof magic[1])))
-        return status;
+static orr_status fail_sealed(const orr_job_file *file, orr_error *error) {
     return orr_fail(error, ORR_UNSUPPORTED,
                     "%s: is encrypted already: `orrery reencrypt` gives it new secrets; --nested "
                     "encrypts it once more",
                     file->source);
+}
+
+static orr_status plain_accept(orr_job_file *file, orr_error *error) {
+    uint8_t magic[ORR_MAGIC_BYTES];
+    uint64_t places[2];
+    orr_status status = ORR_OK;
+    if (file->job->options->nested || is_looked_at_later(file)) return ORR_OK;
+    unsigned count = magic_places(file->bytes, places);
+    for (unsigned i = 0; i < count && status == ORR_OK; i++) {
+        status =
+            orr_read_source(file->from.fd, magic, sizeof magic, places[i], file->source, error);
+        if (status == ORR_OK && !memcmp(magic, ORR_MAGIC, sizeof magic))
+            status = fail_sealed(file, error);
+    }
+    return status;
+}
+
+// The same of all that was read of it.
+static orr_status look_at(const orr_job_file *file, const uint8_t *bytes, orr_error *error) {
+    uint64_t places[2];
+    if (file->job->options->nested || !is_looked_at_later(file)) return ORR_OK;
+    unsigned count = magic_places(file->bytes, places);
+    for (unsigned i = 0; i < count; i++)
+        if (!memcmp(bytes + places[i], ORR_MAGIC, ORR_MAGIC_BYTES)) return fail_sealed(file, error);
+    return ORR_OK;
 }
 
 // What is in memory of it goes to its storage first: pages that somebody changes through mmap
@@ -102,6 +129,7 @@ static orr_status plain_take(orr_job_file *file, orr_piece *piece, orr_worker *w
     (void)worker;
     orr_status status =
         orr_read_outcome(piece->io.done, bytes, piece->io.error, file->source, error);
+    if (status == ORR_OK) status = look_at(file, piece->in, error);
     if (status != ORR_OK) return status;
     memset(piece->in + bytes, 0, piece->bytes - bytes);
     orr_content_digest_of(piece->in, bytes, file->digests[piece->segment]);

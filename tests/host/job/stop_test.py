@@ -127,7 +127,7 @@ class Stops(Case):
                 self.assertEqual(len([p for p in Path("out").rglob("*.orr.tif")]), last)
                 self.assertFalse(Path("out/.orrery-journal").exists())
         shutil.rmtree("out")
-        status, _, err = self.signalled("pread:1:term:in/a", "encrypt", "in", "-o", "out")  # one is left
+        status, _, err = self.signalled("sync:1:term:in/a", "encrypt", "in", "-o", "out")  # one is left: the first look at a file
         self.assertEqual(status, 75, err)
         self.assertEqual(self.command("encrypt", "in", "-o", "out")[0], 0)
         self.assertEqual(len([p for p in Path("out").rglob("*.orr.tif")]), 2)
