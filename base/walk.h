@@ -36,6 +36,7 @@ typedef struct orr_walk_item {
     int fd;
     struct stat st;
     orr_error error;
+    int seen; // 0: for the use of whoever takes items ahead of the work
 } orr_walk_item;
 
 typedef struct orr_walk orr_walk;

@@ -24,7 +24,7 @@ static void hear_means(void *context, const char *means) {
 
 static int next_item(orr_job *job, orr_walk_item *item) {
     if (job->second) return orr_job_next_deferred(job, item);
-    if (!orr_walk_next(job->walk, item)) return 0;
+    if (!orr_ahead_next(job->ahead, item)) return 0;
     if (item->named) orr_job_begin_input(job, item);
     return 1;
 }
@@ -35,7 +35,7 @@ static void look_for_rest(orr_job *job) {
     orr_walk_item item;
     int makes_directories = job->options->verb == ORR_VERB_ENCRYPT && !job->options->opaque_names;
     for (int n = 0; n < 1000 && !atomic_load(&job->fatal); n++) {
-        if (!orr_walk_next(job->walk, &item)) return;
+        if (!orr_ahead_next(job->ahead, &item)) return;
         int passed =
             !(item.kind == ORR_WALK_DIRECTORY && makes_directories) && orr_job_not_work(job, &item);
         orr_walk_item_free(&item);
@@ -228,8 +228,9 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     orr_status status = open_output(&job, error);
     if (status != ORR_OK) goto end;
     job.finishers = orr_finishers_new(threads, orr_transfer_end);
-    job.walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);
-    if (!job.finishers || !job.walk) {
+    orr_walk *walk = orr_walk_open(&options->inputs, job.root.dev, job.root.ino, 1);
+    job.ahead = orr_ahead_open(options, orr_job_ahead(), walk);
+    if (!job.finishers || !job.ahead) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
         goto end;
     }
@@ -266,7 +267,7 @@ end:
     orr_claims_free(&job.claims);
     orr_claims_free(&job.restored);
     free(job.readable);
-    orr_walk_close(job.walk);
+    orr_ahead_close(job.ahead);
     orr_trust_free(&job.trust);
     if (options->output) orr_output_root_close(&job.root);
     pthread_mutex_destroy(&job.lock);

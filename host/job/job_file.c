@@ -19,7 +19,8 @@ orr_job_file *orr_file_new(orr_job *job, const orr_source_kind *from, const orr_
     file->job = job;
     file->source = item->source;
     file->relative = item->relative;
-    file->from = (orr_source){.kind = from, .fd = item->fd, .st = item->st};
+    file->from =
+        (orr_source){.kind = from, .fd = item->fd, .st = item->st, .forgotten = item->seen};
     file->to = (orr_sink){.kind = to, .output.fd = -1};
     item->source = item->relative = NULL;
     item->fd = -1;
@@ -89,19 +90,28 @@ int orr_file_is_seen(const orr_job_file *file) {
 
 #define OVERLAYFS 0x794c7630
 
-orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error) {
+static orr_status flush_source(int fd, const char *shown, orr_error *error) {
     const unsigned flush =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     struct statfs fs;
     // An overlay has its pages in a file of another file system, which only this reaches.
-    int layered = fstatfs(file->from.fd, &fs) == 0 && fs.f_type == OVERLAYFS;
-    int failed =
-        layered ? fdatasync(file->from.fd) != 0 : sync_file_range(file->from.fd, 0, 0, flush) != 0;
+    int layered = fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS;
+    int failed = layered ? fdatasync(fd) != 0 : sync_file_range(fd, 0, 0, flush) != 0;
     if (failed && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
         return orr_fail_source(error, errno,
-                               "%s: what was written here did not reach its storage: %s",
-                               file->source, strerror(errno));
+                               "%s: what was written here did not reach its storage: %s", shown,
+                               strerror(errno));
     return ORR_OK;
+}
+
+orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error) {
+    return flush_source(file->from.fd, file->source, error);
+}
+
+orr_status orr_source_forget(int fd, const char *shown, orr_error *error) {
+    orr_status status = flush_source(fd, shown, error);
+    if (status == ORR_OK) (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return status;
 }
 
 orr_status orr_file_defer(orr_job_file *file, orr_error *error) {

@@ -89,6 +89,7 @@ typedef struct orr_source {
     struct timespec opened; // when it was met, by the clock of files
     atomic_int unreadable;  // it could not be read in places
     int distrusted;         // sealed: it is whole, but of unknown origin, and that is refused
+    int forgotten;          // sealed, verify: memory has nothing of it that the disk has not
     int touched;            // plain: its inode changed while it was read; its bytes did not
     orr_sealed *sealed;     // NULL: plain
 } orr_source;
@@ -178,6 +179,9 @@ orr_status orr_file_no_memory(const orr_job_file *file, orr_error *error);
 int orr_file_is_seen(const orr_job_file *file);
 // Has what is in memory of the source written to its storage. ORR_IO when that refuses it.
 orr_status orr_file_flush_source(const orr_job_file *file, orr_error *error);
+// What is to be verified is what the disk holds, not what memory still holds of it since it was
+// written: as above, then the system is asked to drop it, which a file system in memory does not.
+orr_status orr_source_forget(int fd, const char *shown, orr_error *error);
 // Leaves a file to a second round, when all others are through: whether it is to be restored
 // depends on them. ORR_INTERNAL when memory ran out. Any worker.
 orr_status orr_file_defer(orr_job_file *file, orr_error *error);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/cores.h"
+#include "host/job/job_ahead.h"
 
 #define DEFAULT_MEMORY (256ull << 20)
 #define OTHER_DESCRIPTORS 40 // streams, keyring, journal, devices, a few directories being walked
@@ -24,12 +25,21 @@ static uint64_t chunk_memory(unsigned tiles, int separate_output) {
            (separate_output ? 2 : 1);
 }
 
+static uint64_t descriptors(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
+}
+
+unsigned orr_job_ahead(void) {
+    uint64_t files = descriptors() / 16;
+    return files < 1 ? 1 : files < ORR_AHEAD ? (unsigned)files : ORR_AHEAD;
+}
+
 // A file in flight may hold four descriptors: source, what is at its target, output, the output's
 // directory.
 static uint64_t files_at_once(void) {
-    struct rlimit limit;
-    uint64_t descriptors = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 256;
-    return descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 : 0;
+    uint64_t others = OTHER_DESCRIPTORS + orr_job_ahead(), all = descriptors();
+    return all > others ? (all - others) / 4 : 0;
 }
 
 unsigned orr_job_workers(uint64_t mem, unsigned jobs) {

@@ -6,6 +6,8 @@
 #include "host/job/stream.h"
 
 void orr_job_stream_config(const orr_job_options *options, orr_stream_config *config);
+// How many files may be open ahead of the planner (job_ahead.h).
+unsigned orr_job_ahead(void);
 // How many threads finish files (finishers.h), and how many files may be with them before the next
 // one is planned, of `workers` workers.
 void orr_job_finishing(unsigned workers, unsigned *threads, unsigned *files);

@@ -9,6 +9,7 @@
 #include "host/job/claims.h"
 #include "host/job/finishers.h"
 #include "host/job/job.h"
+#include "host/job/job_ahead.h"
 #include "host/job/journal.h"
 #include "host/job/output.h"
 #include "host/job/resume.h"
@@ -27,7 +28,7 @@ struct orr_job {
     uint64_t mend_memory;  // of one worker, for repair
 
     // The inputs; the planner's.
-    orr_walk *walk;
+    orr_ahead *ahead;
     struct orr_job_file *current; // being cut into segments
     int single;                   // one input, a regular file: its own exit status counts
     uint64_t found;               // files that may be encrypted ones

@@ -50,16 +50,6 @@ orr_status orr_source_unseal(orr_job_file *file, orr_error *error) {
     return status;
 }
 
-// What is to be verified is what the disk holds, not what memory still holds of it since it was
-// written. Bytes on their way to the disk are waited for, with the error that they may meet there;
-// then the system is asked to drop them. It need not: a file system in memory has them nowhere
-// else.
-static orr_status forget_memory(orr_job_file *file, orr_error *error) {
-    orr_status status = orr_file_flush_source(file, error);
-    if (status == ORR_OK) (void)posix_fadvise(file->from.fd, 0, 0, POSIX_FADV_DONTNEED);
-    return status;
-}
-
 // Is this file where its seal says that it belongs? Two files of a vault that were swapped, or a
 // copy under another name, open as well as ever, but as somebody else's.
 static int has_sealed_name(const orr_job_file *file) {
@@ -104,8 +94,9 @@ orr_status orr_source_check_origin(orr_job_file *file, orr_error *error) {
 }
 
 static orr_status sealed_open(orr_job_file *file, orr_error *error) {
-    int verify = file->to.kind == &orr_sink_none;
-    orr_status status = verify ? forget_memory(file, error) : ORR_OK;
+    orr_status status = file->to.kind == &orr_sink_none && !file->from.forgotten
+                            ? orr_source_forget(file->from.fd, file->source, error)
+                            : ORR_OK;
     if (status == ORR_OK) status = orr_source_unseal(file, error);
     if (status == ORR_OK) status = orr_source_check_origin(file, error);
     if (status == ORR_OK && orr_file_is_seen(file) && !file->job->second) check_sealed_name(file);

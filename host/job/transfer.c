@@ -265,7 +265,9 @@ orr_job_file *orr_transfer_open(orr_job *job, orr_walk_item *item) {
         return NULL;
     }
     file->at_once = v->at_once;
-    if (!v->at_once) {
+    if (item->error.status != ORR_OK) {
+        orr_file_fail(file, &item->error);
+    } else if (!v->at_once) {
         orr_file_begin_look(file);
         if (open_ends(file, &error) != ORR_OK) orr_file_fail(file, &error);
         orr_file_begin_contents(file);

@@ -142,7 +142,7 @@ class Inputs(Case):
             while process.poll() is None and not list(Path("in").glob(".orrery-*.partial")):
                 time.sleep(0.002)
             process.send_signal(signal.SIGKILL)
-        self.assertEqual(len(list(Path("in").glob(".orrery-*.partial"))), 1)
+        self.assertGreaterEqual(len(list(Path("in").glob(".orrery-*.partial"))), 1)
         self.done("encrypt", "-q", "-k", "keys", "in", "-o", ".")
         self.assertEqual(self.files("in"), ["+first", "+first.orr.tif", "a", "a.orr.tif", "big", "big.orr.tif", "sub/b", "sub/b.orr.tif"])
 
