@@ -1,5 +1,6 @@
 """What a job runs into: limits of the process, files whose size says little, sources whose times are set back."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, run, slowly
+from support.cli import ORRERY, Case, confined, run, slowly
 
 MIB = 1 << 20
 
@@ -49,6 +50,37 @@ class Limits(Case):
         self.assertEqual(process.returncode, 75, err)
         self.assertIn("stopped; run the same command again to resume", err)
         self.assertEqual(list(Path("out").rglob("*.partial")), [])
+
+
+class Means(Case):
+    """By what contents go past the page cache."""
+
+    def setUp(self):
+        super().setUp()
+        self.keyring()
+        Path("in").write_bytes(os.urandom(20 * MIB))
+        err = run("encrypt", "-v", "--direct", "on", "-k", "keys", "in", "-o", "sealed")[2]
+        if "contents go past the page cache, through io_uring" not in err:
+            self.skipTest("no io_uring, or no O_DIRECT here: " + err)
+
+    def test_what_the_system_refuses_is_said_and_done_otherwise(self):
+        for what, means in (("uring", "8 threads (io_uring: Operation not permitted)"),
+                            ("memory", "io_uring, its memory not registered: Cannot allocate memory (ulimit -l)")):
+            for verb, source, out in (("encrypt", "in", f"{what}.orr.tif"), ("verify", "sealed", ""), ("decrypt", "sealed", what)):
+                with self.subTest(what=what, verb=verb):
+                    to = ("-o", out) if out else ()
+                    status, _, err = confined(what, verb, "-v", "--direct", "on", "-k", "keys", source, *to)
+                    self.assertEqual(status, 0, err)
+                    self.assertEqual(re.findall("contents go past the page cache, through (.*)", err), [means])
+            self.assertEqual(run("decrypt", "-k", "keys", f"{what}.orr.tif", "-o", f"{what} back")[0], 0)
+            for name in (Path(what), Path(f"{what} back")):
+                restored = next(name.rglob("in")) if name.is_dir() else name
+                self.assertTrue(restored.read_bytes() == Path("in").read_bytes())
+
+    def test_it_can_be_left_alone(self):
+        status, _, err = run("decrypt", "-v", "--direct", "off", "-k", "keys", "sealed", "-o", "out")
+        self.assertEqual(status, 0, err)
+        self.assertNotIn("page cache", err)
 
 
 class Sources(Case):
