@@ -133,6 +133,12 @@ orr_status orr_digest_seal(orr_gcm *gcm, const orr_segment_nonces *nonces, const
                            uint8_t sealed[32]);
 orr_status orr_digest_open(orr_gcm *gcm, const orr_segment_nonces *nonces, const uint8_t sealed[32],
                            uint8_t digest[16]);
+// Opens each tile of a segment in place, and its digest. gcm is rekeyed. ORR_AUTH: *failed is the
+// tile, counted in the segment, that does not authenticate, or their number when the digest does
+// not.
+orr_status orr_segment_open(orr_gcm *gcm, const orr_file_keys *keys, const orr_geometry *geometry,
+                            uint64_t segment, const orr_segment_head *head, uint8_t *tiles,
+                            uint8_t digest[ORR_DIGEST_BYTES], uint32_t *failed);
 // Is everything zero in a head that must be: tags behind the last of `tiles`, and its rest?
 int orr_segment_head_is_clean(const orr_segment_head *head, uint32_t tiles);
 
@@ -172,6 +178,8 @@ void orr_metadata_encode(const orr_metadata *metadata, uint8_t *out);
 orr_status orr_metadata_decode(const uint8_t *in, size_t bytes, orr_metadata *metadata,
                                orr_error *error);
 void orr_metadata_free(orr_metadata *metadata); // wipes
+// Have they the same records? -1: memory ran out.
+int orr_metadata_same(const orr_metadata *a, const orr_metadata *b);
 // The time of its timestamp, in Unix seconds (UTC); 0 when that is none.
 int64_t orr_metadata_time(const orr_metadata *metadata);
 // Is this a path that decrypt may create below its output directory? (docs/FORMAT.md, metadata tag

@@ -241,3 +241,24 @@ int orr_segment_head_is_clean(const orr_segment_head *head, uint32_t tiles) {
                         (ORR_SEGMENT_TILES - (size_t)tiles) * ORR_GCM_TAG) &&
            orr_all_zero(head->zero, sizeof head->zero);
 }
+
+orr_status orr_segment_open(orr_gcm *gcm, const orr_file_keys *keys, const orr_geometry *geometry,
+                            uint64_t segment, const orr_segment_head *head, uint8_t *tiles,
+                            uint8_t digest[ORR_DIGEST_BYTES], uint32_t *failed) {
+    const uint32_t count = orr_segment_tiles(geometry, segment);
+    orr_segment_nonces nonces;
+    uint8_t nonce[ORR_GCM_NONCE];
+    orr_status status = orr_segment_nonces_derive(keys, segment, head->salt, &nonces);
+    *failed = count;
+    if (status == ORR_OK) status = orr_gcm_rekey(gcm, keys->tile_key);
+    for (uint32_t t = 0; status == ORR_OK && t < count; t++) {
+        size_t bytes =
+            (size_t)orr_tile_rows(geometry, segment * ORR_SEGMENT_TILES + t) * ORR_TILE_ROW_BYTES;
+        orr_tile_nonce(&nonces, t, nonce);
+        status = orr_gcm_open(gcm, nonce, NULL, 0, tiles, bytes, tiles, head->tags[t]);
+        if (status != ORR_OK) *failed = t;
+        tiles += bytes;
+    }
+    if (status == ORR_OK) status = orr_gcm_rekey(gcm, keys->digest_key);
+    return status == ORR_OK ? orr_digest_open(gcm, &nonces, head->sealed_digest, digest) : status;
+}

@@ -357,3 +357,16 @@ int64_t orr_metadata_time(const orr_metadata *metadata) {
     const char *end = strptime(metadata->timestamp, "%d-%m-%Y %H:%M:%S", &utc);
     return end && !*end ? (int64_t)timegm(&utc) : 0;
 }
+
+int orr_metadata_same(const orr_metadata *a, const orr_metadata *b) {
+    size_t bytes = orr_metadata_length(a);
+    if (orr_metadata_length(b) != bytes) return 0;
+    uint8_t *both = malloc(2 * bytes);
+    if (!both) return -1;
+    orr_metadata_encode(a, both);
+    orr_metadata_encode(b, both + bytes);
+    int same = !memcmp(both, both + bytes, bytes);
+    orr_wipe(both, 2 * bytes);
+    free(both);
+    return same;
+}

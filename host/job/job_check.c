@@ -45,15 +45,8 @@ static orr_status check_slots(const orr_job *job, const orr_container *c,
 // Was this sealed? All of it, digests and the paper profile's record of tags with it.
 static orr_status check_metadata(const orr_metadata *read, const orr_metadata *meant,
                                  orr_error *error) {
-    size_t bytes = orr_metadata_length(meant);
-    uint8_t *both = orr_metadata_length(read) == bytes ? malloc(2 * bytes) : NULL;
-    if (orr_metadata_length(read) != bytes) return ORR_SELF_TEST;
-    if (!both) return orr_fail(error, ORR_INTERNAL, "out of memory");
-    orr_metadata_encode(read, both);
-    orr_metadata_encode(meant, both + bytes);
-    int same = !memcmp(both, both + bytes, bytes);
-    orr_wipe(both, 2 * bytes);
-    free(both);
+    int same = orr_metadata_same(read, meant);
+    if (same < 0) return orr_fail(error, ORR_INTERNAL, "out of memory");
     return same ? ORR_OK : ORR_SELF_TEST;
 }
 

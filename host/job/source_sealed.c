@@ -137,23 +137,12 @@ static orr_status fail_tile(const orr_job_file *file, uint64_t n, orr_error *err
 static orr_status open_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                                orr_error *error) {
     const orr_seal *seal = &file->from.sealed->seal;
-    const orr_segment_head *head = piece->in_head;
-    orr_segment_nonces nonces;
-    uint8_t *tile = piece->in, nonce[ORR_GCM_NONCE];
-    orr_status status = orr_segment_nonces_derive(&seal->keys, piece->segment, head->salt, &nonces);
-    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.tile_key);
-    for (uint32_t t = 0; status == ORR_OK && t < piece->tiles; t++) {
-        size_t bytes = (size_t)piece->tasks[t].rows * ORR_TILE_ROW_BYTES;
-        orr_tile_nonce(&nonces, t, nonce);
-        status = orr_gcm_open(worker->gcm, nonce, NULL, 0, tile, bytes, tile, head->tags[t]);
-        if (status == ORR_AUTH)
-            return fail_tile(file, piece->segment * ORR_SEGMENT_TILES + t, error);
-        tile += bytes;
-    }
-    if (status == ORR_OK) status = orr_gcm_rekey(worker->gcm, seal->keys.digest_key);
-    if (status == ORR_OK)
-        status = orr_digest_open(worker->gcm, &nonces, head->sealed_digest,
-                                 file->digests[piece->segment]);
+    uint32_t failed;
+    orr_status status =
+        orr_segment_open(worker->gcm, &seal->keys, &seal->geometry, piece->segment, piece->in_head,
+                         piece->in, file->digests[piece->segment], &failed);
+    if (status == ORR_AUTH && failed < piece->tiles)
+        return fail_tile(file, piece->segment * ORR_SEGMENT_TILES + failed, error);
     if (status == ORR_AUTH)
         return orr_fail(error, ORR_AUTH,
                         "%s: the digest of segment %llu does not authenticate: altered or damaged",

@@ -36,9 +36,7 @@ struct orr_state {
     char name[48];
 };
 
-orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_id[32],
-                             const struct stat *st, int inodes, orr_identity *identity) {
-    uint8_t key[32], mac[32], text[6 * 8];
+void orr_identity_fields(const struct stat *st, int inodes, uint8_t text[ORR_IDENTITY_FIELDS]) {
     const uint64_t fields[6] = {(uint64_t)st->st_size,         (uint64_t)st->st_mtim.tv_sec,
                                 (uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec,
                                 (uint64_t)st->st_ctim.tv_nsec, inodes ? st->st_ino : 0};
@@ -46,6 +44,12 @@ orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_i
         orr_store_be32(text + 8 * i, (uint32_t)(fields[i] >> 32));
         orr_store_be32(text + 8 * i + 4, (uint32_t)fields[i]);
     }
+}
+
+orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_id[32],
+                             const struct stat *st, int inodes, orr_identity *identity) {
+    uint8_t key[32], mac[32], text[ORR_IDENTITY_FIELDS];
+    orr_identity_fields(st, inodes, text);
     orr_status status = orr_hmac_sha256(secret->seal_root, LABEL, sizeof LABEL - 1, key);
     if (status == ORR_OK) status = orr_hmac_sha256(key, text, sizeof text, mac);
     memcpy(identity->bytes, file_id, 16);

@@ -24,6 +24,7 @@ extern "C" {
 #endif
 
 #define ORR_IDENTITY_BYTES 32
+#define ORR_IDENTITY_FIELDS 48
 
 // A plain file beside its encrypted one: 16 bytes of the file ID, 16 of HMAC-SHA-256.
 typedef struct orr_identity {
@@ -35,6 +36,9 @@ typedef struct orr_identity {
 // left out: its number changes when a machine starts again. ORR_INTERNAL when OpenSSL fails.
 orr_status orr_identity_make(const orr_file_secret *secret, const uint8_t file_id[32],
                              const struct stat *st, int inodes, orr_identity *identity);
+
+// What goes into one of the file itself.
+void orr_identity_fields(const struct stat *st, int inodes, uint8_t fields[ORR_IDENTITY_FIELDS]);
 
 typedef struct orr_state orr_state;
 
