@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +18,8 @@
 #define PREFIX ".orrery-"
 #define DIGITS 16
 #define TRIES 8
+#define LOCK_TRIES 100
+#define LOCK_WAIT 20000000 // nanoseconds
 
 int orr_inodes_last(int fd) {
     // FUSE and the SMB clients make numbers up as files are met, FUSE one for each name of a file;
@@ -53,7 +55,8 @@ const char *orr_partial_suffix(const char *name) {
 
 int orr_partial_is_name(const char *name) {
     const char *suffix = orr_partial_suffix(name);
-    return suffix && (!strcmp(suffix, ORR_PARTIAL_SUFFIX) || !strcmp(suffix, ORR_PROBE_SUFFIX));
+    return suffix && (!strcmp(suffix, ORR_PARTIAL_SUFFIX) || !strcmp(suffix, ORR_PROBE_SUFFIX) ||
+                      !strcmp(suffix, ORR_UNFINISHED_SUFFIX));
 }
 
 int orr_partial_is_left(const char *name, const struct stat *st) {
@@ -73,10 +76,14 @@ void orr_partial_remove(int directory, const char *name, int fd) {
     if (orr_partial_is_there(directory, name, fd)) unlinkat(directory, name, 0);
 }
 
+void orr_partial_name(uint64_t digits, const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]) {
+    snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx%s", (unsigned long long)digits, suffix);
+}
+
 int orr_partial_draw(const char *suffix, char name[ORR_PARTIAL_NAME_BYTES]) {
     uint64_t number;
     if (getrandom(&number, sizeof number, 0) != sizeof number) return -1;
-    snprintf(name, ORR_PARTIAL_NAME_BYTES, PREFIX "%016llx%s", (unsigned long long)number, suffix);
+    orr_partial_name(number, suffix, name);
     return 0;
 }
 
@@ -88,24 +95,76 @@ int orr_partial_create_directory(int directory, char name[ORR_PARTIAL_NAME_BYTES
     return openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+#define CREATE (O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+
+// A sweep holds its lock for an instant only.
+static int lock(int fd) {
+    int failed;
+    while ((failed = flock(fd, LOCK_EX)) != 0 && errno == EINTR) continue;
+    return failed;
+}
+
 int orr_partial_create(int directory, const char *suffix, mode_t mark,
                        char name[ORR_PARTIAL_NAME_BYTES]) {
     for (int tries = 0; tries < TRIES; tries++) {
         if (orr_partial_draw(suffix, name) != 0) return -1;
-        const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-        int fd = openat(directory, name, flags, 0600 | mark);
+        int fd = openat(directory, name, CREATE, 0600 | mark);
         // Some file systems refuse the mark instead of dropping it.
         if (fd < 0 && mark && (orr_is_refusal(errno) || errno == EIO))
-            fd = openat(directory, name, flags, 0600);
+            fd = openat(directory, name, CREATE, 0600);
         if (fd < 0 && errno == EEXIST) continue;
         if (fd < 0) return -1;
-        // A sweep holds its lock for an instant only. Where there are no locks, none sweeps.
-        while (flock(fd, LOCK_EX) != 0 && errno == EINTR) continue;
+        (void)lock(fd); // where there are no locks, none sweeps
         // Between the two calls a sweep may have taken it for a stale one.
         if (orr_partial_is_there(directory, name, fd)) return fd;
         close(fd);
     }
     errno = EBUSY;
+    return -1;
+}
+
+// Is it the unfinished file of this name, and nothing that somebody put there or may write to? Its
+// mode is no longer 0600 when its run was killed just before the naming.
+static int is_unfinished(int directory, const char *name, int fd) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+           st.st_uid == geteuid() && st.st_mode & ORR_PARTIAL_MARK && !(st.st_mode & 022) &&
+           orr_partial_is_there(directory, name, fd);
+}
+
+int orr_partial_create_as(int directory, mode_t mark, const char *name) {
+    int fd = openat(directory, name, CREATE, 0600 | mark);
+    if (fd < 0) return -1;
+    if (lock(fd) == 0 && is_unfinished(directory, name, fd)) return fd;
+    orr_partial_remove(directory, name, fd);
+    close(fd);
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+// What a killed writer had under way may hold the file, and its lock, a little longer than that
+// lived. Nothing of it arrives once the lock is free.
+static int wait_for_lock(int fd) {
+    int failed;
+    for (int tries = 0; (failed = flock(fd, LOCK_EX | LOCK_NB)) != 0 && tries < LOCK_TRIES; tries++)
+        if (errno == EWOULDBLOCK || errno == EINTR)
+            nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT}, NULL);
+        else
+            break;
+    return failed;
+}
+
+int orr_partial_reopen(int directory, const char *name) {
+    struct stat st;
+    // Looked at before it is opened: opening a FIFO or a device can have effects.
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return -1;
+    int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -1;
+    // Its writer may have finished it since: then it has another name, or none.
+    if (wait_for_lock(fd) == 0 && is_unfinished(directory, name, fd) &&
+        fchmod(fd, 0600 | ORR_PARTIAL_MARK) == 0)
+        return fd;
+    close(fd);
     return -1;
 }
 
@@ -128,13 +187,22 @@ int orr_partial_remove_stale(int directory, const char *name) {
     return in_use;
 }
 
-void orr_partial_sweep(int directory, const char *except) {
+void orr_partial_sweep_telling(int directory, const char *except,
+                               void (*unfinished)(void *context, const char *name), void *context) {
     DIR *listing = orr_directory_list(directory);
     struct dirent *d;
-    while (listing && (d = readdir(listing)))
-        if (orr_partial_is_name(d->d_name) && (!except || strcmp(d->d_name, except)))
+    while (listing && (d = readdir(listing))) {
+        if (!orr_partial_is_name(d->d_name) || (except && !strcmp(d->d_name, except))) continue;
+        if (strcmp(orr_partial_suffix(d->d_name), ORR_UNFINISHED_SUFFIX))
             orr_partial_remove_stale(directory, d->d_name);
+        else if (unfinished)
+            unfinished(context, d->d_name);
+    }
     if (listing) closedir(listing);
+}
+
+void orr_partial_sweep(int directory, const char *except) {
+    orr_partial_sweep_telling(directory, except, NULL, NULL);
 }
 
 int orr_partial_unmark(int fd) {

@@ -59,6 +59,10 @@ static void file_json(orr_report *report, const orr_file_event *event) {
         if (event->repairable) cJSON_AddBoolToObject(object, "repairable", 1);
         if (event->repair_damaged) cJSON_AddBoolToObject(object, "damaged_repair_data", 1);
     }
+    if (event->went_on) {
+        cJSON_AddNumberToObject(object, "segments", (double)event->segments);
+        cJSON_AddNumberToObject(object, "kept_segments", (double)event->kept_segments);
+    }
     if (report->verb == ORR_VERB_REPAIR && event->outcome != ORR_OUT_SKIPPED) {
         cJSON_AddNumberToObject(object, "repaired_pages", (double)event->repaired_pages);
         cJSON_AddNumberToObject(object, "pages_from_copy", (double)event->copied_pages);
@@ -118,6 +122,12 @@ static const char *origin(const orr_file_event *event) {
     return event->file_id && !event->known_origin ? ", of unknown origin" : "";
 }
 
+static void say_went_on(orr_console *console, const orr_file_event *event) {
+    if (event->went_on)
+        orr_console_note(console, "%s: went on at %" PRIu64 " of %" PRIu64 " segments",
+                         event->source, event->kept_segments, event->segments);
+}
+
 static const char *already(const orr_report *report) {
     return report->verb == ORR_VERB_REPAIR ? "already whole" : "already finished";
 }
@@ -146,6 +156,7 @@ void orr_report_file(void *context, const orr_file_event *event) {
                              report->verb == ORR_VERB_REENCRYPT ? "sealed" : "authenticated",
                              console->verbose ? origin(event) : "");
         } else if (console->verbose) {
+            say_went_on(console, event);
             orr_console_note(console, "%s %s%s%s%s%s%s", done_word[report->verb], source, arrow,
                              target, event->sha256 ? ", sha256 " : "",
                              event->sha256 ? event->sha256 : "", origin(event));
@@ -206,6 +217,7 @@ static void end_json(orr_report *report, const orr_summary *s, double seconds) {
         cJSON_AddNumberToObject(object, "without_mode", (double)s->without.modes);
         cJSON_AddNumberToObject(object, "without_exact_time", (double)s->without.times);
         cJSON_AddNumberToObject(object, "not_flushed", (double)s->without.flushes);
+        cJSON_AddNumberToObject(object, "went_on", (double)s->went_on);
     }
     if (report->verb == ORR_VERB_VERIFY) {
         cJSON_AddNumberToObject(object, "pixels_not_authenticated", (double)report->unsealed);
@@ -238,6 +250,7 @@ static void print_figures(orr_report *report, const orr_summary *s, double secon
     } others[] = {{s->present, already(report)},
                   {s->skipped, "skipped"},
                   {s->failed, "failed"},
+                  {s->went_on, "gone on with"},
                   {s->without.modes, "without their mode"},
                   {s->without.times, "without their exact time"},
                   {s->without.flushes, "not flushed"}};

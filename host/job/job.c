@@ -2,6 +2,7 @@
 // files from the walk and has each cut into segments; what happens to one of them is in transfer.c.
 #include "host/job/job.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -132,6 +133,13 @@ static orr_status exit_status(const orr_job *job) {
     return job->summary.failed ? ORR_SOME_FAILED : ORR_OK;
 }
 
+// Has it gone on with all that it could, or is there no room for more?
+static int is_through(const orr_job *job) {
+    int number = atomic_load(&job->broke_off);
+    return job->options->output && !job->options->dry_run && !*job->stop &&
+           (!orr_job_stopping(job) || number == ENOSPC || number == EDQUOT);
+}
+
 static int is_single(const orr_inputs *inputs) {
     struct stat st;
     const char *path = inputs->count          ? inputs->paths[0]
@@ -253,6 +261,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     job.summary.status = exit_status(&job);
     job.summary.broke_off = atomic_load(&job.broke_off) != 0;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
+    if (status == ORR_OK && is_through(&job)) orr_output_remove_left(&job.root);
 end:
     orr_finishers_free(job.finishers);
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status, job.found != 0);

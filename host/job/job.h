@@ -84,7 +84,9 @@ typedef struct orr_file_event {
     int altered;          // paper: only pixels, or what lies around them, are not what was sealed
     const char *released; // path below the output that --unauthenticated wrote, or NULL
     const char *salvaged; // path below the output that --salvage wrote, or NULL
-    uint64_t salvaged_bytes; // of the original in it; the rest are gaps
+    uint64_t salvaged_bytes;          // of the original in it; the rest are gaps
+    int went_on;                      // with the unfinished file of an earlier run,
+    uint64_t segments, kept_segments; // of which so many of the file's segments were kept
 } orr_file_event;
 
 typedef struct orr_job_options {
@@ -166,6 +168,7 @@ typedef struct orr_summary {
     uint64_t lacking;        // finished files without a wrap for a recipient of this job
     uint64_t lacking_repair; // finished files without repair data, which the job asks for
     uint64_t dropped_recipients, dropped_repair; // reencrypt: new files without those of the old
+    uint64_t went_on;                            // files that were gone on with inside
     orr_status status;                           // the exit status by the rules of docs/CLI.md
 } orr_summary;
 
@@ -174,9 +177,9 @@ typedef struct orr_summary {
 unsigned orr_job_workers(uint64_t mem, unsigned jobs);
 
 // Runs the job to its end. *stop may be set by a signal handler at any time: unfinished outputs are
-// removed, status ORR_STOPPED; with nothing left undone the job ends as if it had not been set.
-// ORR_USAGE and the like for a job that cannot start at all; failures of single files go to
-// hooks.file and the summary.
+// removed, but those of large files (go_on.h), status ORR_STOPPED; with nothing left undone the job
+// ends as if it had not been set. ORR_USAGE and the like for a job that cannot start at all;
+// failures of single files go to hooks.file and the summary.
 orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hooks,
                        orr_progress *progress, orr_stop_flag *stop, orr_summary *summary,
                        orr_error *error);

@@ -21,7 +21,7 @@ orr_job_file *orr_file_new(orr_job *job, const orr_source_kind *from, const orr_
     file->relative = item->relative;
     file->from =
         (orr_source){.kind = from, .fd = item->fd, .st = item->st, .forgotten = item->seen};
-    file->to = (orr_sink){.kind = to, .output.fd = -1};
+    file->to = (orr_sink){.kind = to, .output.fd = -1, .go_on.unfinished.fd = -1};
     item->source = item->relative = NULL;
     item->fd = -1;
     clock_gettime(CLOCK_REALTIME, &file->from.opened);
@@ -36,6 +36,7 @@ orr_job_file *orr_file_new(orr_job *job, const orr_source_kind *from, const orr_
 void orr_file_free(orr_job_file *file) {
     if (file->to.output_begun) orr_output_abort(&file->to.output);
     if (file->to.kind && file->to.kind->close) file->to.kind->close(file);
+    if (file->to.go_on.unfinished.fd >= 0) close(file->to.go_on.unfinished.fd);
     if (file->from.fd >= 0) close(file->from.fd);
     if (file->from.sealed) orr_sealed_close(file->from.sealed);
     free(file->from.sealed);
@@ -127,9 +128,12 @@ orr_status orr_file_output(orr_job_file *file, uint64_t bytes, orr_error *error)
     if (!to->output_begun) {
         status = orr_job_make_place(file->job, file->source, file->target, error);
         if (status == ORR_OK)
-            status = orr_output_begin(&to->output, &file->job->root, file->target, error);
+            status = orr_output_begin_unfinished(&to->output, &file->job->root, file->target,
+                                                 &to->go_on.unfinished, error);
         to->output_begun = status == ORR_OK;
+        if (status == ORR_OK && to->kind->start) status = to->kind->start(file, error);
         if (status == ORR_OK) status = orr_file_begin_output(file, bytes, error);
+        if (status == ORR_OK) status = orr_output_set_length(&to->output, bytes, error);
     }
     pthread_mutex_unlock(&file->lock);
     return status;

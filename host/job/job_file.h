@@ -15,11 +15,14 @@
 #include <openssl/evp.h>
 
 #include "base/direct.h"
+#include "host/job/go_on.h"
 #include "host/job/job_run.h"
 #include "host/job/sealed.h"
 #include "host/job/stream.h"
 
 typedef struct orr_job_file orr_job_file;
+
+#define ORR_SOURCE_STATE_BYTES 48
 
 // What a source can do; NULL: nothing is to be done. Unless said otherwise the functions are the
 // planner's, and a failure of one is the file's.
@@ -36,6 +39,9 @@ typedef struct orr_source_kind {
     orr_status (*accept)(orr_job_file *file, orr_error *error);
     // The last look before its contents are read.
     orr_status (*begin)(orr_job_file *file, orr_error *error);
+    // After that: bytes that tell this state of the source from any other, so that what earlier
+    // runs read of it is still what it holds; 0: none do.
+    size_t (*state)(const orr_job_file *file, uint8_t state[ORR_SOURCE_STATE_BYTES]);
     // Archive profile: says in piece->io what is to be read for a segment, up to and with its last
     // page.
     void (*want)(const orr_job_file *file, orr_piece *piece);
@@ -60,6 +66,8 @@ typedef struct orr_sink_kind {
     orr_status (*look)(orr_job_file *file, orr_error *error);
     // There is work: draws keys and names.
     orr_status (*begin)(orr_job_file *file, orr_error *error);
+    // Any worker, once: the output is there. What has to be in it before its contents?
+    orr_status (*start)(orr_job_file *file, orr_error *error);
     // Archive profile, any worker: takes a segment from piece->out and says in piece->io what is to
     // be written of it, unless it did that itself.
     orr_status (*give)(orr_job_file *file, orr_piece *piece, orr_worker *worker, orr_error *error);
@@ -118,6 +126,7 @@ typedef struct orr_sink {
     orr_output output;
     int output_begun;
     orr_way way; // how its segments are written
+    orr_go_on go_on;
 } orr_sink;
 
 struct orr_job_file {

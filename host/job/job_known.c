@@ -32,6 +32,11 @@ int orr_job_knows(orr_job *job, const orr_file_secret *secret, const uint8_t id[
            orr_state_knows(job->state, &identity);
 }
 
+void orr_job_identity_fields(orr_job *job, int fd, const struct stat *st, const char *shown,
+                             uint8_t fields[ORR_IDENTITY_FIELDS]) {
+    orr_identity_fields(st, inodes_last(job, fd, st->st_dev, shown), fields);
+}
+
 void orr_job_record(orr_job *job, const orr_file_secret *secret, const uint8_t id[32], int fd,
                     const struct stat *st, const char *shown) {
     orr_identity identity;

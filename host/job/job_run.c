@@ -89,6 +89,7 @@ static void count_origin(orr_summary *s, const orr_file_event *event) {
     int made = event->outcome == ORR_OUT_DONE || event->outcome == ORR_OUT_PLANNED;
     s->dropped_recipients += made && event->drops_recipient;
     s->dropped_repair += made && event->drops_repair;
+    s->went_on += made && event->went_on;
 }
 
 void orr_job_report(orr_job *job, const orr_file_event *event) {

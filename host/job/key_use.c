@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/partial.h"
 #include "base/walk.h"
 
 // Does another key of the keyring open what this wrap wraps?
@@ -45,11 +46,17 @@ static int has_suffix(const char *name) {
     return length > suffix && !strcmp(name + length - suffix, ORR_SUFFIX);
 }
 
+// Of a file that its job has not finished nothing is lost with a key: its source is there.
+static int is_left(const orr_walk_item *item) {
+    const char *slash = strrchr(item->source, '/');
+    return orr_partial_is_left(slash ? slash + 1 : item->source, &item->st);
+}
+
 static void look(const orr_walk_item *item, const orr_keyring *keyring,
                  const uint8_t id[ORR_KEY_ID_BYTES], orr_key_use *use) {
     orr_container container = {.slots = 0};
     if (item->kind == ORR_WALK_ERROR) use->unread++;
-    if (item->kind != ORR_WALK_FILE) return;
+    if (item->kind != ORR_WALK_FILE || is_left(item)) return;
     if (!orr_has_magic(item->fd) && !has_suffix(item->source)) return;
     orr_status status = read_file(&container, item->fd, (uint64_t)item->st.st_size, item->source);
     use->files++;

@@ -151,15 +151,49 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
     return ORR_OK;
 }
 
-orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error) {
-    if (fallocate(output->fd, 0, 0, (off_t)bytes) != 0 &&
-        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-        return io_error(error, output->shown, "reserve its space");
-    return ORR_OK;
+static int is_full(int number) {
+    return number == ENOSPC || number == EDQUOT;
 }
 
-orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
-                            orr_error *error) {
+orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error) {
+    int failed = fallocate(output->fd, 0, 0, (off_t)bytes) != 0;
+    if (failed && is_full(errno)) {
+        orr_output_remove_left(output->root); // they hold all the space of their files
+        failed = fallocate(output->fd, 0, 0, (off_t)bytes) != 0;
+    }
+    return failed && (is_full(errno) || errno == EFBIG)
+               ? io_error(error, output->shown, "reserve its space")
+               : ORR_OK;
+}
+
+// Creates the file, or takes over the one that an earlier run left.
+static int open_partial(orr_output *output, orr_unfinished *unfinished) {
+    mode_t mark = orr_target_mark(output->root->target);
+    int fd = -1;
+    if (unfinished && unfinished->name[0]) {
+        fd = unfinished->fd >= 0 ? unfinished->fd
+                                 : orr_partial_create_as(output->directory, mark, unfinished->name);
+        unfinished->fd = -1;
+    }
+    output->unfinished = fd >= 0;
+    if (fd < 0)
+        return orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX, mark, output->partial);
+    memcpy(output->partial, unfinished->name, sizeof unfinished->name);
+    return fd;
+}
+
+orr_status orr_output_set_length(const orr_output *output, uint64_t bytes, orr_error *error) {
+    struct stat st;
+    if (!output->unfinished) return ORR_OK;
+    if (fstat(output->fd, &st) == 0 &&
+        ((uint64_t)st.st_size == bytes || ftruncate(output->fd, (off_t)bytes) == 0))
+        return ORR_OK;
+    return io_error(error, output->shown, "set its length");
+}
+
+orr_status orr_output_begin_unfinished(orr_output *output, const orr_output_root *root,
+                                       const char *relative, orr_unfinished *unfinished,
+                                       orr_error *error) {
     const char *name;
     memset(output, 0, sizeof *output);
     output->fd = output->directory = -1;
@@ -180,11 +214,10 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
         status = orr_output_too_long(root, output->shown, error);
         goto end;
     }
-    orr_target_sweep(root->target, output->directory);
+    orr_target_sweep(root->target, output->directory, relative);
     status = orr_target_probe(root->target, output->directory, output->shown, error);
     if (status != ORR_OK) goto end;
-    output->fd = orr_partial_create(output->directory, ORR_PARTIAL_SUFFIX,
-                                    orr_target_mark(root->target), output->partial);
+    output->fd = open_partial(output, unfinished);
     if (output->fd < 0) {
         status = io_error(error, output->shown, "create this file");
         goto end;
@@ -193,6 +226,11 @@ orr_status orr_output_begin(orr_output *output, const orr_output_root *root, con
 end:
     orr_output_abort(output);
     return status;
+}
+
+orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
+                            orr_error *error) {
+    return orr_output_begin_unfinished(output, root, relative, NULL, error);
 }
 
 // Gives the partial file its final name. ORR_EXISTS when another file has it. A directory below may
@@ -312,26 +350,40 @@ int orr_output_time_is_held(const orr_output_root *root, int directory,
     return orr_target_time_is_held(root->target, directory, !root->dry_run, wanted, found);
 }
 
+// The unfinished name of a file that has its final one.
+typedef struct twin {
+    int directory;
+    struct stat st;
+} twin;
+
+static void remove_twin(void *context, const char *name) {
+    const twin *of = context;
+    struct stat st;
+    if (fstatat(of->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        orr_is_same(&st, &of->st, of->directory))
+        unlinkat(of->directory, name, 0);
+}
+
 void orr_output_settle(const orr_output_root *root, const char *relative) {
     const char *name;
     struct stat st;
     int directory;
     if (orr_output_directory(root, relative, 0, &directory, &name, NULL) != ORR_OK || directory < 0)
         return;
-    if (!root->only) orr_target_sweep(root->target, directory);
+    if (!root->only) orr_target_sweep(root->target, directory, relative);
     if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
         st.st_mode & ORR_PARTIAL_MARK) {
         // First the partial name, which stands beside it where it was linked, not renamed.
-        orr_partial_sweep(directory, name);
+        orr_partial_sweep_telling(directory, name, remove_twin, &(twin){directory, st});
         fchmodat(directory, name, st.st_mode & 07777 & ~(mode_t)ORR_PARTIAL_MARK,
                  AT_SYMLINK_NOFOLLOW);
     }
     close(directory);
 }
 
-void orr_output_abort(orr_output *output) {
+static void close_output(orr_output *output, int keep) {
     if (!output->name && !output->partial && !output->shown) return;
-    if (output->partial && output->fd >= 0)
+    if (output->partial && output->fd >= 0 && !keep)
         orr_partial_remove(output->directory, output->partial, output->fd);
     if (output->fd >= 0) close(output->fd);
     if (output->directory >= 0) close(output->directory);
@@ -340,6 +392,26 @@ void orr_output_abort(orr_output *output) {
     free(output->shown);
     memset(output, 0, sizeof *output);
     output->fd = output->directory = -1;
+}
+
+void orr_output_abort(orr_output *output) {
+    close_output(output, 0);
+}
+
+void orr_output_leave(orr_output *output) {
+    close_output(output, output->unfinished);
+}
+
+void orr_output_remove_left(const orr_output_root *root) {
+    const char *name;
+    int directory;
+    // What other shards were killed in is theirs to go on with.
+    for (char *path; root->lock_fd < 0 && (path = orr_target_take_left(root->target)); free(path)) {
+        if (orr_output_directory(root, path, 0, &directory, &name, NULL) != ORR_OK || directory < 0)
+            continue;
+        orr_partial_remove_stale(directory, name);
+        close(directory);
+    }
 }
 
 orr_status orr_read_source(int fd, void *buffer, size_t bytes, uint64_t offset, const char *shown,

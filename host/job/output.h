@@ -45,12 +45,20 @@ void orr_output_root_unlock(orr_output_root *root);
 int orr_output_is_shard_lock(const char *name, unsigned *shard, unsigned *shards);
 void orr_output_root_close(orr_output_root *root);
 
+// The name of the unfinished file (base/partial.h) in which an output is made; "": none, it has one
+// that is drawn, and goes with its run.
+typedef struct orr_unfinished {
+    char name[ORR_PARTIAL_NAME_BYTES];
+    int fd; // of the one that an earlier run left, locked; -1: there is none
+} orr_unfinished;
+
 // One output while it is being written.
 typedef struct orr_output {
     const orr_output_root *root; // outlives it
     int fd;
     int directory;                      // open descriptor of its directory
     char *name, *partial;               // last components; owned
+    int unfinished;                     // the next run can go on with it
     char *shown;                        // whole path for messages; owned
     void (*named)(void *named_context); // called once it has its final name, before that is
                                         // flushed; NULL: nobody waits for it
@@ -72,8 +80,22 @@ orr_status orr_output_too_long(const orr_output_root *root, const char *shown, o
 // those that killed runs left there. Any thread.
 orr_status orr_output_begin(orr_output *output, const orr_output_root *root, const char *relative,
                             orr_error *error);
+// The same in an unfinished file: in the one that is open as unfinished->fd, which this takes over,
+// or in a new one. Where there can be none of that name (another process has it, or the file system
+// keeps no mark), as orr_output_begin.
+orr_status orr_output_begin_unfinished(orr_output *output, const orr_output_root *root,
+                                       const char *relative, orr_unfinished *unfinished,
+                                       orr_error *error);
+// Closes an output that was begun and leaves its unfinished file, if it is one; else as
+// orr_output_abort.
+void orr_output_leave(orr_output *output);
+// Removes the unfinished files of earlier runs that nobody goes on with now, in the directories of
+// this job's outputs; a shard's job none. Any thread.
+void orr_output_remove_left(const orr_output_root *root);
 // Reserves its space, which makes it as long. ORR_IO only when there is no room for it.
 orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error);
+// Gives an unfinished file its length, by which the next run knows it. Does nothing on others.
+orr_status orr_output_set_length(const orr_output *output, uint64_t bytes, orr_error *error);
 // Gives it its mtime, as well as the target can hold it.
 orr_status orr_output_set_time(orr_output *output, const struct timespec *mtime, orr_error *error);
 // The last steps of an output. The first gives it its mode (permission bits) and sends all of it to

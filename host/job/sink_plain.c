@@ -271,6 +271,10 @@ static orr_status plain_open(orr_job_file *file, orr_error *error) {
     return status == ORR_OK ? claim_path(file, error) : status;
 }
 
+static orr_status plain_begin(orr_job_file *file, orr_error *error) {
+    return orr_go_on_plain(file, error);
+}
+
 static orr_status plain_give(orr_job_file *file, orr_piece *piece, orr_worker *worker,
                              orr_error *error) {
     orr_stages *stages = file->job->options->stages;
@@ -334,6 +338,7 @@ static void plain_close(orr_job_file *file) {
 
 const orr_sink_kind orr_sink_plain = {.open = plain_open,
                                       .look = plain_look,
+                                      .begin = plain_begin,
                                       .give = plain_give,
                                       .complete = plain_complete,
                                       .finish = plain_finish,

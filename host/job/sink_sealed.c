@@ -1,4 +1,5 @@
 // An encrypted file that is made: encrypt, reencrypt.
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,25 +73,17 @@ static orr_status sealed_look(orr_job_file *file, orr_error *error) {
     return status == ORR_OK ? orr_existing_look(file, error) : status;
 }
 
-// Draws ID and secret: header, keys, layout.
-static orr_status new_secret(orr_job_file *file, orr_error *error) {
+// Everything of the header that is not drawn, and who is to open the file.
+static orr_status lay_out(orr_job_file *file, orr_error *error) {
     const orr_job_options *o = file->job->options;
     orr_sealed_sink *to = file->to.sealed;
-    orr_metadata *m = file->metadata;
     orr_header *h = &to->header;
     const orr_header *old = file->from.sealed ? &file->from.sealed->container.header : NULL;
-    const struct timespec now = orr_file_now();
     orr_status status = orr_job_readers(file->job, &to->readers, &to->reader_count, error);
-    orr_file_draw_begin(m->path, m->path_length);
-    if (status == ORR_OK) status = orr_file_random(h->file_id, sizeof h->file_id, error);
-    if (status == ORR_OK)
-        status = orr_file_secret_new(o->keyring, now.tv_sec, &to->seal.secret, m->timestamp, error);
     h->rule = (uint16_t)(o->rule ? o->rule : old ? old->rule : ORR_RULE_DEFAULT);
     h->k2 = o->k2 ? o->k2 : old ? old->k2 : ORR_MAP_K2_DEFAULT;
     if (status == ORR_OK) status = orr_cipher_init(&to->seal.cipher, h->rule, h->k2, error);
     if (status != ORR_OK) return status;
-    m->written_seconds = now.tv_sec;
-    m->written_nanoseconds = (uint32_t)now.tv_nsec;
     h->version = ORR_FORMAT_VERSION;
     h->suite = ORR_FORMAT_SUITE;
     h->profile = file->profile;
@@ -100,21 +93,40 @@ static orr_status new_secret(orr_job_file *file, orr_error *error) {
         return orr_fail(error, ORR_UNSUPPORTED, "%s: too many keys for one file", file->source);
     if (file->profile == ORR_PROFILE_PAPER) return ORR_OK; // its writer lays its own file out
     h->length = file->bytes;
-    h->metadata_length = orr_metadata_sealed_length(m, h->profile);
+    h->metadata_length = orr_metadata_sealed_length(file->metadata, h->profile);
     status = orr_geometry_init(&to->seal.geometry, h, error);
     if (status == ORR_OK) status = orr_repair_plan(h, to->seal.geometry.data_end, o->parity, error);
-    if (status == ORR_OK) status = orr_geometry_init(&to->seal.geometry, h, error);
-    if (status != ORR_OK) return status;
-    orr_header_encode(h, to->header_bytes);
-    return orr_file_keys_derive(&to->seal.keys, &to->seal.secret, to->header_bytes, error);
+    return status == ORR_OK ? orr_geometry_init(&to->seal.geometry, h, error) : status;
+}
+
+// Draws ID, secret and times.
+static orr_status draw(orr_job_file *file, orr_error *error) {
+    orr_sealed_sink *to = file->to.sealed;
+    orr_metadata *m = file->metadata;
+    const struct timespec now = orr_file_now();
+    orr_file_draw_begin(m->path, m->path_length);
+    orr_status status = orr_file_random(to->header.file_id, sizeof to->header.file_id, error);
+    if (status == ORR_OK)
+        status = orr_file_secret_new(file->job->options->keyring, now.tv_sec, &to->seal.secret,
+                                     m->timestamp, error);
+    m->written_seconds = now.tv_sec;
+    m->written_nanoseconds = (uint32_t)now.tv_nsec;
+    return status;
 }
 
 static orr_status sealed_begin(orr_job_file *file, orr_error *error) {
+    orr_sealed_sink *to = file->to.sealed;
+    const int opaque = is_opaque(file), archive = file->profile == ORR_PROFILE_ARCHIVE;
     char id[65];
-    orr_status status = new_secret(file, error);
-    if (status != ORR_OK || !is_opaque(file)) return status;
-    orr_hex(file->to.sealed->header.file_id, 32, id);
-    return set_target(file, id, error);
+    orr_status status = lay_out(file, error);
+    if (status == ORR_OK && archive) status = orr_go_on_sealed(file, opaque, error);
+    if (status == ORR_OK && !file->to.go_on.found) status = draw(file, error);
+    if (status != ORR_OK) return status;
+    orr_header_encode(&to->header, to->header_bytes);
+    if (archive)
+        status = orr_file_keys_derive(&to->seal.keys, &to->seal.secret, to->header_bytes, error);
+    orr_hex(to->header.file_id, 32, id);
+    return status == ORR_OK && opaque ? set_target(file, id, error) : status;
 }
 
 // Seals each tile of a segment in place, and its digest, under a salt that is drawn for this
@@ -161,31 +173,46 @@ static orr_status sealed_give(orr_job_file *file, orr_piece *piece, orr_worker *
     return status;
 }
 
-// Everything around the data of the archive profile.
-static orr_status write_head(orr_job_file *file, orr_error *error) {
+// Everything around the data of the archive profile; of an unfinished file only what its secret is
+// in. `part` is what is drawn for it.
+static orr_status write_head(orr_job_file *file, const orr_metadata *m, uint64_t part,
+                             orr_error *error) {
     const orr_sealed_sink *to = file->to.sealed;
     const orr_output *output = &file->to.output;
-    const orr_metadata *m = file->metadata;
     const orr_seal *seal = &to->seal;
+    const int whole = part == ORR_FILE_DRAW_METADATA;
     orr_wraps wraps = {0};
     uint8_t salt[ORR_SALT_BYTES];
-    orr_file_draw_part(m->path, m->path_length, ORR_FILE_DRAW_METADATA);
+    orr_file_draw_part(m->path, m->path_length, part);
     orr_status status = orr_file_random(salt, sizeof salt, error);
     if (status == ORR_OK)
         status = orr_wraps_draw(&wraps, to->readers, to->reader_count, &seal->secret,
                                 to->header_bytes, error);
-    if (status == ORR_OK)
+    if (status == ORR_OK && whole)
         status = orr_archive_directory_write(&to->header, output->fd, output->shown, error);
     if (status == ORR_OK)
         status =
             orr_metadata_write(&to->header, &seal->keys, m, salt, output->fd, output->shown, error);
-    if (status == ORR_OK)
+    if (status == ORR_OK && whole)
         status = orr_job_write_repair(file->job, &to->header, seal->geometry.data_end, output->fd,
                                       output->shown, error);
     if (status == ORR_OK)
         status = orr_head_write(&to->header, &seal->keys, &wraps, seal->geometry.big, output->fd,
                                 output->shown, error);
     orr_wraps_free(&wraps);
+    return status;
+}
+
+// The head of an unfinished file comes first: the next run has its secret from it.
+static orr_status sealed_start(orr_job_file *file, orr_error *error) {
+    const orr_go_on *go_on = &file->to.go_on;
+    if (!file->to.output.unfinished || go_on->found) return ORR_OK;
+    orr_metadata early = *file->metadata; // what it points to stays the file's
+    memcpy(early.digest, go_on->digest, sizeof early.digest);
+    orr_status status = write_head(file, &early, ORR_FILE_DRAW_UNFINISHED, error);
+    orr_wipe(&early, sizeof early);
+    // Not waited for: a power cut before it has arrived costs a new beginning, and no more.
+    (void)sync_file_range(file->to.output.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     return status;
 }
 
@@ -213,7 +240,8 @@ static orr_status sealed_complete(orr_job_file *file, orr_error *error) {
     orr_status status = ORR_OK;
     if (file->profile == ORR_PROFILE_ARCHIVE) {
         status = orr_file_output(file, 0, error);
-        if (status == ORR_OK) status = write_head(file, error);
+        if (status == ORR_OK)
+            status = write_head(file, file->metadata, ORR_FILE_DRAW_METADATA, error);
     }
     if (status == ORR_OK && file->job->options->check_cpu)
         status = orr_check_output(file->job, output->fd, output->shown, &to->seal.secret,
@@ -247,6 +275,7 @@ static void sealed_close(orr_job_file *file) {
 const orr_sink_kind orr_sink_sealed = {.open = sealed_open,
                                        .look = sealed_look,
                                        .begin = sealed_begin,
+                                       .start = sealed_start,
                                        .give = sealed_give,
                                        .complete = sealed_complete,
                                        .finish = sealed_finish,

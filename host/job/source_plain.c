@@ -115,6 +115,29 @@ static orr_status plain_begin(orr_job_file *file, orr_error *error) {
     return ORR_OK;
 }
 
+// Times of files go by steps: of the kernel's tick, some milliseconds, or of a second or two where
+// a file system keeps no fractions.
+#define TICK 20000000ll
+#define COARSE 2000000000ll
+
+// May it have been changed once more within the clock step of its last change, after it was opened,
+// without a sign? So git calls an index entry racy.
+static int is_racy(const orr_source *from) {
+    const struct timespec *changed = &from->st.st_ctim, *opened = &from->opened;
+    int64_t age = ((int64_t)opened->tv_sec - changed->tv_sec) * 1000000000ll + opened->tv_nsec -
+                  changed->tv_nsec;
+    return age < (changed->tv_nsec ? TICK : COARSE);
+}
+
+// Of one that may have changed once more without a sign nobody knows what an earlier run has read;
+// and a SHA-256 takes all of it, in order.
+static size_t plain_state(const orr_job_file *file, uint8_t state[ORR_SOURCE_STATE_BYTES]) {
+    const orr_source *from = &file->from;
+    if (is_racy(from) || file->metadata->has_sha256) return 0;
+    orr_job_identity_fields(file->job, from->fd, &from->st, file->source, state);
+    return ORR_IDENTITY_FIELDS;
+}
+
 static void plain_want(const orr_job_file *file, orr_piece *piece) {
     piece->io.memory = piece->in;
     piece->io.bytes = orr_file_segment_bytes(file, piece->segment);
@@ -145,20 +168,6 @@ static orr_status fail_changed(const orr_job_file *file, orr_error *error) {
                     file->source);
 }
 
-// Times of files go by steps: of the kernel's tick, some milliseconds, or of a second or two where
-// a file system keeps no fractions.
-#define TICK 20000000ll
-#define COARSE 2000000000ll
-
-// May it have been changed once more within the clock step of its last change, after it was opened,
-// without a sign? So git calls an index entry racy.
-static int is_racy(const orr_source *from) {
-    const struct timespec *changed = &from->st.st_ctim, *opened = &from->opened;
-    int64_t age = ((int64_t)opened->tv_sec - changed->tv_sec) * 1000000000ll + opened->tv_nsec -
-                  changed->tv_nsec;
-    return age < (changed->tv_nsec ? TICK : COARSE);
-}
-
 // Did it stay what it was? ORR_IO when its size or mtime changed while it was read, ORR_UNSUPPORTED
 // when there are bytes behind its size. Sets from.touched when its inode changed: a new name or
 // mode, or other contents whose time was set back.
@@ -176,7 +185,7 @@ static orr_status check_times(orr_job_file *file, orr_error *error) {
         return orr_fail_source(error, errno, "%s: %s", file->source, strerror(errno));
     if (now.st_size != st->st_size || !orr_same_time(&now.st_mtim, &st->st_mtim))
         return fail_changed(file, error);
-    file->from.touched = !orr_same_time(&now.st_ctim, &st->st_ctim) || is_racy(&file->from);
+    file->from.touched |= !orr_same_time(&now.st_ctim, &st->st_ctim) || is_racy(&file->from);
     // Some virtual files have more bytes than their size says, which is often 0.
     size_t more = orr_pread_in_full(fd, &byte, 1, (uint64_t)now.st_size);
     if (!more && errno)
@@ -290,6 +299,7 @@ const orr_source_kind orr_source_plain = {.open = plain_open,
                                           .compare = plain_compare,
                                           .accept = plain_accept,
                                           .begin = plain_begin,
+                                          .state = plain_state,
                                           .want = plain_want,
                                           .take = plain_take,
                                           .finish = plain_finish};

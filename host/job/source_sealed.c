@@ -108,6 +108,12 @@ static size_t sealed_identity(const orr_job_file *file, uint8_t identity[32]) {
     return 32;
 }
 
+static size_t sealed_state(const orr_job_file *file, uint8_t state[ORR_SOURCE_STATE_BYTES]) {
+    memcpy(state, file->from.sealed->container.header.file_id, 32);
+    memcpy(state + 32, file->metadata->digest, ORR_DIGEST_BYTES);
+    return 32 + ORR_DIGEST_BYTES;
+}
+
 // Both are sealed, so the seals are enough.
 static orr_status sealed_compare(orr_job_file *file, orr_error *error) {
     const orr_existing *e = file->to.sealed->existing;
@@ -296,8 +302,9 @@ static orr_status sealed_check(orr_job_file *file, const orr_piece *piece, orr_e
     orr_stages *stages = file->job->options->stages;
     orr_stage_mark since = orr_stage_clock(stages);
     if (!orr_file_is_seen(file)) return ORR_OK;
-    orr_status status = compare_digest(file, piece, bytes, error);
-    if (status == ORR_OK && file->sha) orr_file_sha_hash(file, piece->segment, piece->out, bytes);
+    orr_status status = piece->through ? ORR_OK : compare_digest(file, piece, bytes, error);
+    if (status == ORR_OK && file->sha)
+        orr_file_sha_hash(file, piece->segment, piece->through ? piece->in : piece->out, bytes);
     orr_stage_lap(stages, ORR_STAGE_DIGEST, &since);
     return status;
 }
@@ -323,6 +330,7 @@ static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
 const orr_source_kind orr_source_sealed = {.open = sealed_open,
                                            .identity = sealed_identity,
                                            .compare = sealed_compare,
+                                           .state = sealed_state,
                                            .want = sealed_want,
                                            .take = sealed_take,
                                            .check = sealed_check,

@@ -414,7 +414,20 @@ static void *work(void *argument) {
     return NULL;
 }
 
-static void start_batch(engine *e, chunk *c, orr_status *status, orr_error *error) {
+// Moves the tasks of pieces that are through together out of the batch.
+static size_t gather_tasks(chunk *c) {
+    size_t count = 0;
+    for (unsigned i = 0; i < c->piece_count; i++) {
+        orr_piece *p = &c->pieces[i];
+        if (p->through || !p->tiles) continue;
+        memmove(c->tasks + count, p->tasks, p->tiles * sizeof *p->tasks);
+        p->tasks = c->tasks + count;
+        count += p->tiles;
+    }
+    return count;
+}
+
+static void start_batch(engine *e, chunk *c, size_t count, orr_status *status, orr_error *error) {
     c->batch = (orr_batch){.op = c->op,
                            .cipher = &c->cipher,
                            .new_cipher = &c->new_cipher,
@@ -422,7 +435,7 @@ static void start_batch(engine *e, chunk *c, orr_status *status, orr_error *erro
                            .out = c->out,
                            .bytes = chunk_bytes(e),
                            .tasks = c->tasks,
-                           .count = c->tiles};
+                           .count = count};
     *status = e->config->backend->api->submit(e->config->backend, &c->batch, error);
 }
 
@@ -443,9 +456,10 @@ static void *cipher(void *argument) {
         if (c) {
             c->state = CHUNK_CIPHERING;
             pthread_mutex_unlock(&e->lock);
-            start_batch(e, c, &status, &error);
+            size_t count = gather_tasks(c);
+            if (count) start_batch(e, c, count, &status, &error);
             pthread_mutex_lock(&e->lock);
-            if (status == ORR_OK) {
+            if (count && status == ORR_OK) {
                 push(&in_flight, c);
                 flying++;
                 continue;

@@ -27,6 +27,8 @@ struct orr_target {
     char *path;
     pthread_mutex_t lock; // guards swept, probed, scratch
     orr_claims swept;     // directories that were searched for partial files: device and inode
+    char **left;          // unfinished files in them
+    size_t left_count;
     int probed;
     orr_naming naming;
     mode_t mark;
@@ -69,6 +71,8 @@ void orr_target_free(orr_target *t) {
     if (t->scratch_directory >= 0) close(t->scratch_directory);
     orr_claims_free(&t->swept);
     orr_group_flush_free(t->directories);
+    for (size_t i = 0; i < t->left_count; i++) free(t->left[i]);
+    free(t->left);
     pthread_mutex_destroy(&t->lock);
     free(t->path);
     free(t);
@@ -90,14 +94,48 @@ static int first_time(orr_target *t, int what) {
     return !(atomic_fetch_or(&t->said, 1u << what) & 1u << what);
 }
 
-void orr_target_sweep(orr_target *t, int directory) {
+typedef struct leavings {
+    orr_target *target;
+    const char *relative;
+} leavings;
+
+// When memory runs out it stays for the next job to remove.
+static void note_left(void *context, const char *name) {
+    const leavings *where = context;
+    orr_target *t = where->target;
+    const char *slash = strrchr(where->relative, '/');
+    size_t before = slash ? (size_t)(slash + 1 - where->relative) : 0;
+    char *path = malloc(before + strlen(name) + 1);
+    if (path) {
+        memcpy(path, where->relative, before);
+        memcpy(path + before, name, strlen(name) + 1);
+    }
+    pthread_mutex_lock(&t->lock);
+    char **more = path ? realloc(t->left, (t->left_count + 1) * sizeof *more) : NULL;
+    if (more) {
+        t->left = more;
+        t->left[t->left_count++] = path;
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (!more) free(path);
+}
+
+char *orr_target_take_left(orr_target *t) {
+    pthread_mutex_lock(&t->lock);
+    char *path = t->left_count ? t->left[--t->left_count] : NULL;
+    pthread_mutex_unlock(&t->lock);
+    return path;
+}
+
+void orr_target_sweep(orr_target *t, int directory, const char *relative) {
     struct stat st;
     if (fstat(directory, &st) != 0) return;
     const uint64_t place[2] = {st.st_dev, st.st_ino};
     pthread_mutex_lock(&t->lock);
     orr_claim_result seen = orr_claim(&t->swept, place, sizeof place, NULL, 0);
     pthread_mutex_unlock(&t->lock);
-    if (seen == ORR_CLAIM_NEW) orr_partial_sweep(directory, NULL);
+    if (seen == ORR_CLAIM_NEW)
+        orr_partial_sweep_telling(directory, NULL, note_left, &(leavings){t, relative});
 }
 
 // ---- what may be refused

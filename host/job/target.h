@@ -36,7 +36,12 @@ void orr_target_free(orr_target *target);
 
 // Once for each directory that outputs go to: removes what killed runs left there, before the first
 // new file is there to be told from it.
-void orr_target_sweep(orr_target *target, int directory);
+// (Unfinished ones stay until the job ends: orr_target_take_left.) `relative` is a path below the
+// output whose directory this is.
+void orr_target_sweep(orr_target *target, int directory, const char *relative);
+// The path below the output of an unfinished file that was there when its directory was swept,
+// each once, owned by the caller; NULL: no more. Any thread.
+char *orr_target_take_left(orr_target *target);
 // Once for each target, before its first output: tries with a file of its own in `directory` what
 // an output will need, and says what is refused. ORR_IO when outputs cannot be made there; `shown`
 // is the first one.

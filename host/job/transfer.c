@@ -124,7 +124,10 @@ static void report_file(orr_job_file *file) {
                             .lost_bytes = file->lost_bytes,
                             .released = file->released,
                             .salvaged = file->salvaged,
-                            .salvaged_bytes = file->salvaged_bytes};
+                            .salvaged_bytes = file->salvaged_bytes,
+                            .went_on = file->to.go_on.found,
+                            .segments = file->segments,
+                            .kept_segments = atomic_load(&file->to.go_on.kept)};
     const orr_metadata *m = existing && !existing->unopened ? &existing->sealed : file->metadata;
     if (m && m->has_sha256 && (event.outcome == ORR_OUT_DONE || event.outcome == ORR_OUT_PRESENT)) {
         orr_hex(m->sha256, 32, sha256);
@@ -187,7 +190,10 @@ void orr_transfer_end(orr_job_file *file) {
     if (!file->at_once) finish(file);
     if (is_trusted(file) && trust_result(file, &error) != ORR_OK) orr_file_fail(file, &error);
     orr_stage_lap(o->stages, ORR_STAGE_COMMIT, &since);
-    if (file->to.output_begun) orr_output_abort(&file->to.output); // unless it was committed
+    if (file->to.output_begun && orr_go_on_later(file))
+        orr_output_leave(&file->to.output);
+    else if (file->to.output_begun)
+        orr_output_abort(&file->to.output); // unless it was committed
     file->to.output_begun = 0;
     if (file->outcome == ORR_OUT_PRESENT && file->target && !o->dry_run &&
         !atomic_load(&file->failed))
@@ -223,6 +229,8 @@ static orr_status set_segments(orr_job_file *file, orr_error *error) {
     file->segments = orr_file_geometry(file)->segments;
     file->digests = calloc(file->segments, sizeof *file->digests);
     if (!file->digests) return orr_file_no_memory(file, error);
+    orr_status status = orr_go_on_begin(file, error);
+    if (status != ORR_OK) return status;
     return file->metadata->has_sha256 && orr_file_is_seen(file) ? orr_file_sha_begin(file, error)
                                                                 : ORR_OK;
 }
@@ -317,7 +325,7 @@ static orr_status derive_keys(const orr_job_file *file, orr_piece *piece, orr_er
     return status;
 }
 
-// Carries out what piece->io says, by a way that is not direct.
+// Carries out what piece->io says, and waits for it.
 static void move(const orr_job_file *file, orr_piece *piece, orr_way way) {
     orr_async_request *io = &piece->io;
     orr_stages *stages = file->job->options->stages;
@@ -345,21 +353,40 @@ static size_t in_pages(size_t bytes) {
     return (bytes + ORR_DIRECT_ALIGNMENT - 1) / ORR_DIRECT_ALIGNMENT * ORR_DIRECT_ALIGNMENT;
 }
 
+// Says what is to be read of the source. Returns by which way.
+static orr_way want_source(orr_job_file *file, orr_piece *piece) {
+    file->from.kind->want(file, piece);
+    piece->io.fd = file->from.fd;
+    if (file->from.way == ORR_WAY_DIRECT) piece->io.bytes = in_pages(piece->io.bytes);
+    return file->from.way;
+}
+
 int orr_transfer_read(void *job, orr_piece *piece) {
     orr_job_file *file = piece->file;
     (void)job;
     if (file->at_once) return 0;
-    file->from.kind->want(file, piece);
-    piece->io.fd = file->from.fd;
-    if (file->from.way != ORR_WAY_DIRECT) return 0;
-    piece->io.bytes = in_pages(piece->io.bytes);
-    return piece->io.bytes != 0;
+    piece->through = orr_go_on_want(file, piece);
+    if (!piece->through)
+        return want_source(file, piece) == ORR_WAY_DIRECT && piece->io.bytes != 0;
+    if (file->to.way == ORR_WAY_DIRECT) piece->io.bytes = in_pages(piece->io.bytes);
+    return file->to.way == ORR_WAY_DIRECT;
+}
+
+// Is it through, with what an earlier run wrote? Else its source is read here.
+static int is_kept(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
+    if (!piece->through || atomic_load(&file->failed)) return piece->through;
+    move_by(file, piece, file->to.way);
+    piece->through = orr_go_on_keep(file, piece, worker);
+    if (piece->through) return 1;
+    if (want_source(file, piece) == ORR_WAY_DIRECT) move(file, piece, ORR_WAY_DIRECT);
+    return 0;
 }
 
 static void read_segment(orr_job_file *file, orr_piece *piece, orr_worker *worker) {
     orr_stages *stages = file->job->options->stages;
-    orr_stage_mark since = orr_stage_clock(stages);
     orr_error error = {0};
+    if (is_kept(file, piece, worker)) return;
+    orr_stage_mark since = orr_stage_clock(stages);
     orr_status status = derive_keys(file, piece, &error);
     orr_stage_lap(stages, ORR_STAGE_KEYS, &since);
     if (status == ORR_OK && !atomic_load(&file->failed)) {
@@ -386,7 +413,7 @@ static void check_and_give(orr_job_file *file, orr_piece *piece, orr_worker *wor
     orr_error error = {0};
     orr_status status = ORR_OK;
     if (file->from.kind->check) status = file->from.kind->check(file, piece, &error);
-    if (status == ORR_OK && file->to.kind->give)
+    if (status == ORR_OK && file->to.kind->give && !piece->through)
         status = file->to.kind->give(file, piece, worker, &error);
     if (status != ORR_OK) orr_file_fail(file, &error);
 }

@@ -19,8 +19,9 @@ extern "C" {
 //     orr_file_draw_begin(relative path);
 //     orr_file_random(file_id);  orr_file_secret_new(keyring, orr_file_now(), ...);
 // and anything else random in that file through orr_file_random, in a fixed order. What other
-// threads draw for it is a part with a number: a segment, or ORR_FILE_DRAW_METADATA.
+// threads draw for it is a part with a number: a segment, or one of these.
 #define ORR_FILE_DRAW_METADATA UINT64_MAX
+#define ORR_FILE_DRAW_UNFINISHED (UINT64_MAX - 1) // for the head of an unfinished file
 
 // Wraps for all readers, with seeds drawn by orr_file_random. Errors as orr_wraps_make.
 orr_status orr_wraps_draw(orr_wraps *wraps, const orr_wrap_key *readers, size_t count,

@@ -19,9 +19,9 @@ except ImportError:
 from support.cli import SOURCE, Case, needs_evidence, needs_onednn, png, run, slowly, write_gray_tiff
 
 SCHEMAS = SOURCE / "docs" / "schema"
-# Members that no run of this test has: they need a GPU, a disk behind /var/tmp, a damaged slot, numbers that are not there.
+# Members that no run of this test has: they need a GPU, a disk behind /var/tmp, a damaged slot, a killed job, numbers that are not there.
 RARE = {"bench": {"driver", "clocks", "disk"},
-        "json-lines": {"damaged_slot", "unlike_slot", "first_page_damaged", "unauthenticated", "seconds_remaining"}}
+        "json-lines": {"damaged_slot", "unlike_slot", "first_page_damaged", "unauthenticated", "seconds_remaining", "kept_segments"}}
 
 
 def load(name):

@@ -50,6 +50,11 @@ def is_output(path):
     return path.is_file() and not path.name.startswith(".orrery-state")
 
 
+def partials(root):
+    """Outputs below `root` that are not finished: partial files, and unfinished ones, which large files have."""
+    return sorted(path for path in Path(root).rglob(".orrery-*") if path.suffix in (".partial", ".unfinished"))
+
+
 def end_of_tiles(path):
     """Where the last tile of an archive-profile file without repair data ends; zeros follow to a multiple of 4096."""
     data = Path(path).read_bytes()

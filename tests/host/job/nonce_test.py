@@ -142,6 +142,52 @@ class Nonces(Case):
             self.assertGreaterEqual(recorded, once)
             self.verify(f"{source}-out", 4 if source == "images" else len(self.sizes))
 
+    def test_going_on_inside_a_file(self):
+        """What a killed run sealed is kept, or sealed again under another salt; of a source that changed, under other keys."""
+        size, source = (72 << 20) + 1000, Path("large/file")
+        source.parent.mkdir()
+        source.write_bytes(os.urandom(size))
+        time.sleep(0.05)
+        once = in_archive(size)
+        for verb, folder, out in (("encrypt", "large", "out"), ("reencrypt", "ready", "anew")):
+            if verb == "reencrypt":
+                self.encrypt(source="large", out="ready")
+            arguments = [verb, "-q", "-k", "keys", "-j", "2", folder, "-o", out]
+            went_on = 0
+            for _ in range(6):
+                killed = self.kill(self.random.randrange(once // 4, once), *arguments)
+                self.new()
+                if killed != -9:
+                    break
+                for path in Path(out).rglob("*.unfinished"):
+                    self.alter(path, size)
+                made = self.kill(once, *arguments) == 0 and self.new()
+                went_on += 0 < made < once
+                if verb == "encrypt":
+                    self.change_source(source)
+                for path in Path(out).rglob("*.orr.tif"):
+                    path.unlink()
+            self.ok(*arguments)
+            self.assertGreater(went_on, 0, f"ORRERY_SEED={self.seed}")
+            self.verify(out, 1)
+
+    def alter(self, path, size):
+        """Here and there a bit, so that some of what was sealed is sealed again."""
+        with open(path, "r+b") as file:
+            for _ in range(2):
+                at = 200_000 + self.random.randrange(size - 400_000)
+                byte = os.pread(file.fileno(), 1, at)
+                if byte not in (b"", b"\0"):
+                    os.pwrite(file.fileno(), bytes([byte[0] ^ 4]), at)
+
+    @staticmethod
+    def change_source(source):
+        before = source.stat()
+        with open(source, "r+b") as file:
+            file.write(os.urandom(30 << 20))
+        os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+        time.sleep(0.05)
+
     @staticmethod
     def change_unfinished(source, out):
         """Other bytes of the same number in the sources that have no output yet, their times set back."""

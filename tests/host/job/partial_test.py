@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.cli import ORRERY, Case, is_output, run
 
-NAME = re.compile(r"\.orrery-[0-9a-f]{16}\.partial")
+NAME = re.compile(r"\.orrery-[0-9a-f]{16}\.(partial|unfinished)")
 MARK = 0o1600
 
 
@@ -77,7 +77,7 @@ class Partials(Case):
             self.assertEqual(job.wait(60), -signal.SIGKILL)
         left = partials(root)
         self.assertTrue(left)
-        for path in Path(root).rglob("*.partial"):
+        for path in Path(root).rglob(".orrery-*.*"):
             self.assertEqual(path.stat().st_mode & 0o7777, MARK)
         return left
 

@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, is_output, run
+from support.cli import ORRERY, Case, is_output, partials, run
 
 LOCK = re.compile(r"\.orrery-[0-9a-f]{16}\.shard-(\d+)-of-(\d+)")
 
@@ -57,7 +57,7 @@ class Shards(Case):
     def under_way(self, job, root):
         """Waits until the job is at in/large, which comes after all other files, and these are finished."""
         end = time.monotonic() + 120
-        while [p.parent.name for p in Path(root).rglob(".orrery-*.partial")] != ["in"]:
+        while [p.parent.name for p in partials(root)] != ["in"]:
             self.assertIsNone(job.poll(), "the job was over too soon")
             self.assertLess(time.monotonic(), end)
             time.sleep(0.002)

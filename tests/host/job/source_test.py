@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, is_output, run, slowly
+from support.cli import ORRERY, Case, is_output, partials, run, slowly
 
 MIB = 1 << 20
 
@@ -64,7 +64,7 @@ class Sources(Case):
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        wait_for(lambda: list(Path("out").rglob(".orrery-*.partial")) or process.poll() is not None)
+        wait_for(lambda: partials("out") or process.poll() is not None)
         self.assertIsNone(process.poll(), "the job was over too soon")
         return process
 
@@ -110,7 +110,7 @@ class Sources(Case):
                 write_pages("in/big")
                 before = os.stat("in/big")
                 process = self.under_way("encrypt", "-q", "-k", "keys", "--profile", "paper", "in/big", "-o", "out/", *options)
-                wait_for(lambda: process.poll() is not None or any(p.stat().st_size for p in Path("out").glob(".orrery-*.partial")))
+                wait_for(lambda: process.poll() is not None or any(p.stat().st_size for p in partials("out")))
                 self.assertIsNone(process.poll(), "the job was over too soon")
                 with open("in/big", "r+b") as big:
                     big.seek(8)
@@ -267,12 +267,12 @@ class InEachOthersWay(Case):
             big.truncate(600 * MIB)
         command = ("encrypt", "-q", "-j", "1", "-k", "keys", "in", "-o", "out")
         with subprocess.Popen([ORRERY, *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=slowly("big")) as first:
-            wait_for(lambda: list(Path("out").rglob(".orrery-*.partial")))
+            wait_for(lambda: partials("out"))
             for second in (command, ("decrypt", "-q", "-k", "keys", "in", "-o", "out"), ("reencrypt", "-k", "keys", "in", "-o", "out")):
                 status, _, err = run(*second)
                 self.assertEqual(status, 7, err)
                 self.assertIn("another orrery job is writing here: wait until it ends", err)
-            self.assertTrue(list(Path("out").rglob(".orrery-*.partial")), "the second job took the first one's file")
+            self.assertTrue(partials("out"), "the second job took the first one's file")
             err = first.communicate(timeout=300)[1].decode()
             self.assertEqual(first.returncode, 0, err)
         self.assertEqual(run("verify", "-q", "-k", "keys", "out")[0], 0)

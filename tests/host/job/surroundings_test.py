@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, confined, run, slowly
+from support.cli import ORRERY, Case, confined, partials, run, slowly
 
 MIB = 1 << 20
 
@@ -41,7 +41,7 @@ class Limits(Case):
     def test_a_limit_of_processor_time(self):
         with subprocess.Popen([ORRERY, "encrypt", "-j", "1", "-k", "keys", "in", "-o", "out"], stdin=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, env=slowly("big")) as process:
-            while process.poll() is None and not (Path("out").exists() and list(Path("out").rglob("*.partial"))):
+            while process.poll() is None and not partials("out"):
                 time.sleep(0.002)
             for _ in range(5):  # the kernel sends it each second
                 process.send_signal(signal.SIGXCPU)
@@ -49,7 +49,7 @@ class Limits(Case):
             err = process.communicate(timeout=60)[1].decode()
         self.assertEqual(process.returncode, 75, err)
         self.assertIn("stopped; run the same command again to resume", err)
-        self.assertEqual(list(Path("out").rglob("*.partial")), [])
+        self.assertEqual(partials("out"), [])
 
 
 class Means(Case):
@@ -103,7 +103,7 @@ class Sources(Case):
             big.truncate(120 * MIB)  # sparse
         with subprocess.Popen([ORRERY, "encrypt", "-q", "-j", "1", "-k", "keys", "big", "-o", "out"], stdin=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, env=slowly("big")) as process:
-            while process.poll() is None and not (Path("out").exists() and list(Path("out").rglob("*.partial"))):
+            while process.poll() is None and not partials("out"):
                 time.sleep(0.002)
             self.assertIsNone(process.poll(), "the job was over too soon")
             change()
