@@ -33,6 +33,7 @@ struct Job {
     std::mutex lock;
     std::condition_variable changed;
     size_t turn = 0;
+    bool (*through)(size_t piece) = [](size_t) { return false; };
     explicit Job(size_t n) : pieces(n) {
         orr_cipher_init(&cipher, 37241, 2825054457u, nullptr);
         orr_cipher_init(&other, 5, 2825054457u, nullptr);
@@ -77,11 +78,13 @@ void front(void *context, orr_piece *piece, orr_worker *) {
     if (((Job *)context)->in_order && piece->segment % 3 == 0)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     p->fronts++;
+    piece->through = ((Job *)context)->through(piece->segment);
+    for (size_t i = 0; i < piece->bytes; i++) piece->in[i] = byte_of(piece->segment, i);
+    if (piece->through) return; // its tasks stay empty
     for (uint32_t i = 0; i < piece->tiles; i++) {
         piece->tasks[i].rows = i + 1 == piece->tiles ? kRows : ORR_TILE_ROWS;
         key_of(piece->segment, i, &piece->tasks[i].key);
     }
-    for (size_t i = 0; i < piece->bytes; i++) piece->in[i] = byte_of(piece->segment, i);
 }
 
 int back(void *context, orr_piece *piece, orr_worker *) {
@@ -96,7 +99,8 @@ int back(void *context, orr_piece *piece, orr_worker *) {
         job->turn++;
         job->changed.notify_all();
     }
-    if (piece->bytes) p->result.assign(piece->out, piece->out + piece->bytes);
+    const uint8_t *result = piece->through ? piece->in : piece->out;
+    if (piece->bytes) p->result.assign(result, result + piece->bytes);
     job->in_flight--;
     p->backs++;
     return 0;
@@ -170,6 +174,25 @@ TEST_F(Stream, OrderedPiecesMayWaitForEachOther) {
             ASSERT_FALSE(job.late) << workers << " workers, " << chunks << " chunks";
             for (size_t n = 0; n < job.pieces.size(); n++) expect_ciphered(job, n);
         }
+}
+
+// The backend sees the tiles of the others alone, and of some batches none.
+TEST_F(Stream, PiecesThatAreThroughAreLeftAlone) {
+    for (unsigned workers : {1u, 3u}) {
+        Job job(48);
+        job.through = [](size_t n) { return n % 3 == 1 || (n >= 16 && n < 32); };
+        for (size_t n = 0; n < job.pieces.size(); n++)
+            job.pieces[n].tiles = 1 + (uint32_t)(n * 5 % 60);
+        ASSERT_EQ(ORR_OK, run(&job, backend, workers, ORR_SEGMENT_TILES, 3));
+        EXPECT_EQ(ORR_OK, job.seen);
+        for (size_t n = 0; n < job.pieces.size(); n++) {
+            const Piece &p = job.pieces[n];
+            ASSERT_EQ(1, p.backs) << n;
+            if (!job.through(n)) expect_ciphered(job, n);
+            for (size_t i = 0; job.through(n) && i < p.result.size(); i++)
+                ASSERT_EQ(byte_of(n, i), p.result[i]) << "piece " << n << " byte " << i;
+        }
+    }
 }
 
 TEST_F(Stream, NoWork) {
