@@ -37,10 +37,13 @@ int orr_ask_close(int fd) {
     return close(copy) != 0 && errno != EINTR ? -1 : 0;
 }
 
-int orr_flush(int fd) {
-    int result = orr_fsync(fd);
+int orr_flush_note(int result) {
     if (result == 1) atomic_store(&refused, 1);
     return result;
+}
+
+int orr_flush(int fd) {
+    return orr_flush_note(orr_fsync(fd));
 }
 
 int orr_flush_refused(void) {

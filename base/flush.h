@@ -16,7 +16,8 @@ int orr_fsync(int fd);
 // file at a close, and only there say that they could not. Without a free descriptor the last close
 // has to tell. -1 with errno.
 int orr_ask_close(int fd);
-// orr_fsync, remembered for orr_flush_refused.
+// Remembers a result of orr_fsync for orr_flush_refused, and returns it; and of an orr_fsync.
+int orr_flush_note(int result);
 int orr_flush(int fd);
 // Has any orr_flush of this process been refused, and nobody been told (orr_flush_told)?
 int orr_flush_refused(void);

@@ -12,6 +12,7 @@
 #include "base/directory.h"
 #include "base/flush.h"
 #include "base/fresh.h"
+#include "base/group_flush.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "host/container/crypto.h"
@@ -27,6 +28,7 @@ struct orr_state {
     orr_identity *entries; // open addressing by the file ID, which is random; all zero: free
     size_t room, count;
     uint64_t outdated; // records in this job's file that a later one replaced
+    orr_group_flush *flushes;
     int directory, fd; // fd -1: not opened for writing
     int lost;          // this job's file is there and cannot be used
     int found;         // this job's file was there
@@ -149,7 +151,12 @@ orr_state *orr_state_open(int directory, unsigned shard, unsigned shards, int wr
     orr_state *state = calloc(1, sizeof *state);
     if (!state) return NULL;
     pthread_mutex_init(&state->lock, NULL);
-    state->fd = -1;
+    state->flushes = orr_group_flush_new();
+    state->fd = state->directory = -1;
+    if (!state->flushes) {
+        orr_state_close(state);
+        return NULL;
+    }
     state->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
     if (shards)
         snprintf(state->name, sizeof state->name, SHARD_LEAD "%u-of-%u", shard, shards);
@@ -247,11 +254,11 @@ int orr_state_flush(orr_state *state) {
     int fd = state->fd, named = state->flushed;
     pthread_mutex_unlock(&state->lock);
     if (fd < 0) return 0; // nothing was recorded
-    if (!named && orr_fsync(state->directory) < 0) return -1;
+    if (!named && orr_group_fsync(state->flushes, state->directory) < 0) return -1;
     pthread_mutex_lock(&state->lock);
     state->flushed = 1;
     pthread_mutex_unlock(&state->lock);
-    return orr_flush(fd) < 0 ? -1 : 0;
+    return orr_flush_note(orr_group_fsync(state->flushes, fd)) < 0 ? -1 : 0;
 }
 
 // Writes what counts under a name of its own, then puts it in the old one's place.
@@ -291,6 +298,7 @@ void orr_state_close(orr_state *state) {
     if (state->fd >= 0) close(state->fd);
     if (state->directory >= 0) close(state->directory);
     free(state->entries);
+    orr_group_flush_free(state->flushes);
     pthread_mutex_destroy(&state->lock);
     free(state);
 }
