@@ -96,19 +96,26 @@ static void *count_inputs(void *context) {
     return NULL;
 }
 
+static void report_unflushed(orr_job *job, const char *where, const orr_error *error) {
+    orr_job_report(job, &(orr_file_event){.outcome = ORR_OUT_FAILED,
+                                          .source = where,
+                                          .status = error->status,
+                                          .reason = error->text});
+}
+
 // Before the job says that it has finished, and before its journal goes.
-static void flush_trusted(orr_job *job) {
+static void flush_rest(orr_job *job) {
     const orr_inputs *in = &job->options->inputs;
     const char *where = job->options->output ? job->options->output
                         : in->count          ? in->paths[0]
                                              : "the archive";
     orr_error error = {0};
     int unsure;
+    if (job->options->output && job->root.fd >= 0 &&
+        orr_output_settle_directories(&job->root, &error) != ORR_OK)
+        report_unflushed(job, where, &error);
     if (orr_trust_flush(&job->trust, where, &unsure, &error) != ORR_OK)
-        orr_job_report(job, &(orr_file_event){.outcome = ORR_OUT_FAILED,
-                                              .source = where,
-                                              .status = error.status,
-                                              .reason = error.text});
+        report_unflushed(job, where, &error);
     else if (unsure)
         orr_job_warn(job,
                      "%s: what earlier runs wrote cannot be flushed from here (%s): run `sync` "
@@ -253,7 +260,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
         if (status != ORR_OK) atomic_store(&job.fatal, 1);
         pthread_join(counter, NULL);
     }
-    if (status == ORR_OK) flush_trusted(&job);
+    if (status == ORR_OK) flush_rest(&job);
     if (status == ORR_OK && job.broke.status != ORR_OK) {
         status = job.broke.status;
         if (error) *error = job.broke;

@@ -46,8 +46,9 @@ orr_status orr_output_root_open(orr_output_root *root, const char *path, int sin
     root->fd = root->lock_fd = -1;
     root->path = strdup(path);
     root->target = orr_target_new(path);
+    root->made = orr_new_directories_new();
     root->dry_run = dry_run;
-    if (!root->path || !root->target) {
+    if (!root->path || !root->target || !root->made) {
         status = orr_fail(error, ORR_INTERNAL, "out of memory");
         goto end;
     }
@@ -91,6 +92,7 @@ void orr_output_root_close(orr_output_root *root) {
         close(root->fd);
     }
     orr_target_free(root->target);
+    orr_new_directories_free(root->made);
     free(root->path);
     free(root->only);
     memset(root, 0, sizeof *root);
@@ -117,9 +119,8 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         memcpy(component, p, n);
         component[n] = 0;
         p += n + 1;
-        // A new directory is made durable in its parent: nobody flushes that later.
-        int made = create ? orr_directory_make_at(fd, component, create) : 1;
-        if (made < 0) {
+        int found = create && mkdirat(fd, component, create) == 0 ? 0 : 1;
+        if (create && found && errno != EEXIST) {
             orr_status status = errno == ENAMETOOLONG
                                     ? orr_output_too_long(root, relative, error)
                                     : io_error(error, relative, "create its directory");
@@ -128,10 +129,16 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         }
         int below = openat(fd, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         int number = errno;
-        orr_status status =
-            create && below >= 0 && root->trust
-                ? orr_trust_directory(root->trust, below, fd, made == 0, root->path, error)
-                : ORR_OK;
+        orr_status status = ORR_OK;
+        const orr_directory_met met = {.fd = below,
+                                       .above = fd,
+                                       .found = found,
+                                       .path = relative,
+                                       .bytes = (size_t)(p - 1 - relative),
+                                       .shown = root->path,
+                                       .trust = root->trust,
+                                       .target = root->target};
+        if (create && below >= 0) status = orr_new_directories_note(root->made, &met, error);
         close(fd);
         fd = below;
         if (status != ORR_OK) {
@@ -153,6 +160,24 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
 
 static int is_full(int number) {
     return number == ENOSPC || number == EDQUOT;
+}
+
+orr_status orr_output_settle_directories(const orr_output_root *root, orr_error *error) {
+    orr_status status = ORR_OK;
+    for (char *path; status == ORR_OK && (path = orr_new_directories_left(root->made));) {
+        char inside[ORR_MAX_PATH + 16];
+        const char *name;
+        int fd = -1;
+        // One that somebody removed, or put another in the place of, is nobody's loss.
+        if (snprintf(inside, sizeof inside, "%s/.", path) < (int)sizeof inside &&
+            orr_output_directory(root, inside, 0, &fd, &name, NULL) == ORR_OK && fd >= 0 &&
+            orr_new_directories_settle(root->made, root->target, fd) < 0)
+            status = io_error(error, path, "flush the name of this directory");
+        if (fd >= 0) close(fd);
+        orr_new_directories_drop(root->made, path);
+        free(path);
+    }
+    return status;
 }
 
 orr_status orr_output_reserve(orr_output *output, uint64_t bytes, orr_error *error) {
@@ -305,6 +330,9 @@ static orr_status settle_name(orr_output *output, orr_error *error) {
     if (lacks < 0) return io_error(error, output->shown, "set its mode");
     output->lacks |= (unsigned)lacks;
     lacks = orr_target_flush_directory(target, output->directory);
+    if (lacks >= 0) output->lacks |= (unsigned)lacks;
+    if (lacks >= 0)
+        lacks = orr_new_directories_settle(output->root->made, target, output->directory);
     if (lacks < 0) return io_error(error, output->shown, "flush its directory");
     output->lacks |= (unsigned)lacks;
     if (fstat(output->fd, &output->st) != 0)

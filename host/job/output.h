@@ -8,6 +8,7 @@
 
 #include "base/partial.h"
 #include "base/status.h"
+#include "host/job/new_directories.h"
 #include "host/job/target.h"
 #include "host/job/trust.h"
 
@@ -22,11 +23,12 @@ typedef struct orr_output_root {
     char *only; // name of the single output file in that directory, or NULL; owned
     dev_t dev;
     ino_t ino;
-    orr_trust *trust;   // the job's, or NULL
-    orr_target *target; // what its file system can hold; owned
-    int dry_run;        // nothing may be written
-    int restores;       // its names are sealed: none can be made shorter by another option
-    int lock_fd;        // of this shard, -1 when there is none
+    orr_trust *trust;          // the job's, or NULL
+    orr_new_directories *made; // owned
+    orr_target *target;        // what its file system can hold; owned
+    int dry_run;               // nothing may be written
+    int restores;              // its names are sealed: none can be made shorter by another option
+    int lock_fd;               // of this shard, -1 when there is none
     char lock_name[ORR_PARTIAL_NAME_BYTES];
 } orr_output_root;
 
@@ -74,6 +76,9 @@ typedef struct orr_output {
 // closes *directory.
 orr_status orr_output_directory(const orr_output_root *root, const char *relative, mode_t create,
                                 int *directory, const char **name, orr_error *error);
+// Flushes the names of all directories that were made below the root and hold no file that was
+// named since. ORR_IO.
+orr_status orr_output_settle_directories(const orr_output_root *root, orr_error *error);
 // ORR_UNSUPPORTED: the target takes no such name.
 orr_status orr_output_too_long(const orr_output_root *root, const char *shown, orr_error *error);
 // Creates a partial file (base/partial.h) for `relative`. The first one in a directory removes

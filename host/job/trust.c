@@ -72,15 +72,16 @@ orr_status orr_trust_take(orr_trust *trust, int fd, const char *shown, orr_error
     return ORR_OK;
 }
 
-orr_status orr_trust_directory(orr_trust *trust, int fd, int parent, int made, const char *shown,
-                               orr_error *error) {
+orr_status orr_trust_directory(orr_trust *trust, int fd, int parent, int made, int *met,
+                               const char *shown, orr_error *error) {
     struct stat st;
     if (fstat(fd, &st) != 0) return fail_lost(error, shown, errno);
     const uint64_t place[2] = {st.st_dev, st.st_ino};
     pthread_mutex_lock(&trust->lock);
     orr_claim_result seen = orr_claim(&trust->directories, place, sizeof place, NULL, 0);
     pthread_mutex_unlock(&trust->lock);
-    if (made || (seen != ORR_CLAIM_NEW && seen != ORR_CLAIM_MEMORY)) return ORR_OK;
+    *met = seen != ORR_CLAIM_NEW && seen != ORR_CLAIM_MEMORY;
+    if (made || *met) return ORR_OK;
     return orr_trust_take(trust, parent, shown, error);
 }
 

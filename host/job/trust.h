@@ -30,10 +30,10 @@ void orr_trust_free(orr_trust *trust);
 // when it could not be flushed at once, where that is done; ORR_INTERNAL (memory).
 orr_status orr_trust_take(orr_trust *trust, int fd, const char *shown, orr_error *error);
 // A directory on the way to an output, open as `fd`, and the one that holds it: unless this job
-// made it, and `made` says that it was flushed there, its entry is trusted. Once for each. As
-// above.
-orr_status orr_trust_directory(orr_trust *trust, int fd, int parent, int made, const char *shown,
-                               orr_error *error);
+// `made` it, which then sees to its entry, that is trusted. Once for each: *met says
+// whether it was met before. As above.
+orr_status orr_trust_directory(orr_trust *trust, int fd, int parent, int made, int *met,
+                               const char *shown, orr_error *error);
 // Flushes all that was trusted. ORR_IO when it did not reach its storage. *unsure (cleared else):
 // errno where the system does not flush at all for this program.
 orr_status orr_trust_flush(orr_trust *trust, const char *shown, int *unsure, orr_error *error);
