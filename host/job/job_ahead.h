@@ -9,7 +9,8 @@
 
 typedef struct orr_ahead orr_ahead;
 
-// Up to `files` files ahead. NULL when memory ran out; `walk`, which may be NULL for the same reason, becomes its own.
+// Up to `files` files ahead. NULL when memory ran out; `walk`, which may be NULL for the same
+// reason, becomes its own.
 orr_ahead *orr_ahead_open(const orr_job_options *options, unsigned files, orr_walk *walk);
 // As orr_walk_next. A file's item that was `seen` has been read ahead, and verify's has been asked
 // for by the storage: its error says so when what was written before did not reach that.
