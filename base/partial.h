@@ -40,8 +40,9 @@ int orr_partial_create(int directory, const char *suffix, mode_t mark,
 // mark are missing, by which the next run would tell it.
 int orr_partial_create_as(int directory, mode_t mark, const char *name);
 // Opens the unfinished file of this name that a killed or stopped run left, locked as by its
-// writer. -1: there is none, it has a writer for two more seconds, or it is not certainly one of this user's: regular,
-// with one name and the mark, and nobody else may write to it. Its mode is 0600 and the mark.
+// writer. -1: there is none, it has a writer for two more seconds, or it is not certainly one of
+// this user's: regular, with one name and the mark, and nobody else may write to it. Its mode is
+// 0600 and the mark.
 int orr_partial_reopen(int directory, const char *name);
 // The same of a directory (0700 and the mark, not locked), named as a partial file.
 int orr_partial_create_directory(int directory, char name[ORR_PARTIAL_NAME_BYTES]);

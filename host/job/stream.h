@@ -38,7 +38,7 @@ typedef struct orr_piece {
     orr_segment_head *in_head, *out_head; // the page before each, for the verb's use
     orr_tile_task *tasks; // `tiles` of them; front() fills rows and keys, the engine wipes them
     orr_async_request io; // what read() or back() want moved, and what came of it; in this memory
-    int through; // read() or front() sets it: the backend is to leave its tiles alone
+    int through;          // read() or front() sets it: the backend is to leave its tiles alone
     orr_status backend_status;      // of the chunk, valid in back()
     const orr_error *backend_error; // its sentence when that is not ORR_OK
     // The engine's:

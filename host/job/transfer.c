@@ -366,8 +366,7 @@ int orr_transfer_read(void *job, orr_piece *piece) {
     (void)job;
     if (file->at_once) return 0;
     piece->through = orr_go_on_want(file, piece);
-    if (!piece->through)
-        return want_source(file, piece) == ORR_WAY_DIRECT && piece->io.bytes != 0;
+    if (!piece->through) return want_source(file, piece) == ORR_WAY_DIRECT && piece->io.bytes != 0;
     if (file->to.way == ORR_WAY_DIRECT) piece->io.bytes = in_pages(piece->io.bytes);
     return file->to.way == ORR_WAY_DIRECT;
 }

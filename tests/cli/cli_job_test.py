@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -11,7 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.cli import ORRERY, Case, png, run, slowly
+from support.cli import ORRERY, Case, partials, png, run, slowly
 
 
 class Jobs(Case):
@@ -416,12 +417,12 @@ class Terminal(Case):
 
     def stopped(self, number, *options, presses=1):
         """Sends a signal as soon as an output has been begun; returns (status, stdout, stderr)."""
+        shutil.rmtree("out", ignore_errors=True)
         with subprocess.Popen([ORRERY, "encrypt", "-j", "1", "-k", "keys", "in", "-o", "out", *options],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=slowly("big")) as process:
             end = time.time() + 60
-            while time.time() < end and process.poll() is None and \
-                    not (Path("out").exists() and list(Path("out").rglob("*partial*"))):
+            while time.time() < end and process.poll() is None and not partials("out"):
                 time.sleep(0.005)
             for _ in range(presses):
                 process.send_signal(number)
