@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,6 +21,7 @@
 #define TRIES 8
 #define LOCK_TRIES 100
 #define LOCK_WAIT 20000000 // nanoseconds
+#define SWEEP_TRIES 15     // of a whole process: who was killed before it began is gone by then
 
 int orr_inodes_last(int fd) {
     // FUSE and the SMB clients make numbers up as files are met, FUSE one for each name of a file;
@@ -142,26 +144,25 @@ int orr_partial_create_as(int directory, mode_t mark, const char *name) {
     return -1;
 }
 
-// What a killed writer had under way may hold the file, and its lock, a little longer than that
-// lived. Nothing of it arrives once the lock is free.
-static int wait_for_lock(int fd) {
+// What a killed writer had under way through a ring may hold the file, and its lock, a little
+// longer than that lived. Nothing of it arrives once the lock is free.
+static int wait_for_lock(int fd, int how, atomic_int *tries) {
     int failed;
-    for (int tries = 0; (failed = flock(fd, LOCK_EX | LOCK_NB)) != 0 && tries < LOCK_TRIES; tries++)
-        if (errno == EWOULDBLOCK || errno == EINTR)
-            nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT}, NULL);
-        else
-            break;
+    while ((failed = flock(fd, how | LOCK_NB)) != 0 && (errno == EWOULDBLOCK || errno == EINTR) &&
+           atomic_fetch_sub(tries, 1) > 0)
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT}, NULL);
     return failed;
 }
 
 int orr_partial_reopen(int directory, const char *name) {
+    atomic_int tries = LOCK_TRIES;
     struct stat st;
     // Looked at before it is opened: opening a FIFO or a device can have effects.
     if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return -1;
     int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return -1;
     // Its writer may have finished it since: then it has another name, or none.
-    if (wait_for_lock(fd) == 0 && is_unfinished(directory, name, fd) &&
+    if (wait_for_lock(fd, LOCK_EX, &tries) == 0 && is_unfinished(directory, name, fd) &&
         fchmod(fd, 0600 | ORR_PARTIAL_MARK) == 0)
         return fd;
     close(fd);
@@ -169,6 +170,7 @@ int orr_partial_reopen(int directory, const char *name) {
 }
 
 int orr_partial_remove_stale(int directory, const char *name) {
+    static atomic_int tries = SWEEP_TRIES;
     struct stat st;
     int in_use = 0;
     // Looked at before it is opened: opening a FIFO or a device can have effects.
@@ -178,7 +180,7 @@ int orr_partial_remove_stale(int directory, const char *name) {
     if (fd < 0) return errno != ENOENT;
     // A shared lock: NFS gives an exclusive one only to who may write. Its writer may have finished
     // since it was listed: then the file has another name, or this one and no mark.
-    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+    if (wait_for_lock(fd, LOCK_SH, &tries) != 0)
         in_use = 1;
     else if (fstat(fd, &st) == 0 && orr_partial_is_left(name, &st) &&
              orr_is_same_file(directory, name, fd))

@@ -57,8 +57,8 @@ int orr_partial_is_left(const char *name, const struct stat *st);
 int orr_partial_is_there(int directory, const char *name, int fd);
 // Removes it if it has.
 void orr_partial_remove(int directory, const char *name, int fd);
-// Removes a file that was left and whose writer is gone. Returns 1 when it has one, or may have;
-// else 0.
+// Removes a file that was left and whose writer is gone; all such calls of a process together wait
+// 0.3 s for writers that are dying. Returns 1 when it has one, or may have; else 0.
 int orr_partial_remove_stale(int directory, const char *name);
 // Removes the partial files of killed runs from a directory (not below it), but the one named
 // `except` (may be NULL). What cannot be looked at, or may have a writer, stays.

@@ -80,6 +80,7 @@ class Flights(Case):
         """The same command completes what is there."""
         status, _, err = self.start("ring", "", *self.words(verb))
         self.assertEqual(status, 0, err)
+        self.assertEqual([str(p) for p in Path("out").rglob(".orrery-*.*")], [])
         self.assert_complete(verb)
 
     def points(self, means, verb, call, part):
