@@ -12,6 +12,10 @@ int orr_is_refusal(int number);
 // fsync, through signals. 0: done; 1: the file system refuses, which loses nothing that it can
 // keep; -1: failed, errno says how. Any thread.
 int orr_fsync(int fd);
+// Was the last flush one? ext4 whose journal has died answers that there is nothing to flush, until
+// a change fails: so a file of the caller's own, open as `fd`, is given the mode that it has. 0, or
+// -1 with errno when what was written is lost. Fine on any file system. Any thread.
+int orr_flush_held(int fd);
 // The errors that closing `fd` would give: some file systems (NFS, FUSE) send what they hold of a
 // file at a close, and only there say that they could not. Without a free descriptor the last close
 // has to tell. -1 with errno.

@@ -86,7 +86,9 @@ int orr_fresh_name(const orr_fresh *f, int replace) {
 }
 
 int orr_fresh_settle(const orr_fresh *fresh) {
-    return orr_partial_unmark(fresh->fd) != 0 || orr_flush(fresh->directory) < 0 ? -1 : 0;
+    int failed = orr_partial_unmark(fresh->fd) != 0 || orr_flush(fresh->directory) < 0 ||
+                 orr_flush_held(fresh->fd) != 0;
+    return failed ? -1 : 0;
 }
 
 void orr_fresh_take_back(const orr_fresh *fresh) {

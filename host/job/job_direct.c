@@ -17,7 +17,7 @@ static orr_way choose(orr_job *job, int fd, uint64_t bytes, atomic_int *told, co
     if (number == 0) return ORR_WAY_DIRECT;
     if (atomic_exchange(told, 1)) return ORR_WAY_UNCACHED;
     (use == ORR_DIRECT_ON ? orr_job_warn : orr_job_note)(
-        job, "%s: its file system does not move contents past the page cache (%s): they go through",
+        job, "%s: its file system takes no O_DIRECT (%s): contents go through the page cache",
         shown, strerror(number));
     return ORR_WAY_UNCACHED;
 }
@@ -46,16 +46,24 @@ orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *
 }
 
 void orr_file_end_contents(orr_job_file *file) {
-    const orr_source *from = &file->from;
-    if (from->way == ORR_WAY_DIRECT) orr_direct_end(from->fd);
-    if (from->way == ORR_WAY_DIRECT && from->sealed) // its head was looked at
-        (void)posix_fadvise(from->fd, 0, (off_t)from->sealed->seal.geometry.data_offset,
-                            POSIX_FADV_DONTNEED);
-    if (from->way == ORR_WAY_UNCACHED) (void)posix_fadvise(from->fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (file->from.way == ORR_WAY_DIRECT) orr_direct_end(file->from.fd);
     if (file->to.output_begun && file->to.way == ORR_WAY_DIRECT) orr_direct_end(file->to.output.fd);
 }
 
-void orr_file_forget_output(const orr_job_file *file) {
-    if (file->job->options->direct != ORR_DIRECT_OFF)
-        (void)posix_fadvise(file->to.output.fd, 0, 0, POSIX_FADV_DONTNEED);
+void orr_job_forget(const orr_job_options *options, int fd) {
+    if (options->direct != ORR_DIRECT_OFF && fd >= 0)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+// A plain file that was read directly may be in memory for others: that stays, but for the first
+// and the last page, which were looked at.
+void orr_file_forget_source(const orr_job_file *file) {
+    const orr_source *from = &file->from;
+    const off_t page = ORR_PAGE, size = from->st.st_size;
+    if (from->way != ORR_WAY_DIRECT || from->sealed || from->touched) {
+        orr_job_forget(file->job->options, from->fd);
+    } else {
+        (void)posix_fadvise(from->fd, 0, 2 * page, POSIX_FADV_DONTNEED);
+        (void)posix_fadvise(from->fd, size / page * page - page, 0, POSIX_FADV_DONTNEED);
+    }
 }

@@ -37,6 +37,7 @@ void orr_file_free(orr_job_file *file) {
     if (file->to.output_begun) orr_output_abort(&file->to.output);
     if (file->to.kind && file->to.kind->close) file->to.kind->close(file);
     if (file->to.go_on.unfinished.fd >= 0) close(file->to.go_on.unfinished.fd);
+    if (file->from.fd >= 0) orr_file_forget_source(file);
     if (file->from.fd >= 0) close(file->from.fd);
     if (file->from.sealed) orr_sealed_close(file->from.sealed);
     free(file->from.sealed);

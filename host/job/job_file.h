@@ -203,8 +203,11 @@ void orr_file_begin_look(const orr_job_file *file);
 void orr_file_begin_contents(orr_job_file *file);
 orr_status orr_file_begin_output(orr_job_file *file, uint64_t bytes, orr_error *error);
 void orr_file_end_contents(orr_job_file *file);
-// Of an output that was flushed: nothing of it stays in the page cache.
-void orr_file_forget_output(const orr_job_file *file);
+// At its end: what was read of it through the page cache goes from there.
+void orr_file_forget_source(const orr_job_file *file);
+// Nothing of an open file that has no unwritten bytes stays in the page cache, unless --direct off.
+// fd -1: there is none.
+void orr_job_forget(const orr_job_options *options, int fd);
 
 // Starts the output on first use, of `bytes` when that is known (0: not), in directories that are
 // no more open than those of its source. Any worker.

@@ -68,7 +68,9 @@ void orr_job_stream_config(const orr_job_options *o, orr_stream_config *config) 
     unsigned threads, finishing;
     orr_job_finishing(config->workers, &threads, &finishing);
     uint64_t taken = finishing + threads / 2, room = files_at_once(); // two descriptors a thread
-    uint64_t files = (room > taken ? room - taken : 0) / config->chunks;
+    room = room > taken ? room - taken : 0;
+    if (config->chunks > room) config->chunks = room < 2 ? 2 : (unsigned)room;
+    uint64_t files = room / config->chunks;
     config->pieces = (unsigned)(files < 1 ? 1 : files > UINT_MAX ? UINT_MAX : files);
 }
 

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "host/container/content_digest.h"
 #include "host/container/tile_read.h"
+#include "host/job/job_file.h"
 #include "host/job/sealed.h"
 
 #define COPY_BYTES (1u << 20)
@@ -166,6 +167,7 @@ orr_status orr_pipe_decrypt(const orr_job_options *options, const char *path,
     if (p->metadata) orr_metadata_free(p->metadata);
     free(p->metadata);
     orr_sealed_close(&p->from);
+    orr_job_forget(options, p->from.fd);
     if (p->from.fd >= 0) close(p->from.fd);
     free(p);
     return status;

@@ -150,6 +150,7 @@ void orr_repair_file(orr_job_file *file) {
     if (status != ORR_OK) orr_file_fail(file, &error);
     orr_mend_close(&mend);
     if (fd >= 0 && fd != file->from.fd) close(fd);
+    orr_job_forget(o, copy.fd);
     if (copy.fd >= 0) close(copy.fd);
     free(copy.path);
     atomic_fetch_add(&file->job->progress->done_bytes, (uint64_t)file->from.st.st_size);

@@ -335,6 +335,8 @@ static orr_status settle_name(orr_output *output, orr_error *error) {
         lacks = orr_new_directories_settle(output->root->made, target, output->directory);
     if (lacks < 0) return io_error(error, output->shown, "flush its directory");
     output->lacks |= (unsigned)lacks;
+    if (orr_flush_held(output->fd) != 0)
+        return io_error(error, output->shown, "flush its directory");
     if (fstat(output->fd, &output->st) != 0)
         return io_error(error, output->shown, "look at this file");
     int closed = close(output->fd);

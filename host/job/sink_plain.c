@@ -322,7 +322,7 @@ static orr_status plain_finish(orr_job_file *file, orr_error *error) {
         return orr_file_no_memory(file, error);
     // Set-user-ID and the like are not brought back: the file may land with another owner.
     orr_status status = orr_output_flush(output, m->mode & 0777, error);
-    orr_file_forget_output(file);
+    orr_job_forget(file->job->options, output->fd);
     if (status == ORR_OK && file->to.plain->supersedes) status = give_way(file, error);
     if (status == ORR_OK) status = orr_output_name(output, error);
     if (status != ORR_OK) return status;
@@ -332,7 +332,9 @@ static orr_status plain_finish(orr_job_file *file, orr_error *error) {
 }
 
 static void plain_close(orr_job_file *file) {
-    if (file->to.plain && file->to.plain->existing >= 0) close(file->to.plain->existing);
+    if (!file->to.plain) return;
+    orr_job_forget(file->job->options, file->to.plain->existing);
+    if (file->to.plain->existing >= 0) close(file->to.plain->existing);
     free(file->to.plain);
 }
 

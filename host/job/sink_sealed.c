@@ -222,7 +222,7 @@ static orr_status commit(orr_job_file *file, orr_error *error) {
     int hold = -1;
     mode_t mode = orr_sealed_mode(file->from.fd, &file->from.st, output->fd);
     orr_status status = orr_output_flush(output, mode, error);
-    orr_file_forget_output(file);
+    orr_job_forget(file->job->options, output->fd);
     if (status == ORR_OK) status = orr_job_hold_key(file->job, file->source, &hold, error);
     if (status == ORR_OK && file->to.sealed->replaces) status = orr_existing_put_aside(file, error);
     if (status == ORR_OK) {
@@ -265,6 +265,7 @@ static orr_status sealed_finish(orr_job_file *file, orr_error *error) {
 static void sealed_close(orr_job_file *file) {
     orr_sealed_sink *to = file->to.sealed;
     if (!to) return;
+    if (to->existing) orr_job_forget(file->job->options, to->existing->fd);
     orr_existing_free(to->existing);
     orr_wipe(to->readers, to->reader_count * sizeof *to->readers);
     free(to->readers);

@@ -278,7 +278,8 @@ static orr_async *open_async(engine *e) {
     }
     if (memory) async = orr_async_open(memory, count * sides, 128, moved, e);
     free(memory);
-    if (async && e->ops->means) e->ops->means(e->context, orr_async_means(async));
+    if (e->ops->means)
+        e->ops->means(e->context, async ? orr_async_means(async) : "no other thread: none starts");
     return async;
 }
 

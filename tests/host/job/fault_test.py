@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -140,6 +141,22 @@ class Faults(Case):
                 self.done(*self.command(verb))
                 self.assert_complete(verb)
 
+    def test_a_flush_after_the_death_of_a_journal_is_none(self):
+        """ext4 answers then that there is nothing to flush, until a change is refused."""
+        kind = subprocess.run(["stat", "-f", "-c", "%T", "."], capture_output=True, text=True, check=True).stdout.strip()
+        if kind != "ext2/ext3":
+            self.skipTest(f"the test directory is on {kind}, not on ext4")
+        for verb in ("encrypt", "decrypt", "reencrypt"):
+            with self.subTest(verb=verb):
+                self.fresh(verb)
+                # Two give modes; the third and the fourth ask.
+                status, _, err = broken("fchmod:-4:EROFS:/out/in/sub", *self.command(verb))
+                self.assertEqual(status, 7, err)
+                self.assertIn("cannot flush its directory: Read-only file system", err)
+                self.assertEqual([str(p) for p in Path("out/in/sub").rglob("*") if is_output(p)], [])
+                self.done(*self.command(verb))
+                self.assert_complete(verb)
+
     def at_once(self, fault, verb, files=40):
         """Runs a command on many files while flushes take time, so that many are under way at once, and one goes wrong."""
         shutil.rmtree("many", ignore_errors=True)
@@ -237,7 +254,7 @@ class Faults(Case):
                             self.assertEqual(status, 0, err)
                             self.assert_complete(verb)
                             continue
-                        self.assertEqual(status, 7, err)
+                        self.assertEqual(status, 7, f"{err} {n} {seen}")
                         self.assertRegex(err, {"EIO": "Input/output error", "ENOSPC": "No space left on device.*free some space",
                                                "EROFS": "Read-only file system"}[error])
                         self.assertEqual([str(p) for p in Path(".").rglob("*partial*")], [])
