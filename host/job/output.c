@@ -119,16 +119,18 @@ orr_status orr_output_directory(const orr_output_root *root, const char *relativ
         memcpy(component, p, n);
         component[n] = 0;
         p += n + 1;
-        int found = create && mkdirat(fd, component, create) == 0 ? 0 : 1;
-        if (create && found && errno != EEXIST) {
-            orr_status status = errno == ENAMETOOLONG
-                                    ? orr_output_too_long(root, relative, error)
-                                    : io_error(error, relative, "create its directory");
-            close(fd);
-            return status;
+        const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+        int below = openat(fd, component, flags), number = errno, found = 1;
+        if (below < 0 && number == ENOENT && create) {
+            found = mkdirat(fd, component, create) != 0;
+            if (found && errno != EEXIST) {
+                orr_status status = io_error(error, relative, "create its directory");
+                close(fd);
+                return status;
+            }
+            below = openat(fd, component, flags);
+            number = errno;
         }
-        int below = openat(fd, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int number = errno;
         orr_status status = ORR_OK;
         const orr_directory_met met = {.fd = below,
                                        .above = fd,
