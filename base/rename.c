@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -28,15 +29,21 @@ static int take_lock(int directory) {
     return lock; // where there are no locks, nobody holds one
 }
 
+// The lock keeps other processes out. Of two threads of this one each may give a name that the
+// file system takes for the other's: capitals and small letters, say.
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
 static int look_and_rename(int directory, const char *from, const char *to, int locked) {
     struct stat st;
     int lock = locked ? -1 : take_lock(directory), failed = -1;
     if (!locked && lock < 0) return -1;
+    pthread_mutex_lock(&one_at_a_time);
     if (fstatat(directory, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
         errno = EEXIST;
     else if (errno == ENOENT)
         failed = renameat(directory, from, directory, to);
     int number = errno;
+    pthread_mutex_unlock(&one_at_a_time);
     if (lock >= 0) close(lock);
     errno = number;
     return failed;
