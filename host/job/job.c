@@ -141,7 +141,7 @@ static orr_status exit_status(const orr_job *job) {
 }
 
 // Has it gone on with all that it could, or is there no room for more?
-static int is_through(const orr_job *job) {
+static int went_through(const orr_job *job) {
     int number = atomic_load(&job->broke_off);
     return job->options->output && !job->options->dry_run && !*job->stop &&
            (!orr_job_stopping(job) || number == ENOSPC || number == EDQUOT);
@@ -268,7 +268,7 @@ orr_status orr_job_run(const orr_job_options *options, const orr_job_hooks *hook
     job.summary.status = exit_status(&job);
     job.summary.broke_off = atomic_load(&job.broke_off) != 0;
     if (options->output) job.summary.without = orr_target_counted(job.root.target);
-    if (status == ORR_OK && is_through(&job)) orr_output_remove_left(&job.root);
+    if (status == ORR_OK && went_through(&job)) orr_output_remove_left(&job.root);
 end:
     orr_finishers_free(job.finishers);
     orr_journal_close(job.journal, status == ORR_OK ? job.summary.status : status, job.found != 0);

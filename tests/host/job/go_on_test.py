@@ -121,7 +121,7 @@ class GoOn(Case):
             with subprocess.Popen([ORRERY, *arguments], env=slowly("unfinished", "pwrite"), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
                 while job.poll() is None and self.written(root) < wanted:
-                    time.sleep(0.001)
+                    time.sleep(SEGMENTS / 10000)
                 job.send_signal(number)
                 status = job.wait(120)
             found = left(root, "unfinished")
