@@ -35,7 +35,7 @@ struct orr_target {
     int scratch, scratch_directory; // a file whose time is set and read back; -1: none
     char scratch_name[ORR_PARTIAL_NAME_BYTES];
     orr_group_flush *directories;
-    atomic_int waits; // the last flush of a file did
+    atomic_uint slow; // flushes of files, of the last two
     atomic_uint said; // bit n: SAID_n
     atomic_ullong modes, times, flushes;
     orr_target_say say;
@@ -186,13 +186,15 @@ static uint64_t clock_now(void) {
 }
 
 int orr_target_waits(const orr_target *t) {
-    return atomic_load(&t->waits);
+    return atomic_load(&t->slow) > 1;
 }
 
 int orr_target_flush(orr_target *t, int fd) {
     uint64_t begun = clock_now();
     int result = orr_fsync(fd), number = errno;
-    atomic_store(&t->waits, clock_now() - begun > WORTH_WAITING);
+    // One alone may have lost the processor meanwhile.
+    int slow = clock_now() - begun > WORTH_WAITING;
+    atomic_store(&t->slow, !slow ? 0 : atomic_load(&t->slow) ? 2 : 1);
     if (result == 1) orr_flush_told();
     if (result == 1 && first_time(t, SAID_FLUSH))
         say(t, 0,

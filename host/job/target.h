@@ -58,7 +58,7 @@ int orr_target_set_time(orr_target *target, int fd, const struct timespec *mtime
 int orr_target_flush(orr_target *target, int fd);
 // One flush of a directory for all who come while another is under way (base/group_flush.h).
 int orr_target_flush_directory(orr_target *target, int fd);
-// Did the last flush of a file take time?
+// Did the last two flushes of files take time?
 int orr_target_waits(const orr_target *target);
 // Counts a named output that went without `lacks`.
 void orr_target_count(orr_target *target, unsigned lacks);
