@@ -56,7 +56,8 @@ typedef struct engine {
     const orr_stream_ops *ops;
     void *context;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t changed; // for workers
+    pthread_cond_t batches; // for the thread that talks to the backend
     chunk *chunks;
     chunk *filling;
     queue to_cipher, to_drain;
@@ -143,7 +144,10 @@ static void move_on(engine *e, chunk *c) {
     c->state = CHUNK_QUEUED;
     push(c->tiles ? &e->to_cipher : &e->to_drain, c);
     if (!c->tiles) c->state = CHUNK_DRAINING;
-    pthread_cond_broadcast(&e->changed);
+    if (c->tiles)
+        pthread_cond_signal(&e->batches);
+    else
+        pthread_cond_broadcast(&e->changed);
 }
 
 // Called with the lock: when no piece will be added and none is being read the chunk moves on; one
@@ -410,6 +414,7 @@ static void *work(void *argument) {
         pthread_cond_wait(&e->changed, &e->lock);
     }
     pthread_cond_broadcast(&e->changed);
+    pthread_cond_signal(&e->batches);
     pthread_mutex_unlock(&e->lock);
     orr_wipe_stack();
     return NULL;
@@ -472,7 +477,7 @@ static void *cipher(void *argument) {
             pthread_mutex_lock(&e->lock);
         } else {
             if (e->planned && !e->has_stashed && !e->busy) break;
-            pthread_cond_wait(&e->changed, &e->lock);
+            pthread_cond_wait(&e->batches, &e->lock);
             continue;
         }
         c->error = error;
@@ -549,6 +554,7 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
     pthread_mutex_init(&e.lock, NULL);
     pthread_mutex_init(&e.async_lock, NULL);
     pthread_cond_init(&e.changed, NULL);
+    pthread_cond_init(&e.batches, NULL);
     orr_status status =
         threads ? allocate(&e, error) : orr_fail(error, ORR_INTERNAL, "out of memory for threads");
     if (status == ORR_OK && pthread_create(&driver, NULL, cipher, &e) != 0) {
@@ -559,7 +565,7 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
             status = orr_fail(error, ORR_INTERNAL, "cannot start a worker thread");
             pthread_mutex_lock(&e.lock);
             e.planned = 1;
-            pthread_cond_broadcast(&e.changed);
+            pthread_cond_signal(&e.batches);
             pthread_mutex_unlock(&e.lock);
         }
         for (unsigned i = 0; i < started; i++) {
@@ -571,6 +577,7 @@ orr_status orr_stream_run(const orr_stream_config *config, const orr_stream_ops 
     release(&e);
     free(threads);
     pthread_cond_destroy(&e.changed);
+    pthread_cond_destroy(&e.batches);
     pthread_mutex_destroy(&e.lock);
     pthread_mutex_destroy(&e.async_lock);
     return status;
